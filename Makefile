@@ -1,0 +1,34 @@
+# Bare `make` prints what each target does. Everything runs in .venv, which is made from constraints.txt when it is stale.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench clean
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/' | expand -t 14
+
+demo: $(STAMP) ## a whole city on this machine: broker, a simulated year, indicators, a page; Ctrl-C stops it
+	@$(BIN)/cityflux demo $(DEMO)
+
+test: $(STAMP) ## all tests (those of servers that are not installed are skipped, and say so)
+	@$(BIN)/pytest $(TEST)
+
+check: $(STAMP) ## format, lint and types
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+
+bench: $(STAMP) ## CPU per message from broker to store, beside the bare pipe; needs mosquitto and victoria-metrics
+	@$(BIN)/python -m benchmarks.ingest $(BENCH)
+
+clean: ## remove .venv and caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info build
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit("cityflux needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@

@@ -1,0 +1,1 @@
+"""The front door: command line, settings, composition of the programs. Imports everything; nothing imports it."""

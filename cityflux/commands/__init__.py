@@ -1,0 +1,1 @@
+"""The commands of the command line, by what a person wants: serve, feed, judge, ask, keep, check."""

@@ -1,0 +1,193 @@
+"""Commands that ask: `readings`, `indicators`, `explain`, `ledger`."""
+
+import json
+import sqlite3
+import sys
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from cityflux.composition import now_ms, open_books, open_store, plan_of
+from cityflux.console import Format, instant, out, print_rows, settings, wrong
+from cityflux.explained import as_text
+from cityflux.scorecard import scorecard
+from cityflux.settings import Settings
+from ingest.journal import Ledger, read_ledger
+from processors.explain import NotFound, explain_day, explain_year
+from sensors.instants import iso
+from sensors.quantities import OF_FAMILY, Family
+from sensors.reading import Period
+from store.books import Books
+from store.judgements import Judgement, Judgements
+
+
+class TextOrJson(StrEnum):
+    """How an explanation is printed."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+def readings(
+    family: Annotated[Family, typer.Argument(help="air, water, energy, traffic; air-index: what was derived")],
+    period: Annotated[Period, typer.Argument(help="raw, minute, hour, day")],
+    since: Annotated[str, typer.Option("--from", help="after this moment")],
+    until: Annotated[str, typer.Option("--to", help="up to and including this moment")],
+    station: Annotated[list[str] | None, typer.Option(help="only this station; may be given again")] = None,
+    style: Annotated[Format, typer.Option("--format", help="table, csv or json")] = Format.TABLE,
+) -> None:
+    """Stored readings with from < end of period ≤ to; doubtful values apart. Example:
+    cityflux readings air hour --from 2026-03-01 --to 2026-03-02 --station hx-01 --format csv"""
+    chosen = settings()
+    start, end = instant(since, chosen.zone, "--from"), instant(until, chosen.zone, "--to")
+    frame = open_store(chosen).readings(family, period, start, end, station, detail=True)
+    codes = [code for code in OF_FAMILY[family] if frame[code].notna().any()] or list(OF_FAMILY[family])
+    columns = ["station", "at", "seq", *codes, "doubtful", "unknown_station", "received_at"]
+    rows = (
+        {**_reading(row, codes, chosen), "doubtful": _doubts(row["doubtful"], style)}
+        for row in frame.to_dict("records")
+    )
+    print_rows(rows, columns, style)
+
+
+def _reading(row: dict[Any, Any], codes: list[str], chosen: Settings) -> dict[str, Any]:
+    return {
+        "station": row["station"],
+        "at": row["observed_at"].tz_convert(chosen.zone).isoformat(),
+        "seq": row["seq"],
+        **{code: None if row[code] != row[code] else row[code] for code in codes},
+        "unknown_station": bool(row["unknown_station"]),
+        "received_at": iso(int(row["received_at"]), chosen.zone),
+    }
+
+
+def _doubts(doubtful: dict[str, Any], style: Format) -> Any:
+    if style is Format.JSON:
+        return {code: doubt._asdict() for code, doubt in doubtful.items()}
+    return "; ".join(f"{code} {d.flag}" + ("" if d.value is None else f" {d.value:g}") for code, d in doubtful.items())
+
+
+def indicators(
+    code: Annotated[str | None, typer.Option(help="one indicator, e.g. good_air_days or air_daily_aqi")] = None,
+    since: Annotated[str | None, typer.Option("--from", help="first period, e.g. 2026-03-01 or 2026")] = None,
+    until: Annotated[str | None, typer.Option("--to", help="last period, included")] = None,
+    style: Annotated[Format, typer.Option("--format", help="table, csv or json")] = Format.TABLE,
+) -> None:
+    """Indicators in force, closed and running. Without options: the plan's scorecard. Example:
+    cityflux indicators --code air_daily_aqi --from 2026-03-01 --to 2026-03-31 --format csv"""
+    chosen = settings()
+    with open_books(chosen) as books:
+        books.prepare()
+        judgements = Judgements(books)
+        if style is Format.TABLE and code is None and since is None and until is None:
+            year = int(iso(now_ms(), chosen.zone)[:4])
+            out.print(scorecard(judgements, plan_of(chosen), year))
+            return
+        closed = judgements.latest(code, first=since, last=until and until + "~")
+        rows = [_row(r.judgement, chosen, r.finality, r.reason, r.id, r.supersedes) for r in closed]
+        rows += [
+            _row(r.judgement, chosen, "running", "", None, None)
+            for r in judgements.running(code, first=since, last=until and until + "~")
+        ]
+    rows.sort(key=lambda row: (row["indicator"], row["period"], row["scope"]))
+    columns = [
+        "indicator",
+        "scope",
+        "period",
+        "value",
+        "unit",
+        "status",
+        "valid",
+        "expected",
+        "finality",
+        "standard",
+        "computed_at",
+        "revision",
+        "supersedes",
+        "reason",
+        "code_version",
+    ]
+    print_rows(rows, columns, style, "indicators")
+
+
+def _row(
+    judgement: Judgement, chosen: Settings, finality: str, reason: str, number: int | None, supersedes: int | None
+) -> dict[str, Any]:
+    return {
+        **judgement.key._asdict(),
+        "value": judgement.value,
+        "unit": judgement.unit,
+        "status": judgement.status,
+        "valid": judgement.valid,
+        "expected": judgement.expected,
+        "finality": finality,
+        "code_version": judgement.code_version,
+        "stations": list(judgement.stations),
+        "detail": judgement.detail,
+        "computed_at": iso(judgement.computed_at, chosen.zone),
+        "revision": number,
+        "supersedes": supersedes or None,
+        "reason": reason,
+    }
+
+
+def explain(
+    indicator: Annotated[str, typer.Argument(help="good_air_days")],
+    period: Annotated[str, typer.Argument(help="a year, e.g. 2026")],
+    day: Annotated[str | None, typer.Option(help="one day of it, down to station-hours, e.g. 2026-03-05")] = None,
+    style: Annotated[TextOrJson, typer.Option("--format", help="text or json")] = TextOrJson.TEXT,
+) -> None:
+    """Why an indicator is what it is, down to station-hours. Example: cityflux explain good_air_days 2026 --day 2026-03-05"""
+    chosen = settings()
+    with open_books(chosen) as books:
+        books.prepare()
+        try:
+            definition = plan_of(chosen).indicator(indicator)
+            if day is None:
+                answer = explain_year(books, definition, period, chosen.zone)
+            else:
+                answer = explain_day(books, open_store(chosen), definition, period, day, chosen.zone)
+        except (NotFound, ValueError) as error:
+            wrong(str(error))
+    if style is TextOrJson.JSON:
+        sys.stdout.write(json.dumps(answer, ensure_ascii=False, indent=2) + "\n")
+    else:
+        as_text(answer, out)
+
+
+def ledger(style: Annotated[Format, typer.Option("--format", help="table or json")] = Format.TABLE) -> None:
+    """What was journalled, written, refused, and what waits: journalled = written + refused + pending. Example:
+    cityflux ledger --format json"""
+    chosen = settings()
+    with open_books(chosen) as books:
+        books.prepare()
+        journals = _ledgers(chosen, books)
+    totals = Ledger(*(sum(column) for column in zip(*journals.values(), strict=True))) if journals else Ledger(*[0] * 8)
+    answer = {
+        "messages": {name: getattr(totals, name) for name in ("journalled", "written", "refused", "pending")},
+        "readings": {name: getattr(totals, f"readings_{name}") for name in ("decoded", "written", "refused")},
+        "quantities": {"refused": totals.quantities_refused},
+        "balances": totals.journalled == totals.written + totals.refused + totals.pending
+        and totals.readings_decoded == totals.readings_written + totals.readings_refused,
+        "journals": sorted(journals),
+    }
+    if style is Format.JSON:
+        sys.stdout.write(json.dumps(answer, indent=2) + "\n")
+        return
+    columns = ["of", "journalled", "decoded", "written", "refused", "pending"]
+    rows = [{"of": of, **answer[of]} for of in ("messages", "readings", "quantities")]  # type: ignore[dict-item]  # the three dicts
+    print_rows(rows, columns, style, "ledger")
+
+
+def _ledgers(chosen: Settings, books: Books) -> dict[str, Ledger]:
+    """By journal: as last copied to the books, and of this machine's own journal as it stands on disk."""
+    found = {row.journal: Ledger(*row[2:]) for row in books.ledgers()}
+    path = chosen.data_dir / "journal" / "journal.sqlite"
+    if path.is_file():
+        db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+        try:
+            found[db.execute("SELECT uuid FROM ledger").fetchone()[0]] = read_ledger(db)
+        finally:
+            db.close()
+    return found

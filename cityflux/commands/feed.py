@@ -1,0 +1,128 @@
+"""Commands that publish: `replay` (a file of somebody else's readings) and `simulate` (the seeded city)."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+
+from cityflux.composition import now_ms
+from cityflux.console import err, out, refused, settings, wrong
+from cityflux.replay import Tally, messages, source_profile, stations
+from cityflux.settings import Settings, SettingsError
+from sensors.instants import HOUR_MS
+from sensors.refusals import Refused
+from sensors.sources import SourceError
+from sensors.stations import dump_registry
+from simulators.city import ZONE, history, hour, live
+from simulators.message import OutMessage
+from simulators.publisher import PublishRefused, publish
+
+# Chosen: often enough to be seen, seldom enough for ten stations to stay readable in a log.
+LIVE_EVERY_S = 5.0
+
+
+def replay(
+    file: Annotated[Path, typer.Argument(help="CSV, gzipped or not")],
+    source: Annotated[str, typer.Option(help="source profile: a shipped name such as cnemc-air, or a TOML file")],
+    write_stations: Annotated[
+        Path | None, typer.Option(help="write the stations in the file to this registry file, and publish nothing")
+    ] = None,
+) -> None:
+    """Publish the rows of a file as native messages. Example: cityflux replay hours.csv.gz --source cnemc-air"""
+    try:
+        profile = source_profile(source)
+        if write_stations is not None:
+            found = stations(file, profile)
+            write_stations.write_text(dump_registry(found), "utf-8")
+            out.print(f"{len(found)} stations written to {write_stations}")
+            return
+        tally = Tally()
+        with progress_bar() as bar:
+            task = bar.add_task(f"replaying {file.name}", total=None)
+            count = asyncio.run(
+                publish_to(settings(), messages(file, profile, tally), lambda n: bar.update(task, completed=n))
+            )
+    except (SourceError, Refused) as error:
+        wrong(str(error))
+    except OSError as error:
+        wrong(f"{error.filename}: {error.strerror}")
+    out.print(f"{count} messages published and confirmed")
+    if tally.refused_rows or tally.refused_cells:
+        for refusal in tally.refusals[:10]:
+            err.print(f"  {refusal.field}: {refusal.detail}; {refusal.fix}", markup=False, highlight=False)
+        refused(
+            f"{tally.refused_rows} rows and {tally.refused_cells} cells of {file} were refused; the first are above"
+        )
+
+
+def simulate(
+    since: Annotated[str | None, typer.Option("--from", help="first day of history; default: 1 January")] = None,
+    seed: Annotated[int, typer.Option(help="the same seed gives the same city")] = 1,
+    stay: Annotated[bool, typer.Option("--live/--no-live", help="go on publishing after the history")] = True,
+) -> None:
+    """Publish the simulated city: its history, then live. Example: cityflux simulate --from 2026-11-01 --no-live"""
+    chosen = settings()
+    today = datetime.fromtimestamp(now_ms() / 1000, ZONE).date()
+    try:
+        first = date.fromisoformat(since) if since else today.replace(month=1, day=1)
+    except ValueError:
+        wrong(f"--from {since!r} is not a day; write 2026-11-01")
+    with progress_bar() as bar:
+        task = bar.add_task(f"history since {first}", total=None)
+        past = history(seed, first, now_ms())
+        count = asyncio.run(publish_to(chosen, past, lambda n: bar.update(task, completed=n)))
+    out.print(f"{count} messages of history published and confirmed")
+    if stay:
+        out.print("publishing live; Ctrl-C stops")
+        asyncio.run(publish_to(chosen, live_messages(seed), lambda _: None))
+
+
+def progress_bar() -> Progress:
+    """The progress bar of every command that takes a while."""
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=err,
+    )
+
+
+async def publish_to(
+    chosen: Settings, source: Iterator[OutMessage] | AsyncIterator[OutMessage], progress: Callable[[int], None]
+) -> int:
+    """Publish to the settings' broker; how many were confirmed. Where the broker refuses: one line and exit 2."""
+    try:
+        broker = chosen.broker
+        return await publish(
+            source,
+            host=broker.host,
+            port=broker.port,
+            username=broker.username,
+            password=broker.password,
+            tls=broker.tls,
+            ca_file=broker.ca_file,
+            version=broker.version,
+            progress=progress,
+        )
+    except (SettingsError, PublishRefused) as error:
+        wrong(str(error))
+
+
+async def live_messages(seed: int) -> AsyncIterator[OutMessage]:
+    """The city from now on, for ever: raw readings every few seconds, and each hour's means when it has ended."""
+    last_hour = now_ms() // HOUR_MS
+    while True:
+        now = now_ms()
+        for message in live(seed, now):
+            yield message
+        while last_hour < now // HOUR_MS:
+            last_hour += 1
+            for message in hour(seed, last_hour * HOUR_MS):
+                yield message
+        await asyncio.sleep(LIVE_EVERY_S)

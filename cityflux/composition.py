@@ -1,0 +1,107 @@
+"""Composition: the parts that settings ask for, put together. The only place that chooses an adapter."""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from store.influx import InfluxStore, Keepsake
+from store.sqlite import SqliteStore
+
+from cityflux.settings import Settings, SettingsError, read_secret
+from ingest.mqtt3 import open_connection as connect_mqtt3
+from ingest.mqtt5 import open_connection as connect_mqtt5
+from ingest.settle import Horizons
+from ingest.transport import Broker, Connect
+from processors.plans import Plan, PlanError, load_plan, shipped_plan
+from sensors.sources import load_profile, shipped_profiles
+from sensors.stations import Registry, RegistryError, load_registry
+from store.books import Books
+from store.port import ReadingsStore
+
+
+def now_ms() -> int:
+    """The clock of every program: milliseconds since the epoch."""
+    return time.time_ns() // 1_000_000
+
+
+def whoami() -> str:
+    """Who runs a command, for the audit."""
+    return os.environ.get("SUDO_USER") or os.environ.get("USER") or f"uid {os.getuid()}"
+
+
+def open_store(settings: Settings, keepsake: Keepsake | None = None) -> ReadingsStore:
+    """The readings store. `keepsake` is the journal, where there is one. Raises SettingsError."""
+    if settings.store == "sqlite":
+        _make_folder(settings.data_dir)
+        return SqliteStore(settings.data_dir / "readings.sqlite")
+    if settings.influx_token_file is None:
+        raise SettingsError(
+            "influx_token_file is not set; with store = influx, point CITYFLUX_INFLUX_TOKEN_FILE at a file with the token"
+        )
+    token = read_secret(settings.influx_token_file, "influx_token_file")
+    return InfluxStore(settings.influx_url, settings.influx_org, settings.influx_bucket, token, keepsake=keepsake)
+
+
+@contextmanager
+def open_books(settings: Settings) -> Iterator[Books]:
+    """The books, closed at the end; not yet prepared. Raises SettingsError."""
+    if settings.books_url is None:
+        _make_folder(settings.data_dir)
+    books = Books(settings.books)
+    try:
+        yield books
+    finally:
+        books.close()
+
+
+def connect_to(broker: Broker) -> Connect:
+    """The transport that speaks the broker's version."""
+    return connect_mqtt5 if broker.version == 5 else connect_mqtt3
+
+
+def horizons(settings: Settings) -> Horizons:
+    """How old readings may be: live ones by the settings, replayed ones by their profile."""
+    return Horizons(settings.horizon_days, {name: load_profile(name).horizon_days for name in shipped_profiles()})
+
+
+def read_registry(path: Path) -> Registry:
+    """The registry file. Raises SettingsError."""
+    try:
+        return load_registry(path.read_text("utf-8"), str(path))
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"registry {path}: {error}; point CITYFLUX_STATIONS at a readable TOML file") from error
+    except RegistryError as error:
+        raise SettingsError(str(error)) from error
+
+
+def prepare_books(settings: Settings, books: Books) -> None:
+    """Make the books ready: their tables, and the registry file of the settings, where there is one. Unchanged entries
+    are left alone. Raises BooksUnavailable, SettingsError."""
+    books.prepare()
+    if settings.stations is None:
+        return
+    try:
+        books.register(read_registry(settings.stations), who=f"file {settings.stations}", now=now_ms())
+    except RegistryError as error:
+        raise SettingsError(f"registry {settings.stations}, with what the books hold: {error}") from error
+
+
+def plan_of(settings: Settings) -> Plan:
+    """The plan of the settings, or the shipped example. Raises SettingsError."""
+    if settings.plan is None:
+        return shipped_plan()
+    try:
+        return load_plan(settings.plan.read_text("utf-8"), str(settings.plan))
+    except (OSError, UnicodeDecodeError, PlanError) as error:
+        raise SettingsError(f"plan {settings.plan}: {error}") from error
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(
+            f"data_dir = {str(path)!r}: {error.strerror}; point CITYFLUX_DATA_DIR at a writable folder"
+        ) from error

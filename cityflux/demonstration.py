@@ -1,0 +1,132 @@
+"""The demo: the main job on the embedded default, from an empty folder to a scorecard, in front of the user's eyes.
+
+Broker, ingest, process and wall run as child processes over one SQLite store; a simulated city, whose true answers are
+known, publishes its year to date over MQTT; the scorecard comes from the books, and is compared with the truth.
+"""
+
+import asyncio
+import os
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+from cityflux import broker as brokers
+from cityflux.commands.feed import live_messages, progress_bar, publish_to
+from cityflux.composition import now_ms, open_books, plan_of
+from cityflux.console import out
+from cityflux.ports import free_port, is_free
+from cityflux.programs import stop_signals
+from cityflux.scorecard import scorecard
+from cityflux.settings import PREFIX, Settings, load_settings
+from cityflux.supervisor import Part, listening, supervised
+from simulators.air import truth
+from simulators.city import ZONE, city, history, registry_text
+from store.books import Books
+from store.judgements import Claims, Judgements
+
+_LOOK_EVERY_S = 0.2
+
+
+async def run(folder: Path, *, days: int | None, once: bool, seed: int, wall_port: int) -> None:
+    """Everything of `cityflux demo`, until Ctrl-C (or, `once`, until the first scorecard)."""
+    now = now_ms()
+    today = datetime.fromtimestamp(now / 1000, ZONE).date()
+    first = today - timedelta(days=days) if days else today.replace(month=1, day=1)
+    chosen = _configure(folder, wall_port)
+    host, port = chosen.broker.host, chosen.broker.port
+    parts = [
+        Part("broker", ["--host", host, "--port", str(port)]),
+        Part("ingest"),
+        Part("process"),
+        Part("wall"),
+    ]
+    stopped = stop_signals()
+    with open_books(chosen) as books:
+        books.prepare()
+        async with supervised(parts), _ended_by(stopped):
+            await listening(host, port)
+            await _load(chosen, books, seed, first, now)
+            out.print(scorecard(Judgements(books), plan_of(chosen), today.year))
+            _compare_with_truth(books, seed, first, today)
+            if not once:
+                await listening(chosen.wall_host, chosen.wall_port)
+                out.print(f"\nstatus page: http://{chosen.wall_host}:{chosen.wall_port}/   data: {folder}")
+                out.print("live readings every 5 s; Ctrl-C stops everything")
+                await publish_to(chosen, live_messages(seed), lambda _: None)
+
+
+def _configure(folder: Path, wall_port: int) -> Settings:
+    """Set this process and its children to the embedded default in `folder`, whatever the shell was set to."""
+    folder.mkdir(parents=True, exist_ok=True)
+    registry, config = folder / "stations.toml", folder / "cityflux.toml"
+    registry.write_text(registry_text(), "utf-8")
+    config.write_text("# the demo runs on the defaults\n", "utf-8")
+    version = "" if brokers.find_mosquitto() else "?version=3"
+    wall = wall_port if wall_port and is_free(wall_port) else free_port()
+    for name in [name for name in os.environ if name.startswith(PREFIX)]:
+        del os.environ[name]
+    os.environ |= {
+        "CITYFLUX_CONFIG": str(config),
+        "CITYFLUX_DATA_DIR": str(folder),
+        "CITYFLUX_STATIONS": str(registry),
+        "CITYFLUX_MQTT_URL": f"mqtt://127.0.0.1:{free_port()}{version}",
+        "CITYFLUX_WALL_PORT": str(wall),
+    }
+    return load_settings()
+
+
+async def _load(chosen: Settings, books: Books, seed: int, first: date, now: int) -> None:
+    """Publish the history and wait until the last of it is in the store and every window is computed."""
+    total = len(city()) * ((datetime.fromtimestamp(now / 1000, ZONE).date() - first).days + 1)
+    with progress_bar() as bar:
+        published = bar.add_task("published over MQTT", total=total)
+        stored = bar.add_task("journalled and stored", total=total)
+        count = await publish_to(chosen, history(seed, first, now), lambda n: bar.update(published, completed=n))
+        bar.update(published, total=count)
+        bar.update(stored, total=count)
+        while (settled := sum(row.written + row.refused for row in books.ledgers())) < count:
+            bar.update(stored, completed=settled)
+            await asyncio.sleep(_LOOK_EVERY_S)
+        bar.update(stored, completed=count)
+        claims = Claims(books)
+        waiting = most = claims.waiting()
+        computed = bar.add_task("windows computed", total=most)
+        while waiting:
+            most = max(most, waiting)
+            bar.update(computed, total=most, completed=most - waiting)
+            await asyncio.sleep(_LOOK_EVERY_S)
+            waiting = claims.waiting()
+        bar.update(computed, total=most, completed=most)
+
+
+def _compare_with_truth(books: Books, seed: int, first: date, today: date) -> None:
+    """The simulated city's classes are known by construction: say whether every closed day came out as it was made."""
+    judged = {
+        r.judgement.key.period: r.judgement
+        for r in Judgements(books).latest("air_daily_aqi", scope="city", first=first.isoformat())
+    }
+    outcomes: Counter[bool] = Counter()
+    day = first
+    while day < today:
+        found = judged.get(day.isoformat())
+        outcomes[found is not None and (found.status == "met") == truth(seed, day).good] += 1
+        day += timedelta(days=1)
+    out.print(f"{outcomes[True]} of {outcomes.total()} closed days are judged as the simulated city was made")
+
+
+@asynccontextmanager
+async def _ended_by(stopped: asyncio.Event) -> AsyncIterator[None]:
+    """Run the block until it ends or `stopped` is set, whichever is first."""
+    task = asyncio.current_task()
+    watcher = asyncio.create_task(stopped.wait(), name="Ctrl-C")
+    watcher.add_done_callback(lambda _: task.cancel() if task and stopped.is_set() else None)
+    try:
+        yield
+    except asyncio.CancelledError:
+        if not stopped.is_set():
+            raise
+        out.print("stopping")
+    finally:
+        watcher.cancel()

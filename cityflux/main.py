@@ -1,0 +1,64 @@
+"""The command line: `cityflux COMMAND`. Exit codes: 0 done, 1 something was refused or unavailable, 2 wrong use."""
+
+import logging
+import sys
+
+import structlog
+import typer
+
+from cityflux.commands import ask, check, feed, judge, keep, serve
+from cityflux.console import REFUSED, WRONG_USE, err
+from cityflux.settings import SettingsError
+from cityflux.supervisor import StartError
+from ingest.journal import JournalError
+from store.books import BooksUnavailable
+from store.port import StoreError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="City sensor data over MQTT, turned into the constraint indicators of a development plan.",
+)
+for command in (
+    serve.demo, serve.up, serve.broker, serve.ingest, serve.process, serve.wall,
+    feed.simulate, feed.replay, judge.evaluate,
+    ask.readings, ask.indicators, ask.explain, ask.ledger,
+    check.doctor,
+):  # fmt: skip
+    app.command()(command)
+app.add_typer(keep.dead_letters, name="dead-letters")
+app.add_typer(keep.stations, name="stations")
+
+
+def run() -> None:
+    """Entry point: what a person can mend comes out as one line, not as a traceback."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    try:
+        app()
+    except BrokenPipeError:
+        sys.exit(0)  # the reader of our output has seen enough
+    except (SettingsError, JournalError, BooksUnavailable, StoreError, StartError) as error:
+        _say(error)
+    except BaseExceptionGroup as group:
+        known = group.subgroup((SettingsError, JournalError, BooksUnavailable, StoreError, StartError))
+        if known is None:
+            raise
+        _say(_first(known))
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    error = group.exceptions[0]
+    return _first(error) if isinstance(error, BaseExceptionGroup) else error
+
+
+def _say(error: BaseException) -> None:
+    err.print(f"cityflux: {error}", markup=False, highlight=False)
+    sys.exit(WRONG_USE if isinstance(error, SettingsError) else REFUSED)

@@ -1,0 +1,197 @@
+"""Settings: from `cityflux.toml` and from the environment (`CITYFLUX_…`), the environment first.
+
+The file is `CITYFLUX_CONFIG`, or `cityflux.toml` in the working folder where there is one. An unknown key is an error that
+suggests the nearest known one; a wrong value is one line that names file or variable, key, value and fix.
+"""
+
+import os
+import tomllib
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import parse_qs, unquote, urlsplit
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from ingest.transport import Broker, Session
+from sensors.topics import SUBSCRIPTION
+
+PREFIX = "CITYFLUX_"
+# Variables with our prefix that are not settings: where the file is, and what only tests read.
+_NOT_SETTINGS = ("CITYFLUX_CONFIG", "CITYFLUX_REAL_DATA", "CITYFLUX_TEST_")
+
+
+class SettingsError(Exception):
+    """The configuration is wrong; the message is the one line to show."""
+
+
+class Settings(BaseSettings):
+    """Every setting of every program, with its default."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
+
+    data_dir: Path = Field(Path("data"), description="journal, books and SQLite readings live here")
+    stations: Path | None = Field(None, description="registry file (TOML); read into the books at start")
+    timezone: str = Field("Asia/Shanghai", description="the city's civil time")
+
+    mqtt_url: str = Field("mqtt://127.0.0.1:1883", description="mqtt://user@host:port, mqtts://…; ?version=3 for 3.1.1")
+    mqtt_password_file: Path | None = None
+    mqtt_ca_file: Path | None = None
+    mqtt_cert_file: Path | None = None
+    mqtt_key_file: Path | None = None
+    mqtt_client_id: str = Field("cityflux-ingest", pattern=r"^[A-Za-z0-9_.-]{1,64}$")
+    mqtt_keep_alive_s: int = Field(30, ge=1, le=3600)
+    mqtt_session_expiry_s: int = Field(7 * 24 * 3600, ge=60)
+    in_flight: int = Field(20_000, ge=1, le=65_535, description="unacknowledged messages at once")
+    payload_cap_bytes: int = Field(256 * 1024, ge=1024, le=16 * 1024 * 1024)
+
+    journal_cap_bytes: int = Field(1 << 30, ge=1 << 20, description="pending messages on disk, at most")
+    disk_reserve_bytes: int = Field(256 << 20, ge=0, description="free disk below which nothing is taken")
+    horizon_days: int = Field(400, ge=1, description="a live reading older than this is a dead letter")
+
+    store: Literal["sqlite", "influx"] = "sqlite"
+    influx_url: str = "http://127.0.0.1:8086"
+    influx_org: str = "cityflux"
+    influx_bucket: str = "cityflux"
+    influx_token_file: Path | None = None
+    books_url: str | None = Field(None, description="SQLAlchemy URL; default: books.sqlite in data_dir")
+
+    plan: Path | None = Field(None, description="plan file (TOML); default: the shipped example")
+    realtime_variant: Literal["CNEMC-realtime", "clause"] = "CNEMC-realtime"
+    grace_hours: int = Field(1, ge=0, le=24 * 31, description="how long after its end a day stays open")
+
+    wall_host: str = "127.0.0.1"
+    wall_port: int = Field(8080, ge=0, le=65_535)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment, then what the caller read from the file."""
+        return (env_settings, init_settings)
+
+    @field_validator("timezone")
+    @classmethod
+    def _is_a_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (KeyError, ValueError, OSError) as error:
+            raise ValueError("is not a time zone; use an IANA name such as Asia/Shanghai") from error
+        return name
+
+    @field_validator("mqtt_url")
+    @classmethod
+    def _is_a_broker(cls, url: str) -> str:
+        _parse_mqtt_url(url)
+        return url
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The city's civil time."""
+        return ZoneInfo(self.timezone)
+
+    @property
+    def books(self) -> str:
+        """The books' SQLAlchemy URL."""
+        return self.books_url or f"sqlite:///{self.data_dir / 'books.sqlite'}"
+
+    @property
+    def broker(self) -> Broker:
+        """Where the broker is and who we are to it. Raises SettingsError where the password file cannot be read."""
+        host, port, tls, username, password, version = _parse_mqtt_url(self.mqtt_url)
+        if self.mqtt_password_file is not None:
+            password = read_secret(self.mqtt_password_file, "mqtt_password_file")
+        return Broker(
+            host, port, username, password, tls, self.mqtt_ca_file, self.mqtt_cert_file, self.mqtt_key_file, version
+        )
+
+    @property
+    def session(self) -> Session:
+        """How ingest subscribes."""
+        return Session(
+            self.mqtt_client_id,
+            (SUBSCRIPTION,),
+            expiry_s=self.mqtt_session_expiry_s,
+            keep_alive_s=self.mqtt_keep_alive_s,
+            in_flight=self.in_flight,
+            payload_cap=self.payload_cap_bytes,
+        )
+
+
+def load_settings() -> Settings:
+    """Settings from the file and the environment. Raises SettingsError with one line that names what is wrong."""
+    environment = os.environ
+    file = Path(environment.get("CITYFLUX_CONFIG", "cityflux.toml"))
+    if "CITYFLUX_CONFIG" in environment and not file.is_file():
+        raise SettingsError(f"CITYFLUX_CONFIG: {file} is not a file; set it to your cityflux.toml")
+    table = _read_file(file) if file.is_file() else {}
+    for key in table:
+        if key not in Settings.model_fields:
+            raise SettingsError(f"{file}: unknown key {key!r} (value {table[key]!r}); {_nearest(key)}")
+    for name in environment:
+        key = name.removeprefix(PREFIX).lower()
+        if name.startswith(PREFIX) and not name.startswith(_NOT_SETTINGS) and key not in Settings.model_fields:
+            raise SettingsError(f"environment: unknown variable {name}; {_nearest(key, PREFIX)}")
+    try:
+        return Settings(**table)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = str(first["loc"][0]) if first["loc"] else "?"
+        variable = f"{PREFIX}{key.upper()}"
+        place = f"environment: {variable}" if variable in environment else f"{file}: {key}"
+        message = first["msg"].removeprefix("Value error, ")
+        raise SettingsError(f"{place} = {first['input']!r}: {message[0].lower()}{message[1:]}") from error
+
+
+def read_secret(path: Path, key: str) -> str:
+    """The first line of a secret's file. Raises SettingsError."""
+    try:
+        return path.read_text("utf-8").strip()
+    except OSError as error:
+        raise SettingsError(f"{key} = {str(path)!r}: {error.strerror}; point it at a readable file") from error
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise SettingsError(f"{path}: {error}; mend the file") from error
+
+
+def _nearest(key: str, prefix: str = "") -> str:
+    near = get_close_matches(key, Settings.model_fields, n=1, cutoff=0.5)
+    if near:
+        return f"did you mean {prefix + near[0].upper() if prefix else near[0]}?"
+    return "`cityflux doctor --settings` lists the known ones"
+
+
+def _parse_mqtt_url(url: str) -> tuple[str, int, bool, str | None, str | None, int]:
+    """(host, port, tls, username, password, MQTT version). Raises ValueError."""
+    fix = "write mqtt://user@host:port, mqtts://… for TLS, ?version=3 for MQTT 3.1.1"
+    parts = urlsplit(url)
+    if parts.scheme not in {"mqtt", "mqtts"} or not parts.hostname or parts.path not in {"", "/"}:
+        raise ValueError(f"is not a broker's address; {fix}")
+    try:
+        port = parts.port
+    except ValueError as error:
+        raise ValueError(f"has a wrong port; {fix}") from error
+    query = parse_qs(parts.query, keep_blank_values=True)
+    version = query.pop("version", ["5"])[-1]
+    if query or version not in {"3", "5"}:
+        raise ValueError(f"has an unknown option; {fix}")
+    tls = parts.scheme == "mqtts"
+    return (
+        parts.hostname,
+        port or (8883 if tls else 1883),
+        tls,
+        unquote(parts.username) if parts.username else None,
+        unquote(parts.password) if parts.password else None,
+        int(version),
+    )

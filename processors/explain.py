@@ -1,0 +1,227 @@
+"""Explain: the whole chain behind a published number, from the year down to station-hours and the messages they came in.
+
+Answers are plain data (dicts, lists, text, numbers), the same for text and JSON. A day is computed again from the readings
+as they lie in the store, and said to differ where they no longer give what was published.
+"""
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+
+from processors.air import CITY, DAILY_AQI, compute_block
+from processors.indicators.air_daily import station_days
+from processors.plans import Indicator
+from processors.standards.tables import POLLUTANTS, index_named
+from processors.windows import day_bounds, year_bounds
+from sensors.instants import iso
+from sensors.quantities import OF_FAMILY
+from sensors.stations import Registry
+from store.books import Books
+from store.judgements import Judgement, Judgements, Revision
+from store.port import ReadingsStore
+
+
+class NotFound(Exception):
+    """Nothing is known of what was asked; the message says what is."""
+
+
+def explain_year(books: Books, indicator: Indicator, year: str, zone: ZoneInfo) -> dict[str, Any]:
+    """The indicator of a year: value, how it came about, its revisions, each day, gaps in what we received.
+
+    Raises NotFound.
+    """
+    if not (len(year) == 4 and year.isdigit()):
+        raise NotFound(f"{indicator.code} is of a year: {year!r} is none; write for example 2026")
+    judgements = Judgements(books)
+    found = judgements.current(indicator.code, indicator.scope, year)
+    if found is None:
+        raise NotFound(f"{indicator.code} {year} is not computed yet: no closed day with readings; see cityflux ledger")
+    judgement, finality = found
+    days = {
+        r.judgement.key.period: r
+        for r in judgements.latest(DAILY_AQI, scope=CITY, first=f"{year}-01-01", last=f"{year}-12-31")
+    }
+    start, end = year_bounds(int(year), zone)
+    last = date.fromisoformat(judgement.detail["last_day"])
+    every = [date(int(year), 1, 1) + timedelta(days=n) for n in range((last - date(int(year), 1, 1)).days + 1)]
+    return {
+        "indicator": indicator.code,
+        "name": {"zh": indicator.zh, "en": indicator.en},
+        "kind": indicator.kind,
+        "target": {"direction": indicator.direction, "value": str(indicator.target), "unit": indicator.unit},
+        "period": year,
+        **_shown(judgement, finality, zone),
+        "revisions": _history(judgements, judgement, zone),
+        "days": [_day_line(day, days.get(day.isoformat())) for day in every],
+        "gaps": _gaps(books, start, end, zone),
+    }
+
+
+def explain_day(
+    books: Books, store: ReadingsStore, indicator: Indicator, year: str, day: str, zone: ZoneInfo
+) -> dict[str, Any]:
+    """One day of the indicator: the city's verdict, each pollutant, each station, each station-hour.
+
+    Raises NotFound, StoreUnavailable, StoreMisconfigured.
+    """
+    try:
+        civil = date.fromisoformat(day)
+    except ValueError as error:
+        raise NotFound(f"{day!r} is not a day; write for example {year}-03-05") from error
+    if day[:4] != year:
+        raise NotFound(f"{day} is not a day of {year}")
+    judgements = Judgements(books)
+    registry = books.registry()
+    start, end = day_bounds(civil, zone)
+    known = sorted({station.id for station in registry if station.family == "air"})
+    hours = store.readings("air", "hour", start, end, known, POLLUTANTS, detail=True)
+    found = judgements.current(DAILY_AQI, CITY, day)
+    again = compute_block(store, registry, [civil], zone, variant="CNEMC-realtime", hours=(), now=0).judgements
+    recomputed = {judgement.key.scope: judgement for judgement in again}
+    answer: dict[str, Any] = {
+        "indicator": indicator.code,
+        "period": year,
+        "day": day,
+        "covers": {
+            "from": iso(start, zone),
+            "to": iso(end, zone),
+            "rule": "an hour belongs to the day in which it began",
+        },
+        "stations_known": len(known),
+        "gaps": _gaps(books, start, end, zone),
+    }
+    if found is None and CITY not in recomputed:
+        return {
+            **answer,
+            "state": "not_assessable",
+            "why": "no assessment station has a reading of this day",
+            "stations": [],
+        }
+    published, finality = found if found else (recomputed[CITY], "not published yet")
+    by_standard = published.key.standard
+    frame = station_days(hours, zone, by_standard) if not hours.empty else pd.DataFrame()
+    return {
+        **answer,
+        **_shown(published, finality, zone),
+        "state": published.detail["state"],
+        "why": published.detail["why_text"] or "AQI ≤ 100 with every pollutant valid",
+        "primary": published.detail["primary"],
+        "category": published.detail["category"],
+        "standard_document": index_named(by_standard).document,
+        "revisions": _history(judgements, published, zone) if found else [],
+        "same_when_computed_again": CITY in recomputed and recomputed[CITY].value == published.value,
+        "pollutants": [_pollutant(code, published) for code in POLLUTANTS],
+        "stations": [
+            _station(row, registry, published.stations, hours, books, zone, start) for row in frame.to_dict("records")
+        ],
+    }
+
+
+def _shown(judgement: Judgement, finality: str, zone: ZoneInfo) -> dict[str, Any]:
+    return {
+        "value": judgement.value,
+        "unit": judgement.unit,
+        "status": judgement.status,
+        "sentence": judgement.detail.get("sentence", ""),
+        "coverage": {"valid": judgement.valid, "expected": judgement.expected},
+        "finality": finality,
+        "standard": judgement.key.standard,
+        "standards": judgement.detail.get("standards", [judgement.key.standard]),
+        "code_version": judgement.code_version,
+        "stations_used": list(judgement.stations),
+        "computed_at": iso(judgement.computed_at, zone),
+    }
+
+
+def _history(judgements: Judgements, judgement: Judgement, zone: ZoneInfo) -> list[dict[str, Any]]:
+    return [
+        {
+            "revision": r.id,
+            "value": r.judgement.value,
+            "status": r.judgement.status,
+            "finality": r.finality,
+            "computed_at": iso(r.judgement.computed_at, zone),
+            "supersedes": r.supersedes or None,
+            "reason": r.reason,
+        }
+        for r in judgements.history(judgement.key)
+    ]
+
+
+def _day_line(day: date, revision: Revision | None) -> dict[str, Any]:
+    if revision is None:
+        return {"day": day.isoformat(), "state": "not_assessable", "aqi": None, "primary": "", "why": "no reading of this day",
+                "standard": None, "revision": None}  # fmt: skip
+    judgement = revision.judgement
+    return {
+        "day": day.isoformat(),
+        "state": judgement.detail["state"],
+        "aqi": None if judgement.value is None else int(judgement.value),
+        "primary": judgement.detail["primary"],
+        "why": judgement.detail["why_text"],
+        "standard": judgement.key.standard,
+        "revision": revision.id,
+    }
+
+
+def _gaps(books: Books, start: int, end: int, zone: ZoneInfo) -> list[dict[str, Any]]:
+    return [
+        {"from": None if since is None else iso(since, zone), "to": iso(until, zone),
+         "what": "the broker had lost our session; what was published in between may never have reached us"}
+        for since, until in books.gaps(start, end)
+    ]  # fmt: skip
+
+
+def _pollutant(code: str, judgement: Judgement) -> dict[str, Any]:
+    quantity = OF_FAMILY["air"][code]
+    return {
+        "quantity": code,
+        "name": {"zh": quantity.zh, "en": quantity.en},
+        "statistic": "daily maximum 8-hour mean (MDA8)" if code == "o3" else "daily mean",
+        "city_value": judgement.detail["concentrations"][code],
+        "unit": quantity.unit,
+        "iaqi": judgement.detail["iaqi"][code],
+    }
+
+
+def _station(
+    row: Mapping[Any, Any],
+    registry: Registry,
+    used: tuple[str, ...],
+    hours: pd.DataFrame,
+    books: Books,
+    zone: ZoneInfo,
+    start: int,
+) -> dict[str, Any]:
+    name = row["station"]
+    entry = registry.entry("air", name, start)
+    own = hours[hours["station"] == name]
+    return {
+        "station": name,
+        "name": {"zh": entry.name_zh, "en": entry.name_en} if entry else None,
+        "kind": entry.kind if entry else "not active on this day",
+        "counts_for_city": name in used,
+        "aqi": None if pd.isna(row["aqi"]) else int(row["aqi"]),
+        "primary": row["primary"],
+        "state": row["state"],
+        "why": row["why_text"],
+        "values": {c: None if pd.isna(row[c]) else row[c] for c in POLLUTANTS},
+        "valid_hours": {c: int(row[f"hours_{c}"]) for c in POLLUTANTS},
+        "hours": [_hour(hour, books, zone) for hour in own.to_dict("records")],
+    }
+
+
+def _hour(hour: Mapping[Any, Any], books: Books, zone: ZoneInfo) -> dict[str, Any]:
+    source = books.topic_of(int(hour["origin"]))
+    return {
+        "hour_ended": hour["observed_at"].tz_convert(zone).isoformat(),
+        "values": {c: hour[c] for c in POLLUTANTS if not pd.isna(hour[c])},
+        "doubtful": {code: doubt._asdict() for code, doubt in hour["doubtful"].items()},
+        "received_at": iso(int(hour["received_at"]), zone),
+        "topic": source[1] if source else None,
+        "journal": source[0] if source else None,
+        "batch": int(hour["batch"]),
+    }

@@ -1,0 +1,1 @@
+"""Dated rules as data: one TOML file per document, read and checked by `tables`."""

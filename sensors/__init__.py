@@ -1,0 +1,1 @@
+"""What is measured: quantities, units, stations, topics, formats, contracts, readings. Pure: no I/O, no asyncio, no pandas."""

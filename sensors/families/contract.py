@@ -1,0 +1,228 @@
+"""The contract of a family: native records to readings or refusals, quantity by quantity. Built from the quantities table.
+
+Two ways through, one answer. `nominal` takes a whole payload in one pydantic-core call and knows only the ordinary case:
+one reading, every quantity known, finite, in range, no status. Whatever is not ordinary falls through to `judge`, which
+looks at every quantity and says in words what is wrong. `tests/sensors/test_contract.py` holds the two to one answer.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
+from math import isfinite
+from typing import Annotated, Any, NamedTuple, NotRequired, cast
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
+from typing_extensions import TypedDict
+
+from sensors.formats.native import RECORD_KEYS
+from sensors.instants import HOUR_MS, NoOffsetError, iso, parse_instant
+from sensors.quality import flag_of
+from sensors.quantities import OF_FAMILY, Family, Quantity, quantise
+from sensors.reading import STATUSES, Doubt, Status
+from sensors.refusals import Code, Refusal, Refused
+
+FUTURE_MS = HOUR_MS  # a clock more than an hour fast is wrong; less is drift (chosen; the native format's contract)
+_SECONDS_NOT_MILLIS = (
+    100_000_000_000  # as milliseconds March 1973, as seconds the year 5138: such an `at` is in seconds
+)
+_MAX_SEQ = 2**53  # what every JSON reader and every store keeps exactly
+
+
+class Nominal(TypedDict):
+    """One ordinary reading; the type of `values` is made per family."""
+
+    at: int | str
+    values: Any
+    issued: NotRequired[int | str]
+    seq: NotRequired[int]
+    source: NotRequired[str]
+
+
+class Record(NamedTuple):
+    """What one record says, judged: times in ms since the epoch, values canonical and quantised."""
+
+    observed_at: int
+    values: dict[str, float]
+    doubtful: dict[str, Doubt]
+    issued: int | None
+    seq: int
+    refusals: list[Refusal]
+
+
+class Contract:
+    """The contract of one family."""
+
+    def __init__(self, family: Family) -> None:
+        self.family = family
+        self.quantities: Mapping[str, Quantity] = OF_FAMILY[family]
+        self.nominal: Callable[[bytes], Nominal] = _nominal_validator(self.quantities)
+        """Payload to one ordinary reading; raises pydantic's ValidationError for everything else."""
+        self._scales = {code: quantity.scale for code, quantity in self.quantities.items()}
+        self._finer = re.compile(rb"\.[0-9]{%d}" % (min(self._scales.values()) + 1)).search
+
+    def may_be_finer(self, payload: bytes) -> bool:
+        """Whether a payload may hold a number finer than its quantity's scale: by its text, which costs an eighth of a look
+        at each number. A number is finer only by its decimals or by a negative exponent."""
+        return self._finer(payload) is not None or b"e-" in payload or b"E-" in payload
+
+    def quantised(self, values: Mapping[str, float | None]) -> dict[str, float]:
+        """Nominal values at their scale; missing ones left out."""
+        return {code: quantise(value, self._scales[code]) for code, value in values.items() if value is not None}
+
+    def judge(self, record: object, station: str, received_at: int, horizon_ms: int) -> Record:
+        """One record of `station`, received at `received_at` [ms], at most `horizon_ms` old. Raises Refused for all of it."""
+        if not isinstance(record, dict):
+            raise Refused("invalid_shape", "reading", "is not an object", 'send {"at": …, "values": {…}}')
+        _refuse_unknown_keys(record)
+        if record.get("station", station) != station:
+            raise Refused(
+                "station_mismatch",
+                "station",
+                f"{record['station']!r} published under {station!r}",
+                "publish each station under its own topic",
+            )
+        if "at" not in record:
+            raise Refused("invalid_time", "at", "is missing", "send the time of the reading as at")
+        observed_at = instant(record["at"], "at")
+        check_age(observed_at, received_at, horizon_ms, "at")
+        issued = None
+        if record.get("issued") is not None:
+            issued = instant(record["issued"], "issued")
+            check_age(issued, received_at, None, "issued")
+        seq = record.get("seq", 0)
+        if type(seq) is not int or not 0 <= seq < _MAX_SEQ:
+            raise Refused("invalid_shape", "seq", f"{seq!r} is not a number from 0 to 2^53", "number events from 0 up")
+        values, doubtful, refusals = self._judge_values(record)
+        return Record(observed_at, values, doubtful, issued, seq, refusals)
+
+    def _judge_values(self, record: dict[str, Any]) -> tuple[dict[str, float], dict[str, Doubt], list[Refusal]]:
+        sent, statuses = record.get("values"), record.get("status")
+        if sent is None and statuses is None:
+            raise Refused("invalid_shape", "values", "is missing", 'send "values": {"pm2_5": 35.0, …}')
+        for name, part in (("values", sent), ("status", statuses)):
+            if part is not None and not isinstance(part, dict):
+                raise Refused("invalid_shape", name, "is not an object", f'send "{name}" as an object by quantity code')
+        sent, statuses = sent or {}, statuses or {}
+        values: dict[str, float] = {}
+        doubtful: dict[str, Doubt] = {}
+        refusals: list[Refusal] = []
+        for code in dict.fromkeys([*sent, *statuses]):
+            try:
+                quantity = self._quantity(code)
+                status = _status(code, statuses.get(code, "normal"))
+                value = None if sent.get(code) is None else quantise(_number(code, sent[code]), quantity.scale)
+            except Refused as refused:
+                refusals.append(refused.refusal._replace(quantity=code))
+                continue
+            flag = flag_of(quantity, value, status)
+            if flag is not None:
+                doubtful[code] = Doubt(flag, value)
+            elif value is not None:
+                values[code] = value
+        return values, doubtful, refusals
+
+    def _quantity(self, code: str) -> Quantity:
+        quantity = self.quantities.get(code)
+        if quantity is None:
+            near = get_close_matches(code, self.quantities, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"{self.family} has {', '.join(self.quantities)}"
+            raise Refused("unknown_quantity", f"values.{code}", f"{self.family} has no quantity {code!r}", hint)
+        return quantity
+
+
+def instant(value: object, field: str) -> int:
+    """`at` or `issued` as sent to ms since the epoch. Raises Refused: no_offset, invalid_time."""
+    if type(value) is int:
+        if 0 < value < _SECONDS_NOT_MILLIS:
+            raise Refused("invalid_time", field, f"{value} looks like seconds", "send milliseconds since the epoch")
+        return value
+    if isinstance(value, str):
+        try:
+            return parse_instant(value)
+        except NoOffsetError as error:
+            raise Refused(
+                "no_offset", field, f"{value!r} has no zone", "append the offset, for example +08:00"
+            ) from error
+        except (ValueError, OverflowError) as error:
+            raise Refused(
+                "invalid_time",
+                field,
+                f"{value!r} is not a time",
+                "send ISO 8601, for example 2026-03-01T14:00:00+08:00",
+            ) from error
+    raise Refused(
+        "invalid_time", field, f"{value!r} is not a time", "send ISO 8601 with offset, or integer milliseconds"
+    )
+
+
+def check_age(at: int, received_at: int, horizon_ms: int | None, field: str) -> None:
+    """Refuse what is more than an hour in the future, or older than the horizon (None: no horizon)."""
+    if at > received_at + FUTURE_MS:
+        raise Refused(
+            "in_future",
+            field,
+            f"{_shown(at)} is more than an hour after its receipt at {_shown(received_at)}",
+            "set the device's clock and zone",
+        )
+    if horizon_ms is not None and at < received_at - horizon_ms:
+        days = horizon_ms // (24 * HOUR_MS)
+        raise Refused(
+            "too_old",
+            field,
+            f"{_shown(at)} is more than {days} days before its receipt at {_shown(received_at)}",
+            "raise the horizon, or replay it with a source profile that names its own",
+        )
+
+
+def _shown(millis: int) -> str:
+    try:
+        return iso(millis)
+    except OverflowError:
+        return f"{millis} ms"
+
+
+def _refuse_unknown_keys(record: dict[str, Any]) -> None:
+    for key in record:
+        if key not in RECORD_KEYS:
+            near = get_close_matches(key, RECORD_KEYS, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"a reading has {', '.join(sorted(RECORD_KEYS))}"
+            raise Refused("invalid_shape", key, "is not a key of a reading", hint)
+
+
+def _status(code: str, status: object) -> Status:
+    if not isinstance(status, str) or status not in STATUSES:
+        raise Refused(
+            "unknown_status", f"status.{code}", f"{status!r} is not a status", f"use {', '.join(sorted(STATUSES))}"
+        )
+    return cast("Status", status)
+
+
+def _number(code: str, value: object) -> float:
+    def refuse(detail: str, fix: str, reason: Code = "invalid_value") -> Refused:
+        return Refused(reason, f"values.{code}", detail, fix)
+
+    if type(value) is not float and type(value) is not int:
+        raise refuse(f"{value!r} is not a number", "send a JSON number, or null where there is none")
+    try:
+        number = float(value)
+    except OverflowError as error:
+        raise refuse(f"an integer of {len(str(value))} digits", "send a finite number") from error
+    if not isfinite(number):
+        raise refuse(f"{value!r} is not finite", "send a finite number, or null where there is none")
+    return number
+
+
+def _nominal_validator(quantities: Mapping[str, Quantity]) -> Callable[[bytes], Nominal]:
+    fields = {
+        code: NotRequired[Annotated[float, Field(ge=q.low, le=q.high, allow_inf_nan=False)] | None]
+        for code, q in quantities.items()
+    }
+    strict = with_config(ConfigDict(extra="forbid", strict=True))
+    values = strict(TypedDict("NominalValues", fields))  # type: ignore[operator]  # made at run time from the table
+    annotations = {**Nominal.__annotations__, "values": values}
+    record = strict(TypedDict("NominalRecord", annotations))  # type: ignore[operator]  # made at run time from the table
+    adapter: TypeAdapter[Nominal] = TypeAdapter(record)
+    return adapter.validator.validate_json
+
+
+__all__ = ["Contract", "Nominal", "Record", "ValidationError", "check_age", "instant"]

@@ -1,0 +1,1 @@
+"""Formats: bytes to native records, one pure module per format."""

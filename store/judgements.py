@@ -1,0 +1,287 @@
+"""What processors write into the books: claims on changed windows, indicators with their revisions, running values.
+
+Indicators of closed periods are append-only: a revision names the one it supersedes and why, and (indicator, scope,
+period, standard, supersedes) is unique, so of two processors the loser's save fails and it computes again. A period that
+is still open has one running value, replaced in place.
+
+A mark is claimed with a lease and cleared, in the transaction that saves what was computed from it, only if nobody has
+touched the window since.
+"""
+
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+from sqlalchemy import Connection, Select, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from store.books import Books, MarkKey
+from store.schema import marks, revisions, running
+
+Finality = Literal["provisional", "final", "proposed"]
+
+
+class Superseded(Exception):
+    """Another processor saved the same revision first: nothing was written."""
+
+
+class Key(NamedTuple):
+    """What an indicator value is of. `period` is a civil day (2026-03-05), month (2026-03) or year (2026)."""
+
+    indicator: str
+    scope: str
+    period: str
+    standard: str
+
+
+class Judgement(NamedTuple):
+    """A computed value. `value` is decimal text, None where not assessable; coverage is `valid` of `expected`;
+    `detail` is what `explain` shows besides; `computed_at` [ms]."""
+
+    key: Key
+    value: str | None
+    unit: str
+    status: str
+    valid: int
+    expected: int
+    code_version: str
+    stations: tuple[str, ...]
+    detail: Mapping[str, Any]
+    computed_at: int
+
+
+class Revision(NamedTuple):
+    """A judgement of a closed period as published; `supersedes` is 0 for the first."""
+
+    id: int
+    judgement: Judgement
+    finality: Finality
+    supersedes: int
+    reason: str
+
+
+class Running(NamedTuple):
+    """The value of a period that is still open, and when it closes [ms]."""
+
+    judgement: Judgement
+    closes_at: int
+
+
+class Closed(NamedTuple):
+    """A judgement of a closed period that says something new: the revision it supersedes (None: the first), and why."""
+
+    judgement: Judgement
+    before: Revision | None
+    reason: str
+
+
+class Mark(NamedTuple):
+    """A claimed window and the sequence it was claimed at."""
+
+    key: MarkKey
+    sequence: int
+
+
+class Claims:
+    """Marks, for one processor."""
+
+    def __init__(self, books: Books, *, quiet_ms: int = 1_000, most_ms: int = 10_000, lease_ms: int = 60_000) -> None:
+        self._books = books
+        self._quiet_ms = quiet_ms
+        self._most_ms = most_ms
+        self._lease_ms = lease_ms
+
+    def take(self, now: int, most: int) -> list[Mark]:
+        """Lease up to `most` windows, oldest hours first, that have been quiet for a second or changing for ten."""
+        ready = or_(marks.c.last_touched <= now - self._quiet_ms, marks.c.first_touched <= now - self._most_ms)
+        with self._books.writing() as connection:
+            rows = connection.execute(
+                select(marks.c.family, marks.c.station, marks.c.period, marks.c.hour, marks.c.sequence)
+                .where(ready, marks.c.leased_until <= now)
+                .order_by(marks.c.hour)
+                .limit(most)
+            ).all()
+            taken = [Mark(MarkKey(*row[:4]), row[4]) for row in rows]
+            _lease(connection, taken, now + self._lease_ms)
+            return taken
+
+    def release(self, taken: Sequence[Mark]) -> None:
+        """Give marks back unprocessed."""
+        with self._books.writing() as connection:
+            _lease(connection, taken, 0)
+
+    def waiting(self) -> int:
+        """How many windows are marked, claimed or not."""
+        with self._books.reading() as connection:
+            return int(connection.execute(select(func.count()).select_from(marks)).scalar_one())
+
+
+class Judgements:
+    """Indicators in the books."""
+
+    def __init__(self, books: Books) -> None:
+        self._books = books
+
+    def save(
+        self, closed: Sequence[Closed], open_: Sequence[Running], cleared: Sequence[Mark], ended: Collection[Key] = ()
+    ) -> None:
+        """In one transaction: revisions of closed periods, running values of open ones, the marks they were computed from;
+        the running values of `ended` periods are taken away.
+
+        A value that differs from a *final* one is saved as proposed: a person accepts it. Raises Superseded.
+        """
+        with self._books.translated(), self._books.engine.execution_options(immediate=True).begin() as connection:
+            try:
+                for judgement, before, reason in closed:
+                    finality = "proposed" if before and before.finality != "provisional" else "provisional"
+                    connection.execute(
+                        insert(revisions).values(
+                            **_row(judgement), finality=finality, supersedes=before.id if before else 0, reason=reason
+                        )
+                    )
+            except IntegrityError as error:
+                raise Superseded from error
+            for key in ended:
+                connection.execute(delete(running).where(*_is(running, key)))
+            for value in open_:
+                connection.execute(delete(running).where(*_is(running, value.judgement.key)))
+                connection.execute(insert(running).values(**_row(value.judgement), closes_at=value.closes_at))
+            if cleared:
+                untouched = delete(marks).where(*_IS_MARK, marks.c.sequence == bindparam("its_sequence"))
+                connection.execute(untouched, _rows(cleared))
+
+    def latest(
+        self,
+        indicator: str | None = None,
+        *,
+        scope: str | None = None,
+        first: str | None = None,
+        last: str | None = None,
+        periods: Collection[str] | None = None,
+    ) -> list[Revision]:
+        """The revision in force of every closed period, by key; periods from `first` to `last` as text, both included.
+
+        A proposed revision is not in force until a person accepts it.
+        """
+        newest = (
+            select(func.max(revisions.c.id))
+            .where(revisions.c.finality != "proposed")
+            .group_by(revisions.c.indicator, revisions.c.scope, revisions.c.period, revisions.c.standard)
+        )
+        query = _narrow(select(revisions).where(revisions.c.id.in_(newest)), revisions, indicator, scope, first, last)
+        if periods is not None:
+            query = query.where(revisions.c.period.in_(list(periods)))
+        with self._books.reading() as connection:
+            return [_revision(row._mapping) for row in connection.execute(query)]
+
+    def current(self, indicator: str, scope: str, period: str) -> tuple[Judgement, str] | None:
+        """The value of a period and its finality: `running` while it is open, else the revision in force."""
+        for value in self.running(indicator, scope=scope, first=period, last=period):
+            return value.judgement, "running"
+        for revision in self.latest(indicator, scope=scope, first=period, last=period):
+            return revision.judgement, revision.finality
+        return None
+
+    def newest(self, keys: Collection[Key]) -> dict[Key, Revision]:
+        """The last revision of each key that has any, proposed ones too: what the next one supersedes."""
+        found: dict[Key, Revision] = {}
+        last = select(func.max(revisions.c.id)).group_by(
+            revisions.c.indicator, revisions.c.scope, revisions.c.period, revisions.c.standard
+        )
+        periods = sorted({key.period for key in keys})
+        with self._books.reading() as connection:
+            for start in range(0, len(periods), 500):
+                chunk = periods[start : start + 500]
+                query = select(revisions).where(
+                    revisions.c.period.in_(chunk), revisions.c.id.in_(last.where(revisions.c.period.in_(chunk)))
+                )
+                for row in connection.execute(query):
+                    revision = _revision(row._mapping)
+                    found[revision.judgement.key] = revision
+        return {key: found[key] for key in keys if key in found}
+
+    def history(self, key: Key) -> list[Revision]:
+        """Every revision of one value, oldest first, proposed ones too."""
+        with self._books.reading() as connection:
+            rows = connection.execute(select(revisions).where(*_is(revisions, key)).order_by(revisions.c.id))
+            return [_revision(row._mapping) for row in rows]
+
+    def running(
+        self,
+        indicator: str | None = None,
+        *,
+        scope: str | None = None,
+        first: str | None = None,
+        last: str | None = None,
+        closed_by: int | None = None,
+    ) -> list[Running]:
+        """Running values; only those whose period closes at or before `closed_by` [ms] where given."""
+        query = _narrow(select(running), running, indicator, scope, first, last)
+        if closed_by is not None:
+            query = query.where(running.c.closes_at <= closed_by)
+        with self._books.reading() as connection:
+            return [Running(_judgement(row._mapping), row.closes_at) for row in connection.execute(query)]
+
+
+def same_verdict(one: Judgement, other: Judgement) -> bool:
+    """Whether nothing that is published changed: value, status, coverage and standard (the key) are the same."""
+    return (one.key, one.value, one.status, one.valid, one.expected) == (
+        other.key,
+        other.value,
+        other.status,
+        other.valid,
+        other.expected,
+    )
+
+
+def _lease(connection: Connection, taken: Sequence[Mark], until: int) -> None:
+    if taken:
+        unchanged = marks.c.sequence == bindparam("its_sequence")
+        connection.execute(update(marks).where(*_IS_MARK, unchanged).values(leased_until=until), _rows(taken))
+
+
+_IS_MARK = tuple(marks.c[name] == bindparam(f"its_{name}") for name in MarkKey._fields)
+
+
+def _rows(taken: Iterable[Mark]) -> list[dict[str, Any]]:
+    """Marks as the parameters of `_IS_MARK`, and their sequence."""
+    return [{f"its_{k}": v for k, v in m.key._asdict().items()} | {"its_sequence": m.sequence} for m in taken]
+
+
+def _is(table: Any, key: Key) -> tuple[Any, ...]:
+    return tuple(table.c[name] == value for name, value in key._asdict().items())
+
+
+def _narrow(
+    query: Select[Any], table: Any, indicator: str | None, scope: str | None, first: str | None, last: str | None
+) -> Select[Any]:
+    if indicator is not None:
+        query = query.where(table.c.indicator == indicator)
+    if scope is not None:
+        query = query.where(table.c.scope == scope)
+    if first is not None:
+        query = query.where(table.c.period >= first)
+    if last is not None:
+        query = query.where(table.c.period <= last)
+    return query.order_by(table.c.indicator, table.c.scope, table.c.period, table.c.standard)
+
+
+def _row(judgement: Judgement) -> dict[str, Any]:
+    fields = judgement._asdict()
+    del fields["key"]
+    return {
+        **fields,
+        **judgement.key._asdict(),
+        "stations": json.dumps(judgement.stations),
+        "detail": json.dumps(judgement.detail, ensure_ascii=False),
+    }
+
+
+def _judgement(row: Mapping[Any, Any]) -> Judgement:
+    fields = {name: row[name] for name in Judgement._fields if name not in {"key", "stations", "detail"}}
+    key = Key(*(row[name] for name in Key._fields))
+    return Judgement(key=key, stations=tuple(json.loads(row["stations"])), detail=json.loads(row["detail"]), **fields)
+
+
+def _revision(row: Mapping[Any, Any]) -> Revision:
+    return Revision(row["id"], _judgement(row), row["finality"], row["supersedes"], row["reason"])

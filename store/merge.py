@@ -1,0 +1,62 @@
+"""The merge rule that every adapter keeps: what a stored point becomes when a reading of the same identity comes in.
+
+Quantity by quantity: one that the reading does not name stays; of a named one the greater version wins (equal: the one that
+comes in), so a doubtful value displaces a good one and the other way round; an absent one is filled even by an older version.
+A point remembers the version of a quantity where it differs from the point's own, so the rule is exact whatever came between.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from sensors.reading import Doubt, Reading
+
+Version = tuple[int, int]
+
+
+class Point(NamedTuple):
+    """A stored point: a reading, and the versions of those quantities whose version is not the reading's own."""
+
+    reading: Reading
+    older: Mapping[str, Version]
+
+
+def merge(stored: Point, incoming: Reading) -> Point:
+    """The point that `stored` becomes. Lineage, receipt and version are those of the newer of the two."""
+    kept, came = stored.reading, incoming
+    top = max(kept.version, came.version)
+    values: dict[str, float] = {}
+    doubtful: dict[str, Doubt] = {}
+    older: dict[str, Version] = {}
+    for code in {*kept.values, *kept.doubtful, *came.values, *came.doubtful}:
+        before = stored.older.get(code, kept.version)
+        comes = code in came.values or code in came.doubtful
+        stays = code in kept.values or code in kept.doubtful
+        source, of = (came, came.version) if comes and (not stays or came.version >= before) else (kept, before)
+        if code in source.values:
+            values[code] = source.values[code]
+        else:
+            doubtful[code] = source.doubtful[code]
+        if of != top:
+            older[code] = of
+    newer = came if came.version >= kept.version else kept
+    return Point(newer._replace(values=values, doubtful=doubtful), older)
+
+
+def pack_extra(point: Point) -> str | None:
+    """What a plain row cannot hold, as JSON: doubtful values and deviating versions; None for an ordinary point."""
+    extra: dict[str, Any] = {}
+    if point.reading.doubtful:
+        extra["doubtful"] = {code: [doubt.flag, doubt.value] for code, doubt in sorted(point.reading.doubtful.items())}
+    if point.older:
+        extra["older"] = {code: list(version) for code, version in sorted(point.older.items())}
+    return json.dumps(extra, separators=(",", ":")) if extra else None
+
+
+def unpack_extra(text: str | None) -> tuple[dict[str, Doubt], dict[str, Version]]:
+    """The doubtful values and deviating versions of `pack_extra`."""
+    if not text:
+        return {}, {}
+    extra = json.loads(text)
+    doubtful = {code: Doubt(flag, value) for code, (flag, value) in extra.get("doubtful", {}).items()}
+    return doubtful, {code: (issued, received) for code, (issued, received) in extra.get("older", {}).items()}

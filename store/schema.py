@@ -1,0 +1,172 @@
+"""The books' tables. Times are integer milliseconds since the epoch, UTC; numbers of judgements are decimal text."""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData()
+
+# SQLite counts its own row ids only in a column typed INTEGER.
+_Serial = BigInteger().with_variant(Integer, "sqlite")
+
+counters = Table(
+    "counters",
+    metadata,
+    Column("name", String, primary_key=True),  # registry_version, mark_sequence
+    Column("value", BigInteger, nullable=False),
+)
+
+stations = Table(
+    "stations",
+    metadata,
+    Column("family", String, primary_key=True),
+    Column("id", String, primary_key=True),
+    Column("active_from", BigInteger, primary_key=True),  # 0 where the entry is open to the past
+    Column("entry", Text, nullable=False),  # sensors.stations.Station as JSON
+)
+
+unknown_stations = Table(
+    "unknown_stations",
+    metadata,
+    Column("family", String, primary_key=True),
+    Column("station", String, primary_key=True),
+    Column("topic", String, nullable=False),
+    Column("first_seen", BigInteger, nullable=False),
+    Column("last_seen", BigInteger, nullable=False),
+)
+
+origins = Table(
+    "origins",
+    metadata,
+    Column("id", _Serial, primary_key=True, autoincrement=True),
+    Column("journal", String, nullable=False),
+    Column("topic", String, nullable=False),
+    UniqueConstraint("journal", "topic"),
+)
+
+settled = Table(
+    "settled",
+    metadata,
+    Column("journal", String, primary_key=True),
+    Column("last_batch", BigInteger, nullable=False),
+)
+
+dead_letters = Table(
+    "dead_letters",
+    metadata,
+    Column("id", _Serial, primary_key=True, autoincrement=True),
+    Column("journal", String, nullable=False),
+    Column("batch", BigInteger, nullable=False),
+    Column("position", Integer, nullable=False),  # of the message in its batch
+    Column("received_at", BigInteger, nullable=False),
+    Column("topic", String, nullable=False),
+    Column("payload", LargeBinary, nullable=False),  # the whole of it, or the head of an oversized one
+    Column("length", BigInteger, nullable=False),  # of the whole payload [bytes]
+    Column("sha256", String),  # of the whole payload, where only its head is kept
+    Column("code", String, nullable=False, index=True),  # of the first refusal
+    Column("refusals", Text, nullable=False),  # JSON list of sensors.refusals.Refusal
+    Column("state", String, nullable=False, default="open", index=True),  # open, replayed, discarded
+    UniqueConstraint("journal", "batch", "position"),
+    sqlite_autoincrement=True,
+)
+
+ledgers = Table(
+    "ledgers",
+    metadata,
+    Column("journal", String, primary_key=True),
+    Column("updated_at", BigInteger, nullable=False),
+    Column("journalled", BigInteger, nullable=False),
+    Column("written", BigInteger, nullable=False),
+    Column("refused", BigInteger, nullable=False),
+    Column("pending", BigInteger, nullable=False),
+    Column("readings_decoded", BigInteger, nullable=False),
+    Column("readings_written", BigInteger, nullable=False),
+    Column("readings_refused", BigInteger, nullable=False),
+    Column("quantities_refused", BigInteger, nullable=False),
+)
+
+gaps = Table(
+    "gaps",
+    metadata,
+    Column("journal", String, primary_key=True),
+    Column("id", BigInteger, primary_key=True),
+    Column("since", BigInteger),
+    Column("until", BigInteger, nullable=False),
+)
+
+marks = Table(
+    "marks",
+    metadata,
+    Column("family", String, primary_key=True),
+    Column("station", String, primary_key=True),
+    Column("period", String, primary_key=True),
+    Column(
+        "hour", BigInteger, primary_key=True
+    ),  # hours since the epoch, UTC, in which the reading ends; -1: all hours
+    Column("sequence", BigInteger, nullable=False),
+    Column("first_touched", BigInteger, nullable=False),
+    Column("last_touched", BigInteger, nullable=False),
+    Column("leased_until", BigInteger, nullable=False, default=0),
+    sqlite_with_rowid=False,
+)
+
+_JUDGEMENT = (
+    ("value", Text, True),
+    ("unit", String, False),
+    ("status", String, False),
+    ("valid", BigInteger, False),
+    ("expected", BigInteger, False),
+    ("code_version", String, False),
+    ("stations", Text, False),  # JSON list of ids
+    ("detail", Text, False),  # JSON object: what `explain` shows
+    ("computed_at", BigInteger, False),
+)
+
+revisions = Table(
+    "revisions",
+    metadata,
+    Column("id", _Serial, primary_key=True, autoincrement=True),
+    Column("indicator", String, nullable=False),
+    Column("scope", String, nullable=False),
+    Column("period", String, nullable=False),
+    Column("standard", String, nullable=False),
+    *(Column(name, kind, nullable=nullable) for name, kind, nullable in _JUDGEMENT),
+    Column("finality", String, nullable=False),  # provisional, final, proposed
+    Column("supersedes", BigInteger, nullable=False),  # id of the revision before; 0 for the first
+    Column("reason", Text, nullable=False),
+    UniqueConstraint("indicator", "scope", "period", "standard", "supersedes"),
+    sqlite_autoincrement=True,
+)
+
+running = Table(
+    "running",
+    metadata,
+    Column("indicator", String, primary_key=True),
+    Column("scope", String, primary_key=True),
+    Column("period", String, primary_key=True),
+    Column("standard", String, primary_key=True),
+    *(Column(name, kind, nullable=nullable) for name, kind, nullable in _JUDGEMENT),
+    Column("closes_at", BigInteger, nullable=False),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", _Serial, primary_key=True, autoincrement=True),
+    Column("at", BigInteger, nullable=False),
+    Column("who", String, nullable=False),
+    Column("what", String, nullable=False),
+    Column("subject", String, nullable=False),
+    Column("detail", Text, nullable=False),
+    Index("audit_by_time", "at"),
+    sqlite_autoincrement=True,
+)

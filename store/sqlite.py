@@ -1,0 +1,255 @@
+"""Readings in SQLite: one table per family and period, a column per quantity, one file. The embedded default.
+
+An ordinary batch (good values, nothing stored yet under these identities) is one executemany of plain inserts. Where a row is
+there already, or a reading is doubtful, the points concerned are read, merged (store/merge.py) and written back, in the same
+transaction. WAL: command line, page and processors read while ingest writes.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sensors.quantities import OF_FAMILY, Family
+from sensors.reading import Period, Reading
+from store.frames import frame_of
+from store.merge import Point, merge, pack_extra, unpack_extra
+from store.port import Rejected, StoreMisconfigured, StoreUnavailable
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_FIXED = ("station", "observed_at", "seq", "received_at", "issued", "unknown_station", "origin", "batch", "extra")
+# Bound parameters of one statement: SQLite's own limit is 32,766 since 3.32.
+_MOST_PARAMETERS = 30_000
+Identity = tuple[str, int, int]
+
+
+class SqliteStore:
+    """The readings store in the file `path`; made at the first write."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._db: sqlite3.Connection | None = None
+        self._inserts: dict[tuple[str, str], str] = {}
+
+    async def write(self, readings: Sequence[Reading], *, in_order: bool = True) -> Sequence[Rejected]:
+        """As the port promises; SQLite refuses no reading. `in_order` makes no difference: versions decide."""
+        with self._translated():
+            db = self._opened()
+            try:
+                db.execute("BEGIN IMMEDIATE")
+                for (family, period), group in _by_table(readings):
+                    self._write_table(db, family, period, group)
+                # Only the commit leaves the loop's thread: it waits for the disk without the GIL.
+                await asyncio.shield(asyncio.get_running_loop().run_in_executor(None, db.execute, "COMMIT"))
+            except sqlite3.Error:
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
+                raise
+        return ()
+
+    def _write_table(self, db: sqlite3.Connection, family: Family, period: Period, readings: list[Reading]) -> None:
+        insert = self._inserts.get((family, period)) or self._prepare(db, family, period)
+        codes = tuple(OF_FAMILY[family])
+        plain = [reading for reading in readings if not reading.doubtful]
+        rest = readings
+        if len(plain) == len(readings):
+            db.execute("SAVEPOINT plain")
+            done = db.executemany(insert, map(_row_maker(codes), plain)).rowcount
+            if done == len(plain):
+                rest = []
+            else:  # some were there already, or came twice: none of them as plain rows then
+                db.execute("ROLLBACK TO plain")
+            db.execute("RELEASE plain")
+        if rest:
+            self._merge_table(db, family, period, codes, rest)
+
+    def _merge_table(
+        self, db: sqlite3.Connection, family: Family, period: Period, codes: tuple[str, ...], readings: list[Reading]
+    ) -> None:
+        points = {_identity(point.reading): point for point in self._stored(db, family, period, codes, readings)}
+        for reading in readings:
+            before = points.get(_identity(reading))
+            points[_identity(reading)] = Point(reading, {}) if before is None else merge(before, reading)
+        replace = self._inserts[family, period].replace("INSERT", "INSERT OR REPLACE", 1).removesuffix(_IF_NEW)
+        db.executemany(replace, [_point_row(point, codes) for point in points.values()])
+
+    def _stored(
+        self, db: sqlite3.Connection, family: Family, period: Period, codes: tuple[str, ...], readings: list[Reading]
+    ) -> Iterator[Point]:
+        """The stored points of these readings' identities."""
+        wanted = sorted({_identity(reading) for reading in readings})
+        columns = ", ".join((*_FIXED, *codes))
+        for start in range(0, len(wanted), _MOST_PARAMETERS // 3):
+            part = wanted[start : start + _MOST_PARAMETERS // 3]
+            rows = db.execute(
+                f"WITH wanted (s, o, q) AS (VALUES {', '.join(['(?, ?, ?)'] * len(part))}) "  # noqa: S608 - names from our table
+                f"SELECT {columns} FROM wanted JOIN {_table(family, period)} ON station = s AND observed_at = o AND seq = q",
+                [cell for identity in part for cell in identity],
+            )
+            for row in rows:
+                yield _point(family, period, codes, row)
+
+    def _prepare(self, db: sqlite3.Connection, family: Family, period: Period) -> str:
+        """Make or widen a table, and the statement that inserts into it."""
+        table, codes = _table(family, period), tuple(OF_FAMILY[family])
+        db.execute(
+            f"CREATE TABLE IF NOT EXISTS {table} (station TEXT NOT NULL, observed_at INTEGER NOT NULL, seq INTEGER NOT NULL,"
+            " received_at INTEGER NOT NULL, issued INTEGER, unknown_station INTEGER NOT NULL, origin INTEGER NOT NULL,"
+            f" batch INTEGER NOT NULL, extra TEXT, {', '.join(f'{code} REAL' for code in codes)},"
+            " PRIMARY KEY (station, observed_at, seq)) WITHOUT ROWID"
+        )
+        there = {row[1] for row in db.execute(f"PRAGMA table_info({table})")}
+        for code in codes:
+            if code not in there:
+                db.execute(f"ALTER TABLE {table} ADD COLUMN {code} REAL")
+        columns = (*_FIXED, *codes)
+        insert = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))}){_IF_NEW}"  # noqa: S608 - as above
+        self._inserts[family, period] = insert
+        return insert
+
+    def readings(
+        self,
+        family: Family,
+        period: Period,
+        start: int,
+        end: int,
+        stations: Collection[str] | None = None,
+        quantities: Iterable[str] | None = None,
+        *,
+        detail: bool = False,
+    ) -> "pd.DataFrame":
+        """As the port promises."""
+        where, parameters = "observed_at > ? AND observed_at <= ?", [start, end]
+        return self._frame(family, period, where, parameters, stations, quantities, detail)
+
+    def latest(self, family: Family, period: Period, stations: Collection[str] | None = None) -> "pd.DataFrame":
+        """As the port promises."""
+        table = _table(family, period)
+        newest = f"(station, observed_at) IN (SELECT station, max(observed_at) FROM {table} GROUP BY station)"  # noqa: S608 - as above
+        frame = self._frame(family, period, newest, [], stations, None, False)
+        return frame.drop_duplicates("station", keep="last", ignore_index=True)  # events of one instant: the last
+
+    def _frame(
+        self,
+        family: Family,
+        period: Period,
+        where: str,
+        parameters: list[int],
+        stations: Collection[str] | None,
+        quantities: Iterable[str] | None,
+        detail: bool,
+    ) -> "pd.DataFrame":
+        codes = tuple(OF_FAMILY[family] if quantities is None else quantities)
+        columns = (*_FIXED, *codes) if detail else (*_FIXED[:3], *codes)
+        rows: list[tuple[Any, ...]] = []
+        with self._translated(), self._reading() as db:
+            there = {row[1] for row in db.execute(f"PRAGMA table_info({_table(family, period)})")} if db else set()
+            if db is not None and there:
+                picked = [column if column in there else f"NULL AS {column}" for column in columns]
+                select = f"SELECT {', '.join(picked)} FROM {_table(family, period)} WHERE {where}"  # noqa: S608 - as above
+                for some in _chunks(stations):
+                    among = "" if some is None else f" AND station IN ({', '.join('?' * len(some))})"
+                    order = " ORDER BY station, observed_at, seq"
+                    rows += db.execute(select + among + order, [*parameters, *(some or ())]).fetchall()
+        return frame_of(rows, columns, codes, detail=detail)
+
+    async def check(self) -> str:
+        """As the port promises."""
+        with self._translated():
+            self._opened().execute("PRAGMA schema_version").fetchone()
+        return f"SQLite {sqlite3.sqlite_version}, {self._path}"
+
+    async def close(self) -> None:
+        """As the port promises."""
+        if self._db is not None:
+            self._db.close()
+            self._db = None
+
+    def _opened(self) -> sqlite3.Connection:
+        if self._db is None:
+            # Autocommit: transactions are begun and ended by hand. The commit alone runs in another thread.
+            db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, timeout=30)
+            db.execute("PRAGMA journal_mode = WAL")
+            db.execute("PRAGMA synchronous = FULL")
+            self._db = db
+        return self._db
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection | None]:
+        """A connection that only reads, for the calling thread; None where there is no file yet."""
+        if not self._path.exists():
+            yield None
+            return
+        with closing(sqlite3.connect(f"{self._path.absolute().as_uri()}?mode=ro", uri=True, timeout=30)) as db:
+            yield db
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """SQLite's errors as the port's: what passes (locked, full, I/O) is tried again, what does not needs a person."""
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF in {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM}:
+                raise StoreMisconfigured(f"readings {self._path}: {error}; make the file and its folder writable") from error
+            raise StoreUnavailable(f"readings {self._path}: {error}") from error
+        except sqlite3.DatabaseError as error:
+            raise StoreMisconfigured(f"readings {self._path}: {error}; restore the file, or move it away") from error
+
+
+_IF_NEW = " ON CONFLICT DO NOTHING"
+
+
+def _by_table(readings: Sequence[Reading]) -> Iterator[tuple[tuple[Family, Period], list[Reading]]]:
+    """Readings by (family, period), each group in its order; a batch is nearly always of one."""
+    tables = {(reading[0], reading[2]) for reading in readings}
+    if len(tables) == 1:
+        yield tables.pop(), list(readings)
+        return
+    for table in sorted(tables):
+        yield table, [reading for reading in readings if (reading[0], reading[2]) == table]
+
+
+def _row_maker(codes: tuple[str, ...]) -> Callable[[Reading], tuple[Any, ...]]:
+    """A reading of good values only to the row of the plain insert."""
+
+    def row(reading: Reading) -> tuple[Any, ...]:
+        _, station, _, at, received_at, values, _, seq, issued, unknown, origin, batch = reading
+        return (station, at, seq, received_at, issued, unknown, origin, batch, None, *map(values.get, codes))
+
+    return row
+
+
+def _point_row(point: Point, codes: tuple[str, ...]) -> tuple[Any, ...]:
+    row = _row_maker(codes)(point.reading)
+    return (*row[:8], pack_extra(point), *row[9:])
+
+
+def _point(family: Family, period: Period, codes: tuple[str, ...], row: Sequence[Any]) -> Point:
+    station, at, seq, received_at, issued, unknown, origin, batch, extra = row[:9]
+    values = {code: value for code, value in zip(codes, row[9:], strict=True) if value is not None}
+    doubtful, older = unpack_extra(extra)
+    reading = Reading(
+        family, station, period, at, received_at, values, doubtful, seq, issued, bool(unknown), origin, batch
+    )
+    return Point(reading, older)
+
+
+def _identity(reading: Reading) -> Identity:
+    return (reading.station, reading.observed_at, reading.seq)
+
+
+def _table(family: Family, period: Period) -> str:
+    return f"{family}_{period}".replace("-", "_")
+
+
+def _chunks(stations: Collection[str] | None) -> Iterator[list[str] | None]:
+    if stations is None:
+        yield None
+        return
+    names = sorted(set(stations))
+    for start in range(0, len(names), _MOST_PARAMETERS):
+        yield names[start : start + _MOST_PARAMETERS]

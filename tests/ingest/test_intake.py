@@ -1,0 +1,152 @@
+"""Intake's verdicts on whole batches: what becomes a reading, what a dead letter, and what is counted."""
+
+import pytest
+
+from ingest.intake import Intake, marks_of
+from ingest.journal import Counts, JournalBatch
+from ingest.transport import Message, Oversized
+from sensors.formats.native import encode
+from sensors.instants import DAY_MS, HOUR_MS
+from sensors.reading import Doubt
+from sensors.stations import Registry, Station
+from store.books import MarkKey
+
+NOON = 1_772_344_800_000
+TOPIC = "cityflux/v1/gaoxin/air/hx-01/hour"
+REGISTRY = Registry([Station(id="hx-01", family="air", name_zh="虎溪", district="gaoxin")], version=3)
+
+
+def intake(unknown: set[tuple[str, str]] | None = None, horizon_days: int = 400) -> Intake:
+    return Intake(
+        REGISTRY,
+        set() if unknown is None else unknown,
+        lambda topic: 7,
+        horizon_days=horizon_days,
+        horizons={"archive": 36_500},
+    )
+
+
+def batch(*messages: tuple[str, bytes | Oversized]) -> JournalBatch:
+    return JournalBatch(11, NOON, [Message(*message) for message in messages])
+
+
+def test_an_ordinary_message_becomes_a_reading_with_its_lineage() -> None:
+    verdict = intake().judge(batch((TOPIC, encode([{"at": NOON, "values": {"pm2_5": 35.2, "o3": None}}]))))
+    [reading] = verdict.readings
+    assert (reading.family, reading.station, reading.period) == ("air", "hx-01", "hour")
+    assert (reading.observed_at, reading.received_at, reading.origin, reading.batch) == (NOON, NOON, 7, 11)
+    assert reading.values == {"pm2_5": 35.2}
+    assert not reading.unknown_station
+    assert verdict.counts == Counts(written=1, readings_written=1)
+    assert verdict.letters == {}
+
+
+def test_text_times_and_integer_times_are_one() -> None:
+    text = {"at": "2026-03-01T14:00:00+08:00", "values": {"o3": 1}}
+    verdict = intake().judge(batch((TOPIC, encode([text])), (TOPIC, encode([{**text, "at": NOON}]))))
+    assert verdict.readings[0] == verdict.readings[1]
+
+
+def test_a_message_with_a_bad_part_is_refused_and_the_rest_is_stored() -> None:
+    records = [
+        {"at": NOON, "values": {"o3": 1}},
+        {"at": "2026-03-01T14:00:00", "values": {"o3": 2}},
+        {"at": NOON - HOUR_MS, "values": {"o3": "3", "co": 0.7}},
+        {"at": NOON - 2 * HOUR_MS, "values": {"o3": True}},
+    ]
+    payload = encode(records)
+    verdict = intake().judge(batch((TOPIC, payload)))
+    assert [r.values for r in verdict.readings] == [{"o3": 1.0}, {"co": 0.7}]
+    assert verdict.positions == [0, 0]
+    letter = verdict.letters[0]
+    assert (letter.topic, letter.payload, letter.received_at, letter.batch) == (TOPIC, payload, NOON, 11)
+    assert [(r.reading, r.quantity, r.code) for r in letter.refusals] == [
+        (1, None, "no_offset"),
+        (2, "o3", "invalid_value"),
+        (3, "o3", "invalid_value"),
+    ]
+    assert verdict.counts == Counts(refused=1, readings_written=2, readings_refused=2, quantities_refused=2)
+
+
+@pytest.mark.parametrize(
+    ("topic", "payload", "code"),
+    [
+        ("elsewhere", b"{}", "unknown_topic"),
+        ("cityflux/v1/gaoxin/water/wq-01/hour", b"{}", "unknown_topic"),
+        (TOPIC, b"\xff", "undecodable"),
+        (TOPIC, b"{", "invalid_json"),
+        (TOPIC, b'{"readings":[]}', "no_readings"),
+        (TOPIC, Oversized(10**6, "ab" * 32, b"{"), "too_large"),
+    ],
+)
+def test_poison_keeps_its_bytes(topic: str, payload: bytes | Oversized, code: str) -> None:
+    good = (TOPIC, encode([{"at": NOON, "values": {"o3": 1}}]))
+    verdict = intake().judge(batch(good, (topic, payload), good))
+    assert list(verdict.letters) == [1]
+    letter = verdict.letters[1]
+    assert letter.refusals[0].code == code
+    if isinstance(payload, Oversized):
+        assert (letter.length, letter.sha256, letter.payload) == (10**6, "ab" * 32, b"{")
+    else:
+        assert (letter.length, letter.sha256, letter.payload) == (len(payload), None, payload)
+    assert verdict.counts == Counts(written=2, refused=1, readings_written=2)
+    assert verdict.positions == [0, 2]
+
+
+def test_the_horizon_is_the_source_profiles_own() -> None:
+    old = {"at": NOON - 500 * DAY_MS, "values": {"o3": 1}}
+    verdict = intake().judge(batch((TOPIC, encode([old])), (TOPIC, encode([{**old, "source": "archive"}]))))
+    assert [r.code for letter in verdict.letters.values() for r in letter.refusals] == ["too_old"]
+    assert len(verdict.readings) == 1
+
+
+def test_doubtful_values_are_apart_from_good_ones() -> None:
+    record = {"at": NOON, "values": {"o3": -5, "co": 0.7}, "status": {"co": "calibration", "no2": "withdrawn"}}
+    [reading] = intake().judge(batch((TOPIC, encode([record])))).readings
+    assert reading.values == {}
+    assert reading.doubtful == {
+        "o3": Doubt("out_of_range", -5.0),
+        "co": Doubt("calibration", 0.7),
+        "no2": Doubt("withdrawn", None),
+    }
+
+
+def test_an_unknown_station_is_stored_flagged_and_marks_nothing() -> None:
+    topic = "cityflux/v1/gaoxin/air/hx-99/hour"
+    verdict = intake().judge(batch((topic, encode([{"at": NOON, "values": {"o3": 1}}]))))
+    assert verdict.readings[0].unknown_station
+    assert verdict.unknown == {("air", "hx-99"): topic}
+    assert marks_of(verdict.readings) == set()
+
+
+def test_past_ten_thousand_unknown_stations_new_ones_are_refused() -> None:
+    seen = {("air", f"x-{n}") for n in range(10_000)}
+    payload = encode([{"at": NOON, "values": {"o3": 1}}])
+    verdict = intake(seen).judge(
+        batch(("cityflux/v1/gaoxin/air/new/hour", payload), ("cityflux/v1/gaoxin/air/x-5/hour", payload))
+    )
+    assert verdict.letters[0].refusals[0].code == "too_many_unknown_stations"
+    assert [reading.station for reading in verdict.readings] == ["x-5"]
+
+
+def test_a_window_is_the_utc_hour_in_which_the_reading_ends() -> None:
+    records = [{"at": NOON + offset, "values": {"o3": 1}} for offset in (0, -1, 1)]
+    readings = intake().judge(batch((TOPIC, encode(records)))).readings
+    hour = NOON // HOUR_MS
+    assert marks_of(readings) == {MarkKey("air", "hx-01", "hour", hour - 1), MarkKey("air", "hx-01", "hour", hour)}
+
+
+def test_a_second_verdict_equals_the_first() -> None:
+    messages = batch(
+        (TOPIC, encode([{"at": NOON, "values": {"o3": 1.23456, "x": 1}}])),
+        (TOPIC, b"{"),
+        ("nowhere", b""),
+    )
+    assert intake().judge(messages) == intake().judge(messages)
+
+
+def test_a_bomb_of_refusals_is_shown_in_part_and_kept_whole() -> None:
+    payload = encode([{"at": NOON, "values": {f"q{n}": 1 for n in range(5000)}}])
+    letter = intake().judge(batch((TOPIC, payload))).letters[0]
+    assert len(letter.refusals) == 100
+    assert letter.payload == payload

@@ -1,0 +1,80 @@
+"""Who may import whom (docs/ARCHITECTURE.md): read from the source with `ast`, so that a wrong import fails with its line."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+ALLOWED = {
+    "sensors": set(),
+    "store": {"sensors"},
+    "ingest": {"sensors", "store"},
+    "processors": {"sensors", "store"},
+    "simulators": {"sensors"},
+    "wall": {"sensors", "store", "processors"},
+    "cityflux": {"sensors", "store", "ingest", "processors", "simulators", "wall"},
+}
+
+# A client library is named only by its adapter.
+ADAPTERS = {
+    "mqtt5": {"ingest/mqtt5.py"},
+    "paho": {"ingest/mqtt3.py", "simulators/publisher.py"},
+    "aiomqtt": {"simulators/publisher.py"},
+    "amqtt": {"cityflux/broker.py"},
+    "influxdb_client": {"store/influx.py"},
+    "urllib3": {"store/influx.py"},
+    "sqlalchemy": {"store/books.py", "store/judgements.py", "store/schema.py"},
+    "fastapi": {"wall/app.py"},
+    "uvicorn": {"cityflux/programs.py"},
+}
+
+# pandas is slow to load and ingest never needs it: at the top of a module only in processors; in store only inside functions.
+PANDAS_AT_TOP = {"processors", "cityflux"}
+
+SOURCES = sorted(path for package in ALLOWED for path in (ROOT / package).rglob("*.py"))
+
+
+def imports(path: Path) -> Iterator[tuple[str, int, bool]]:
+    """(top-level name, line, whether it runs when the module is loaded) of each import."""
+    tree = ast.parse(path.read_text("utf-8"))
+    late = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+        or (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")
+        for inner in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name.split(".")[0], node.lineno, id(node) not in late
+        elif isinstance(node, ast.ImportFrom):
+            yield (node.module or ".").split(".")[0] if node.level == 0 else ".", node.lineno, id(node) not in late
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_module_imports_only_what_its_folder_may(path: Path) -> None:
+    relative = path.relative_to(ROOT).as_posix()
+    package = relative.split("/")[0]
+    wrong = []
+    for name, line, at_load in imports(path):
+        where = f"{relative}:{line}: imports {name}"
+        if name == ".":
+            wrong.append(f"{relative}:{line}: a relative import; write the whole name")
+        elif name in ALLOWED and name != package and name not in ALLOWED[package]:
+            wrong.append(f"{where}; {package} may import {', '.join(sorted(ALLOWED[package])) or 'none of ours'}")
+        elif name in ADAPTERS and relative not in ADAPTERS[name]:
+            wrong.append(f"{where}; only {', '.join(sorted(ADAPTERS[name]))} may")
+        elif name in {"pandas", "numpy", "pyarrow"} and at_load and package not in PANDAS_AT_TOP:
+            wrong.append(f"{where} when loaded; only {', '.join(sorted(PANDAS_AT_TOP))} may")
+        elif package == "sensors" and name in {"asyncio", "socket", "sqlite3", "pandas"}:
+            wrong.append(f"{where}; sensors is pure")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_the_rule_reads_real_files() -> None:
+    assert len(SOURCES) > 30
+    assert any(name == "sensors" for name, _, _ in imports(ROOT / "ingest" / "intake.py"))
