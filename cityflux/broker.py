@@ -10,6 +10,7 @@ import shutil
 import signal
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 
 def find_mosquitto() -> Path | None:
@@ -48,9 +49,13 @@ async def serve(host: str, port: int, folder: Path) -> None:
     if mosquitto is None:
         await serve_amqtt(host, port)
         return
+    _become(mosquitto, host, port, folder)
+
+
+def _become(mosquitto: Path, host: str, port: int, folder: Path) -> NoReturn:
     folder.mkdir(parents=True, exist_ok=True)
     config = folder / "mosquitto.conf"
-    config.write_text(mosquitto_config(host, port, folder), "utf-8")
+    config.write_text(mosquitto_config(host, port, folder.resolve()), "utf-8")
     sys.stdout.flush()
     sys.stderr.flush()
     os.execv(mosquitto, [str(mosquitto), "-c", str(config)])  # noqa: S606 - no shell is exactly what is meant

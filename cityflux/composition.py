@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from store.influx import InfluxStore, Keepsake
 from store.sqlite import SqliteStore
 
 from cityflux.settings import Settings, SettingsError, read_secret
 from ingest.mqtt3 import open_connection as connect_mqtt3
 from ingest.mqtt5 import open_connection as connect_mqtt5
+from ingest.journal import Journal
 from ingest.settle import Horizons
 from ingest.transport import Broker, Connect
 from processors.plans import Plan, PlanError, load_plan, shipped_plan
@@ -31,8 +31,8 @@ def whoami() -> str:
     return os.environ.get("SUDO_USER") or os.environ.get("USER") or f"uid {os.getuid()}"
 
 
-def open_store(settings: Settings, keepsake: Keepsake | None = None) -> ReadingsStore:
-    """The readings store. `keepsake` is the journal, where there is one. Raises SettingsError."""
+def open_store(settings: Settings, keepsake: Journal | None = None) -> ReadingsStore:
+    """The readings store; `keepsake` is where InfluxDB's keeps points over a delete and rewrite. Raises SettingsError."""
     if settings.store == "sqlite":
         _make_folder(settings.data_dir)
         return SqliteStore(settings.data_dir / "readings.sqlite")
@@ -41,6 +41,8 @@ def open_store(settings: Settings, keepsake: Keepsake | None = None) -> Readings
             "influx_token_file is not set; with store = influx, point CITYFLUX_INFLUX_TOKEN_FILE at a file with the token"
         )
     token = read_secret(settings.influx_token_file, "influx_token_file")
+    from store.influx import InfluxStore
+
     return InfluxStore(settings.influx_url, settings.influx_org, settings.influx_bucket, token, keepsake=keepsake)
 
 

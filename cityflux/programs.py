@@ -7,7 +7,6 @@ import signal
 from functools import partial
 
 import structlog
-import uvicorn
 
 from cityflux.composition import (
     connect_to,
@@ -22,8 +21,6 @@ from cityflux.settings import Settings
 from ingest.consume import Consumer
 from ingest.journal import Journal
 from ingest.settle import Settler
-from processors.runner import Runner
-from wall.app import make_app
 
 log = structlog.get_logger()
 
@@ -64,6 +61,8 @@ async def ingest(settings: Settings) -> None:
 
 async def process(settings: Settings) -> None:
     """Changed windows → indicators. Raises SettingsError before anything is started."""
+    from processors.runner import Runner
+
     stopped = stop_signals()
     plan = plan_of(settings)
     with open_books(settings) as books:
@@ -87,6 +86,10 @@ async def process(settings: Settings) -> None:
 
 async def wall(settings: Settings) -> None:
     """The status page, until stopped."""
+    import uvicorn
+
+    from wall.app import make_app
+
     with open_books(settings) as books:
         books.prepare()
         app = make_app(open_store(settings), books, plan_of(settings), settings.zone, now_ms)

@@ -31,7 +31,7 @@ _PROTOCOL_ERROR = 0x82
 @asynccontextmanager
 async def open_connection(broker: Broker, session: Session) -> AsyncIterator[Connection]:
     """One connection, subscribed; DISCONNECT at its end. Raises ConnectionLost, ConnectionRefused."""
-    connection = _Connection(broker, session)
+    connection = Mqtt3Connection(broker, session)
     try:
         with connecting(broker, session):
             async with asyncio.timeout(session.connect_timeout_s):
@@ -42,7 +42,9 @@ async def open_connection(broker: Broker, session: Session) -> AsyncIterator[Con
         await connection.close()
 
 
-class _Connection(Link):
+class Mqtt3Connection(Link):
+    """One connection: paho's client, driven by the loop."""
+
     def __init__(self, broker: Broker, session: Session) -> None:
         super().__init__(session)
         self._broker = broker
@@ -94,7 +96,7 @@ class _Connection(Link):
                 break
         self._received()
         # What TLS has decrypted already does not make the socket readable.
-        if self._reading and self._decrypted_bytes_wait():
+        if self._decrypted_bytes_wait():
             self._loop.call_soon(self._on_readable)
 
     def _decrypted_bytes_wait(self) -> bool:

@@ -47,7 +47,7 @@ _MQTT3_CONNACK = b"\x20\x02"  # MQTT 3.1.1 has no property length: how a broker 
 @asynccontextmanager
 async def open_connection(broker: Broker, session: Session) -> AsyncIterator[Connection]:
     """One connection, subscribed; DISCONNECT at its end. Raises ConnectionLost, ConnectionRefused."""
-    connection = _Connection(broker, session)
+    connection = Mqtt5Connection(broker, session)
     try:
         with connecting(broker, session):
             async with asyncio.timeout(session.connect_timeout_s):
@@ -60,7 +60,9 @@ async def open_connection(broker: Broker, session: Session) -> AsyncIterator[Con
         await connection.close()
 
 
-class _Connection(Link, asyncio.BufferedProtocol):
+class Mqtt5Connection(Link, asyncio.BufferedProtocol):
+    """One connection: the protocol that asyncio's transport feeds."""
+
     def __init__(self, broker: Broker, session: Session) -> None:
         super().__init__(session)
         self._broker = broker
@@ -192,7 +194,8 @@ class _Connection(Link, asyncio.BufferedProtocol):
 
     def _on_connack(self, packet: mqtt5.ConnAckPacket) -> None:
         if packet.reason_code != mqtt5.ConnAckReasonCode.SUCCESS:
-            kind = ConnectionRefused if packet.reason_code in PERSON_MUST_ACT else ConnectionLost
+            # By value: the codec's reason codes are no integers and have no hash, whatever its stub says.
+            kind = ConnectionRefused if packet.reason_code.value in PERSON_MUST_ACT else ConnectionLost
             self._fail(kind(f"{self._broker} refuses: {_said(packet.reason_code, packet.reason_str)}"))
             self._cut()
             return

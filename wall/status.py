@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 from processors.air import CITY_STATION, DAILY_AQI
 from processors.plans import Plan
-from processors.standards.tables import index_at
+from processors.standards.tables import air_rules
 from processors.windows import civil_day
 from sensors.instants import HOUR_MS, iso
 from store.books import Books
@@ -83,13 +83,13 @@ def _stations(store: ReadingsStore, books: Books, zone: ZoneInfo, now: int) -> d
             return {"aqi": None, "at": None, "old": True, "category": "", "colour": ""}
         at = int(row["observed_at"].timestamp() * 1000)
         aqi = None if row["aqi"] != row["aqi"] else int(row["aqi"])
-        category = None if aqi is None else index_at(civil_day(at, zone)).category(aqi)
+        category = None if aqi is None else air_rules(civil_day(at, zone)).index.category(aqi)
         return {
             "aqi": aqi,
             "at": iso(at, zone),
             "old": now - at > STALE_MS,
             "category": f"{category.zh} {category.en}" if category else "NA",
-            "colour": category.colour if category else "",
+            "colour": category.hex if category else "",
         }
 
     return {

@@ -10,11 +10,8 @@ import typer
 
 from cityflux.composition import now_ms, open_books, open_store, plan_of
 from cityflux.console import Format, instant, out, print_rows, settings, wrong
-from cityflux.explained import as_text
-from cityflux.scorecard import scorecard
 from cityflux.settings import Settings
 from ingest.journal import Ledger, read_ledger
-from processors.explain import NotFound, explain_day, explain_year
 from sensors.instants import iso
 from sensors.quantities import OF_FAMILY, Family
 from sensors.reading import Period
@@ -76,6 +73,8 @@ def indicators(
 ) -> None:
     """Indicators in force, closed and running. Without options: the plan's scorecard. Example:
     cityflux indicators --code air_daily_aqi --from 2026-03-01 --to 2026-03-31 --format csv"""
+    from cityflux.scorecard import scorecard
+
     chosen = settings()
     with open_books(chosen) as books:
         books.prepare()
@@ -139,6 +138,9 @@ def explain(
     style: Annotated[TextOrJson, typer.Option("--format", help="text or json")] = TextOrJson.TEXT,
 ) -> None:
     """Why an indicator is what it is, down to station-hours. Example: cityflux explain good_air_days 2026 --day 2026-03-05"""
+    from cityflux.explained import as_text
+    from processors.explain import NotFound, explain_day, explain_year
+
     chosen = settings()
     with open_books(chosen) as books:
         books.prepare()

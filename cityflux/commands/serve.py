@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from cityflux import broker as brokers
-from cityflux import demonstration, programs
+from cityflux import programs
 from cityflux.console import out, settings
 from cityflux.ports import is_free
 from cityflux.programs import stop_signals
@@ -27,6 +27,8 @@ def demo(
     wall_port: Annotated[int, typer.Option(help="port of the status page; 0: any free one")] = 8080,
 ) -> None:
     """A whole city on this machine: broker, a simulated year, indicators, a page; then live. Example: cityflux demo"""
+    from cityflux import demonstration
+
     with tempfile.TemporaryDirectory(prefix="cityflux-demo-") as scratch:
         asyncio.run(demonstration.run(data_dir or Path(scratch), days=days, once=once, seed=seed, wall_port=wall_port))
 

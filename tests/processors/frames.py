@@ -19,14 +19,21 @@ Values = float | Sequence[float | None] | None
 
 
 def station_hours(
-    station: str = "a", day: date = NEW_DAY, zone: tzinfo = BEIJING, hours: int | None = None, **values: Values
+    station: str = "a",
+    day: date = NEW_DAY,
+    zone: tzinfo = BEIJING,
+    hours: int | None = None,
+    values: Mapping[str, Values] | None = None,
+    **named: Values,
 ) -> pd.DataFrame:
-    """The hours of a day, `CLEAN` but for `values`: a number for all hours, one per hour, or None for none at all."""
+    """The hours of a day (the first `hours` of them), `CLEAN` but for `values` and what is `named`: a number for all
+    hours, one per hour, or None for none at all."""
+    given = {**CLEAN, **(values or {}), **named}
     ends = list(hours_of_day(day, zone))[:hours]
     frame = pd.DataFrame({"station": station, "observed_at": pd.to_datetime(ends, unit="ms", utc=True)})
     frame["observed_at"] = frame["observed_at"].astype("datetime64[ms, UTC]")
     for code in POLLUTANTS:
-        value = values.get(code, CLEAN[code])
+        value = given[code]
         numbers = [value] * len(ends) if value is None or isinstance(value, (int, float)) else list(value)
         frame[code] = pd.Series(numbers, dtype="float64")
     return frame

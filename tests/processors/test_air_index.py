@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from processors.indicators.air_index import AirIndex, air_index, iaqi, rounded
-from processors.standards.tables import INDEXES, POLLUTANTS, UnknownStandardError, index_named
+from processors.standards.tables import INDEXES, POLLUTANTS, Index, Publishes, UnknownStandardError, index_named
 
 OLD, NEW = index_named("HJ633-2012"), index_named("HJ633-2026")
 
@@ -27,7 +27,7 @@ PM10 = [
 ]  # fmt: skip
 
 # concentration [µg/m³, CO mg/m³], rounded, IAQI: both editions, but for what follows the end of a short table
-GASES = {
+GASES: dict[str, list[tuple[float, float | str, int]]] = {
     "so2_24h": [
         (5, 5, 5), (50, 50, 50), (51, 51, 51), (60, 60, 55), (100, 100, 75), (150, 150, 100), (151, 151, 101),
         (475, 475, 150), (800, 800, 200), (1600, 1600, 300), (2620, 2620, 500),
@@ -79,12 +79,10 @@ def test_particles_by_both_editions(table: str, concentration: float, old: int |
     [(table, *row) for table, rows in GASES.items() for row in rows],
 )
 def test_gases_by_both_editions(
-    index: object, table: str, concentration: float, as_published: str, expected: int
+    index: Index, table: str, concentration: float, as_published: float | str, expected: int
 ) -> None:
-    assert index in INDEXES
-    edition = OLD if index is OLD else NEW
     assert rounded(concentration, 1 if table.startswith("co") else 0) == Fraction(as_published)
-    assert iaqi(edition, table, concentration) == expected
+    assert iaqi(index, table, concentration) == expected
 
 
 @pytest.mark.parametrize(
@@ -131,20 +129,18 @@ def by_fractions(points: tuple[int, ...], index: tuple[int, ...], concentration:
 
 @pytest.mark.parametrize("index", INDEXES, ids=lambda index: index.name)
 @pytest.mark.parametrize("table", ["co_1h", "co_24h"])
-def test_every_carbon_monoxide_value_of_one_decimal_is_exact(index: object, table: str) -> None:
-    edition = OLD if index is OLD else NEW
-    points, steps = edition.breakpoints.tables[table], edition.breakpoints.iaqi
+def test_every_carbon_monoxide_value_of_one_decimal_is_exact(index: Index, table: str) -> None:
+    points, steps = index.breakpoints.tables[table], index.breakpoints.iaqi
     values = [tenths / 10 for tenths in range(1501)]
     expected = [by_fractions(points, steps, Fraction(tenths, 10)) for tenths in range(1501)]
     assert len(values) == 1501
-    assert [iaqi(edition, table, value) for value in values] == expected
+    assert [iaqi(index, table, value) for value in values] == expected
 
 
-@pytest.mark.parametrize("edition", INDEXES, ids=lambda index: index.name)
+@pytest.mark.parametrize("index", INDEXES, ids=lambda index: index.name)
 @pytest.mark.parametrize("table", sorted(NEW.breakpoints.tables))
 @given(thousandths=st.integers(0, 3_000_000))
-def test_unrounded_values_follow_the_equation(edition: object, table: str, thousandths: int) -> None:
-    index = OLD if edition is OLD else NEW
+def test_unrounded_values_follow_the_equation(index: Index, table: str, thousandths: int) -> None:
     points = index.breakpoints.tables[table]
     concentration = Fraction(thousandths, 1000)
     if concentration <= points[-1]:
@@ -168,7 +164,7 @@ def test_a_negative_concentration_is_refused() -> None:
 
 
 def of_all(**known: int) -> dict[str, int | None]:
-    return dict.fromkeys(POLLUTANTS, 20) | known
+    return {code: known.get(code, 20) for code in POLLUTANTS}
 
 
 def test_a_tie_names_both_primary_pollutants_in_the_order_of_the_table() -> None:
@@ -196,11 +192,9 @@ def test_exceeding_pollutants_are_all_above_100_not_only_the_worst() -> None:
     ],
 )
 def test_a_missing_pollutant_withholds_all_but_an_exceeding_index(
-    greatest: int, publishes: str, expected: int | None
+    greatest: int, publishes: Publishes, expected: int | None
 ) -> None:
-    found = air_index(
-        NEW, of_all(pm2_5=greatest) | {"o3": None}, "present" if publishes == "present" else "complete or exceeding"
-    )
+    found = air_index(NEW, of_all(pm2_5=greatest) | {"o3": None}, publishes)
     assert found.aqi == expected
     assert found.primary == (() if expected is None else ("pm2_5",))
 

@@ -1,6 +1,6 @@
 """Civil days, their hours, running windows and coverage, with clocks that change."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, tzinfo
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -80,11 +80,9 @@ def test_a_day_has_23_or_25_hours_where_the_clock_changes(zone: ZoneInfo, day: d
     assert civil_day(found[-1] + HOUR_MS, zone) != day
 
 
-@given(
-    st.datetimes(datetime(1992, 1, 1), datetime(2037, 1, 1)), st.sampled_from([BEIJING, BERLIN, SANTIAGO, HAVANA, UTC])
-)
-def test_each_hour_is_in_exactly_the_day_that_it_is_said_to_be_in(moment: datetime, zone: ZoneInfo) -> None:
-    end = int(moment.replace(minute=0, second=0, microsecond=0, tzinfo=UTC).timestamp() * 1000)
+@given(st.integers(200_000, 590_000), st.sampled_from([BEIJING, BERLIN, SANTIAGO, HAVANA, UTC]))
+def test_each_hour_is_in_exactly_the_day_that_it_is_said_to_be_in(hour: int, zone: tzinfo) -> None:
+    end = hour * HOUR_MS  # from 1992 to 2037
     day = civil_day(end, zone)
     start, stop = day_bounds(day, zone)
     assert start < end <= stop
@@ -108,7 +106,7 @@ def test_coverage_of_nothing_expected_is_nothing() -> None:
 
 def test_events_and_stamps_off_the_hour_are_no_hourly_means() -> None:
     frame = station_hours(hours=4).assign(seq=[0, 1, 0, 0])
-    frame.loc[2, "observed_at"] += pd.Timedelta(minutes=30)
+    frame["observed_at"] += pd.to_timedelta([0, 0, 30, 0], unit="min")
     assert hourly(frame, BEIJING)["observed_at"].tolist() == frame.loc[[0, 3], "observed_at"].tolist()
 
 
