@@ -63,8 +63,9 @@ def _become(mosquitto: Path, host: str, port: int, folder: Path) -> NoReturn:
 
 async def serve_amqtt(host: str, port: int) -> None:
     """amqtt on `host`:`port`, MQTT 3.1.1, anonymous, until SIGTERM or SIGINT."""
-    from amqtt.broker import Broker  # noqa: PLC0415 - slow to load, and only needed where there is no Mosquitto
-    from amqtt.contexts import BrokerConfig, ListenerConfig  # noqa: PLC0415 - as above
+    # Slow to load, and only needed where there is no Mosquitto.
+    from amqtt.broker import Broker
+    from amqtt.contexts import BrokerConfig, ListenerConfig
 
     config = BrokerConfig(
         listeners={"default": ListenerConfig(bind=f"{host}:{port}")},

@@ -24,5 +24,7 @@ def frame_of(
     if detail:
         frame["unknown_station"] = frame["unknown_station"].astype("bool")
         frame = frame.astype({"received_at": "Int64", "issued": "Int64", "origin": "int64", "batch": "int64"})
-        frame["doubtful"] = pd.Series([unpack_extra(text)[0] for text in frame.pop("extra")], dtype=object)
+        extra = list(columns).index("extra")
+        frame = frame.drop(columns="extra")
+        frame["doubtful"] = pd.Series([unpack_extra(row[extra])[0] for row in rows], dtype=object)
     return frame

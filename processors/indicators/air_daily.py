@@ -246,16 +246,16 @@ def _finished(
     expected_hours = part["expected_hours"].to_numpy(np.float64)
     part["coverage"] = part["valid_hours"].to_numpy(np.float64) / np.maximum(expected_hours, 1)
     missing = {each: ~statistic(each.pollutant, each.statistic).there for each in variant.indicators}
+    told = ["aqi", "exceeding", *POLLUTANTS, *(f"iaqi_{code}" for code in POLLUTANTS)]
     verdicts = []
-    for row, aqi in enumerate(part["aqi"].tolist()):
+    for row, values_of_day in enumerate(part[told].to_dict("records")):
+        aqi = values_of_day["aqi"]
         if pd.isna(aqi):
             lacking = [each for each, absent in missing.items() if absent[row]]
             text = "; ".join(f"{OF_FAMILY['air'][each.pollutant].en}: {lack(row, each)}" for each in lacking)
             verdicts.append(("", "not_assessable", "incomplete", text))
         elif aqi > index.index.exceeding_above:
-            verdicts.append(
-                (index.category(aqi).code, "polluted", "exceeds", _exceeds(index, part.iloc[row].to_dict()))
-            )
+            verdicts.append((index.category(aqi).code, "polluted", "exceeds", _exceeds(index, values_of_day)))
         else:
             verdicts.append((index.category(aqi).code, "good", "", ""))
     columns = ["category", "state", "why", "why_text"]

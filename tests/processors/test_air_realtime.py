@@ -157,8 +157,9 @@ def test_the_city_is_the_mean_of_concentrations_not_of_indices() -> None:
 
 
 @pytest.mark.parametrize(
-    ("expected", "valid", "known"), [(4, 3, True), (4, 2, False), (8, 5, False), (8, 6, True), (3, 2, True), (3, 1, False), (2, 1, True)]
-)  # fmt: skip
+    ("expected", "valid", "known"),
+    [(4, 3, True), (4, 2, False), (8, 5, False), (8, 6, True), (3, 2, True), (3, 1, False), (2, 1, True)],
+)
 def test_the_city_needs_75_percent_of_its_stations_or_half_of_fewer_than_4(
     expected: int, valid: int, known: bool
 ) -> None:

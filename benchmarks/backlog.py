@@ -1,0 +1,82 @@
+"""A backlog of pre-encoded QoS 1 messages in a real Mosquitto, for one client id that is not connected yet."""
+
+import asyncio
+import random
+from collections.abc import Iterator
+
+import mqtt5
+
+STATIONS = 1_000
+QUANTITIES = (("pm2_5", 1), ("pm10", 1), ("so2", 1), ("no2", 1), ("co", 2), ("o3", 1), ("air_temperature", 2), ("humidity", 1))
+# The publisher's own window: Mosquitto takes its QoS 1 messages faster in bursts.
+_WINDOW = 1_000
+
+
+def payload(at: int, dice: random.Random) -> bytes:
+    """One reading of eight quantities in the native format, `at` in integer milliseconds."""
+    values = ",".join(f'"{code}":{round(dice.uniform(1, 90), digits)}' for code, digits in QUANTITIES)
+    return f'{{"at":{at},"values":{{{values}}}}}'.encode()
+
+
+def packets(count: int, last_at: int, seed: int) -> Iterator[tuple[int, bytes]]:
+    """(packet id, PUBLISH) of `count` messages: 1,000 stations in turn, minute by minute up to `last_at` [ms]."""
+    dice = random.Random(seed)
+    rounds = -(-count // STATIONS)
+    for number in range(count):
+        station, minute = number % STATIONS, number // STATIONS
+        at = last_at - (rounds - 1 - minute) * 60_000
+        topic = f"cityflux/v1/bench/air/st-{station:04d}/minute"
+        packet_id = number % 65_535 + 1
+        packet = mqtt5.PublishPacket(topic, payload(at, dice), qos=mqtt5.QoS.AT_LEAST_ONCE, packet_id=packet_id)
+        yield packet_id, packet.write()
+
+
+async def prepare(port: int, client_id: str) -> None:
+    """Make `client_id` a session subscribed to everything of ours, and leave it."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(mqtt5.ConnectPacket(client_id, clean_start=True, session_expiry_interval=3600).write())
+    await _packet(reader, mqtt5.ConnAckPacket)
+    filters = [mqtt5.TopicFilter("cityflux/v1/#", max_qos=mqtt5.QoS.AT_LEAST_ONCE)]
+    writer.write(mqtt5.SubscribePacket(1, topic_filters=filters).write())
+    await _packet(reader, mqtt5.SubAckPacket)
+    writer.write(mqtt5.DisconnectPacket().write())
+    await writer.drain()
+    writer.close()
+
+
+async def fill(port: int, count: int, last_at: int, seed: int) -> None:
+    """Publish the backlog; returns when the broker has acknowledged every message."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(mqtt5.ConnectPacket("bench-publisher", clean_start=True).write())
+    await _packet(reader, mqtt5.ConnAckPacket)
+    window: list[bytes] = []
+    for _, packet in packets(count, last_at, seed):
+        window.append(packet)
+        if len(window) == _WINDOW:
+            writer.writelines(window)
+            await _acknowledged(reader, len(window))
+            window.clear()
+    writer.writelines(window)
+    await _acknowledged(reader, len(window))
+    writer.close()
+
+
+async def _acknowledged(reader: asyncio.StreamReader, count: int) -> None:
+    """Read `count` PUBACKs: 4 bytes each where the reason is success, else 6."""
+    for _ in range(count):
+        head = await reader.readexactly(2)
+        await reader.readexactly(head[1])
+
+
+async def _packet(reader: asyncio.StreamReader, kind: type) -> None:
+    """Read until one packet of `kind` is whole."""
+    data = b""
+    while True:
+        data += await reader.read(4096)
+        try:
+            packet, size = mqtt5.read(memoryview(data))
+        except IndexError:
+            continue
+        data = data[size:]
+        if isinstance(packet, kind):
+            return

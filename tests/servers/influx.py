@@ -1,0 +1,108 @@
+"""A real InfluxDB 2.x on a port of its own, with a throw-away folder, to be stopped, killed and started again by tests."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import uuid
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NoReturn, Self
+
+import urllib3
+
+from tests.servers import free_port, missing
+from tests.servers.processes import HOST, until_listening
+
+WAIT_S = 30.0
+_BUILT = Path("~/.cache/cityflux/bin/influxd").expanduser()
+
+
+class Influx:
+    """influxd at `url`, set up with an `org` and an operator `token` of its own. Data survive `stop`, `kill` and `restart`."""
+
+    def __init__(self) -> None:
+        self.org = "cityflux"
+        self.token = f"test-{uuid.uuid4().hex}"
+        self.port = free_port()
+        self.url = f"http://{HOST}:{self.port}"
+        self._folder = Path(tempfile.mkdtemp(prefix="cityflux-influx-"))
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self.restart()
+        setup = {"username": "test", "password": uuid.uuid4().hex, "org": self.org, "bucket": "first", "token": self.token}
+        self._org_id = self.api("POST", "/api/v2/setup", setup)["org"]["id"]
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+        shutil.rmtree(self._folder)
+
+    def new_bucket(self, keep_s: int = 0) -> str:
+        """The name of a fresh bucket that keeps points `keep_s` seconds (0: for ever)."""
+        name = f"bucket-{uuid.uuid4().hex}"
+        rules = [{"type": "expire", "everySeconds": keep_s}] if keep_s else []
+        self.api("POST", "/api/v2/buckets", {"orgID": self._org_id, "name": name, "retentionRules": rules})
+        return name
+
+    def api(self, method: str, path: str, body: dict[str, Any]) -> Any:
+        """The server's answer to a request in JSON; a test that is refused fails."""
+        headers = {"Authorization": f"Token {self.token}"}
+        answer = urllib3.request(method, self.url + path, json=body, headers=headers, timeout=WAIT_S, retries=False)
+        assert answer.status < 300, answer.data
+        return json.loads(answer.data)
+
+    def restart(self) -> None:
+        """Start, or start again, on the same port and folder; returns when it accepts connections."""
+        self.stop()
+        log = self._folder / "influxd.log"
+        with log.open("ab") as output:
+            self._process = subprocess.Popen(
+                [
+                    find_influxd(),
+                    f"--http-bind-address={HOST}:{self.port}",
+                    f"--bolt-path={self._folder}/influxd.bolt",
+                    f"--sqlite-path={self._folder}/influxd.sqlite",
+                    f"--engine-path={self._folder}/engine",
+                    "--reporting-disabled",
+                ],
+                stdout=output,
+                stderr=output,
+            )
+        until_listening(self._process, self.port, log)
+
+    def stop(self) -> None:
+        """SIGINT, which is how it stops cleanly, and wait. Does nothing where it does not run."""
+        self._end(signal.SIGINT)
+
+    def kill(self) -> None:
+        """SIGKILL, and wait."""
+        self._end(signal.SIGKILL)
+
+    def _end(self, number: signal.Signals) -> None:
+        if self._process is not None:
+            self._process.send_signal(number)
+            self._process.wait(WAIT_S)
+            self._process = None
+
+
+def find_influxd() -> str:
+    """CITYFLUX_TEST_INFLUXD, else the one that tests/servers/influxd/build.sh makes, else a 2.x on PATH; else `missing`."""
+    named = os.environ.get("CITYFLUX_TEST_INFLUXD")
+    if named:
+        return named if os.access(named, os.X_OK) else _missing(f"CITYFLUX_TEST_INFLUXD={named} cannot be run")
+    if _BUILT.exists():
+        return str(_BUILT)
+    found = shutil.which("influxd")
+    if found and " v2." in subprocess.run([found, "version"], capture_output=True, text=True, check=False).stdout:
+        return found
+    _missing(f"{_BUILT} is not there, and PATH has " + (f"{found}, which is not 2.x" if found else "none"))
+
+
+def _missing(why: str) -> NoReturn:
+    missing("InfluxDB 2.x", f"{why}; run tests/servers/influxd/build.sh (needs Go), or set CITYFLUX_TEST_INFLUXD")
