@@ -14,7 +14,7 @@ _WINDOW = 1_000
 
 def payload(at: int, dice: random.Random) -> bytes:
     """One reading of eight quantities in the native format, `at` in integer milliseconds."""
-    values = ",".join(f'"{code}":{round(dice.uniform(1, 90), digits)}' for code, digits in QUANTITIES)
+    values = ",".join(f'"{code}":{round(dice.uniform(1, 40), digits)}' for code, digits in QUANTITIES)
     return f'{{"at":{at},"values":{{{values}}}}}'.encode()
 
 

@@ -37,7 +37,7 @@ _PINGS_PER_KEEP_ALIVE = 2
 # MQTT 5, 3.1.2.10: the patience that a server has with a client; we have the same with the server.
 _PATIENCE = 1.5
 # Chosen: a closing connection has this long [s] to flush its DISCONNECT, then it is cut.
-_CLOSE_WITHIN_S = 1.0
+CLOSE_WITHIN_S = 1.0
 
 
 class Link(ABC):
@@ -112,7 +112,7 @@ class Link(ABC):
             self._send_disconnect()
             self._fail(ConnectionLost("closed by us"))
         with suppress(TimeoutError):
-            async with asyncio.timeout(_CLOSE_WITHIN_S):
+            async with asyncio.timeout(CLOSE_WITHIN_S):
                 await self._closed.wait()
         self._cut()
 
@@ -178,7 +178,7 @@ class Link(ABC):
 
     @abstractmethod
     def _send_disconnect(self) -> None:
-        """Send DISCONNECT and close the socket when it is out; `_closed` is set then."""
+        """Send DISCONNECT; `_closed` is set when the socket is closed."""
 
     @abstractmethod
     def _cut(self) -> None:

@@ -9,9 +9,11 @@ it becomes Oversized: paho hands it over so. How long a session lives is the bro
 """
 
 import asyncio
+import os
+import socket
 import ssl
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import paho.mqtt.client as paho
@@ -19,8 +21,17 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from ingest.link import PERSON_MUST_ACT, Link, capped, connecting, tls_context
-from ingest.transport import Broker, Connection, ConnectionLost, ConnectionRefused, Message, Session, TransportError
+from ingest.link import CLOSE_WITHIN_S, PERSON_MUST_ACT, Link, capped, connecting, tls_context
+from ingest.transport import (
+    KIBI,
+    Broker,
+    Connection,
+    ConnectionLost,
+    ConnectionRefused,
+    Message,
+    Session,
+    TransportError,
+)
 
 # Chosen: after so many packets (about 10 ms) others on the loop have their turn.
 _PACKETS_A_TURN = 500
@@ -49,6 +60,10 @@ class Mqtt3Connection(Link):
         super().__init__(session)
         self._broker = broker
         self._accepted = False
+        # paho closes its socket right after DISCONNECT. With bytes unread that resets the connection, and the broker does
+        # not see our last PUBACKs: so we hold a second descriptor of it, and read until the broker has closed as well.
+        self._leaving = False
+        self._lingering: socket.socket | None = None
         self._client = client = paho.Client(
             CallbackAPIVersion.VERSION2,
             session.client_id,
@@ -81,6 +96,14 @@ class Mqtt3Connection(Link):
         self._loop.add_reader(sock, self._on_readable)
         if client.want_write():
             self._loop.add_writer(sock, client.loop_write)
+
+    async def close(self) -> None:
+        await super().close()
+        if self._lingering is not None:
+            with self._lingering as sock, suppress(OSError, TimeoutError):
+                async with asyncio.timeout(CLOSE_WITHIN_S):
+                    while await self._loop.sock_recv(sock, 64 * KIBI):
+                        pass
 
     # What the loop calls.
 
@@ -119,6 +142,9 @@ class Mqtt3Connection(Link):
     def _on_socket_close(self, client: paho.Client, data: Any, sock: Any) -> None:
         self._loop.remove_reader(sock)
         self._closed.set()
+        if self._leaving:
+            self._lingering = socket.socket(fileno=os.dup(sock.fileno()))
+            self._lingering.setblocking(False)
 
     def _on_connack(
         self,
@@ -197,6 +223,7 @@ class Mqtt3Connection(Link):
         self._client._send_pingreq()
 
     def _send_disconnect(self) -> None:
+        self._leaving = True
         self._client.disconnect()
 
     def _cut(self) -> None:

@@ -97,6 +97,9 @@ class Mqtt5Connection(Link, asyncio.BufferedProtocol):
         return self._buffer[self._high :]
 
     def buffer_updated(self, nbytes: int) -> None:
+        if self._failure is not None:
+            self._low = self._high = 0
+            return
         self._high += nbytes
         self._last_read_s = self._loop.time()
         self._decode()
@@ -248,10 +251,11 @@ class Mqtt5Connection(Link, asyncio.BufferedProtocol):
         self._leave(mqtt5.DisconnectReasonCode.NORMAL_DISCONNECTION, "closed by us")
 
     def _leave(self, reason: mqtt5.DisconnectReasonCode, why: str) -> None:
+        """Send DISCONNECT; the broker closes then. Until it does what it still sends is read and thrown away: a socket
+        closed with bytes unread resets the connection, and the broker does not see our last PUBACKs."""
         self._write(mqtt5.DisconnectPacket(reason_code=reason).write())
         self._fail(ConnectionLost(f"{self._broker}: {why}"))
-        if self._transport is not None:
-            self._transport.close()
+        self._set_reading(True)
 
     def _cut(self) -> None:
         if self._transport is not None:

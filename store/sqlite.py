@@ -12,6 +12,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sensors.instants import DAY_MS
 from sensors.quantities import OF_FAMILY, Family
 from sensors.reading import Period, Reading
 from store.frames import frame_of
@@ -21,9 +22,13 @@ from store.port import Rejected, StoreMisconfigured, StoreUnavailable
 if TYPE_CHECKING:
     import pandas as pd
 
-_FIXED = ("station", "observed_at", "seq", "received_at", "issued", "unknown_station", "origin", "batch", "extra")
+# Columns of every table. `extra` (doubtful values, deviating versions; store/merge.py) is NULL in an ordinary row.
+_PLAIN = ("station", "observed_at", "seq", "received_at", "issued", "unknown_station", "origin", "batch")
+_FIXED = (*_PLAIN, "extra")
 # Bound parameters of one statement: SQLite's own limit is 32,766 since 3.32.
 _MOST_PARAMETERS = 30_000
+_RECENT_MS = 2 * DAY_MS
+_FOR_EVER_MS = 2**62
 Identity = tuple[str, int, int]
 
 
@@ -33,7 +38,7 @@ class SqliteStore:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._db: sqlite3.Connection | None = None
-        self._inserts: dict[tuple[str, str], str] = {}
+        self._prepared: set[tuple[str, str]] = set()
 
     async def write(self, readings: Sequence[Reading], *, in_order: bool = True) -> Sequence[Rejected]:
         """As the port promises; SQLite refuses no reading. `in_order` makes no difference: versions decide."""
@@ -52,30 +57,36 @@ class SqliteStore:
         return ()
 
     def _write_table(self, db: sqlite3.Connection, family: Family, period: Period, readings: list[Reading]) -> None:
-        insert = self._inserts.get((family, period)) or self._prepare(db, family, period)
-        codes = tuple(OF_FAMILY[family])
-        plain = [reading for reading in readings if not reading.doubtful]
-        rest = readings
-        if len(plain) == len(readings):
+        if (family, period) not in self._prepared:
+            self._prepare(db, family, period)
+        if not any(reading[6] for reading in readings):  # nothing doubtful
+            # Only the columns in use: binding NULLs for the others costs as much as the values.
+            used = set().union(*[reading[5] for reading in readings])
+            codes = tuple(code for code in OF_FAMILY[family] if code in used)
             db.execute("SAVEPOINT plain")
-            done = db.executemany(insert, map(_row_maker(codes), plain)).rowcount
-            if done == len(plain):
-                rest = []
-            else:  # some were there already, or came twice: none of them as plain rows then
-                db.execute("ROLLBACK TO plain")
+            insert = _insert(_table(family, period), (*_PLAIN, *codes)) + " ON CONFLICT DO NOTHING"
+            if db.executemany(insert, map(_row_maker(codes), readings)).rowcount == len(readings):
+                db.execute("RELEASE plain")
+                return
+            db.execute("ROLLBACK TO plain")  # some were there already, or came twice: none of them as plain rows then
             db.execute("RELEASE plain")
-        if rest:
-            self._merge_table(db, family, period, codes, rest)
+        self._merge_table(db, family, period, readings)
 
-    def _merge_table(
-        self, db: sqlite3.Connection, family: Family, period: Period, codes: tuple[str, ...], readings: list[Reading]
-    ) -> None:
+    def _merge_table(self, db: sqlite3.Connection, family: Family, period: Period, readings: list[Reading]) -> None:
+        codes = tuple(OF_FAMILY[family])
         points = {_identity(point.reading): point for point in self._stored(db, family, period, codes, readings)}
         for reading in readings:
             before = points.get(_identity(reading))
             points[_identity(reading)] = Point(reading, {}) if before is None else merge(before, reading)
-        replace = self._inserts[family, period].replace("INSERT", "INSERT OR REPLACE", 1).removesuffix(_IF_NEW)
-        db.executemany(replace, [_point_row(point, codes) for point in points.values()])
+        replace = _insert(_table(family, period), (*_PLAIN, "extra", *codes)).replace("INSERT", "INSERT OR REPLACE", 1)
+        plain_row = _row_maker(())
+        db.executemany(
+            replace,
+            [
+                (*plain_row(point.reading), pack_extra(point), *map(point.reading.values.get, codes))
+                for point in points.values()
+            ],
+        )
 
     def _stored(
         self, db: sqlite3.Connection, family: Family, period: Period, codes: tuple[str, ...], readings: list[Reading]
@@ -93,23 +104,21 @@ class SqliteStore:
             for row in rows:
                 yield _point(family, period, codes, row)
 
-    def _prepare(self, db: sqlite3.Connection, family: Family, period: Period) -> str:
-        """Make or widen a table, and the statement that inserts into it."""
+    def _prepare(self, db: sqlite3.Connection, family: Family, period: Period) -> None:
+        """Make a table, or widen one that is older than the quantities table."""
         table, codes = _table(family, period), tuple(OF_FAMILY[family])
+        # Time first: what arrives together lies together, and windows are read by time.
         db.execute(
             f"CREATE TABLE IF NOT EXISTS {table} (station TEXT NOT NULL, observed_at INTEGER NOT NULL, seq INTEGER NOT NULL,"
             " received_at INTEGER NOT NULL, issued INTEGER, unknown_station INTEGER NOT NULL, origin INTEGER NOT NULL,"
             f" batch INTEGER NOT NULL, extra TEXT, {', '.join(f'{code} REAL' for code in codes)},"
-            " PRIMARY KEY (station, observed_at, seq)) WITHOUT ROWID"
+            " PRIMARY KEY (observed_at, station, seq)) WITHOUT ROWID"
         )
         there = {row[1] for row in db.execute(f"PRAGMA table_info({table})")}
         for code in codes:
             if code not in there:
                 db.execute(f"ALTER TABLE {table} ADD COLUMN {code} REAL")
-        columns = (*_FIXED, *codes)
-        insert = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))}){_IF_NEW}"  # noqa: S608 - as above
-        self._inserts[family, period] = insert
-        return insert
+        self._prepared.add((family, period))
 
     def readings(
         self,
@@ -129,8 +138,14 @@ class SqliteStore:
     def latest(self, family: Family, period: Period, stations: Collection[str] | None = None) -> "pd.DataFrame":
         """As the port promises."""
         table = _table(family, period)
-        newest = f"(station, observed_at) IN (SELECT station, max(observed_at) FROM {table} GROUP BY station)"  # noqa: S608 - as above
-        frame = self._frame(family, period, newest, [], stations, None, False)
+        newest = (
+            f"(station, observed_at) IN (SELECT station, max(observed_at) FROM {table} WHERE observed_at > "  # noqa: S608 - as above
+            f"(SELECT max(observed_at) - ? FROM {table}) GROUP BY station)"
+        )
+        # The last days are a short read at the table's end; only a station that has been silent for longer needs all of it.
+        frame = self._frame(family, period, newest, [_RECENT_MS], stations, None, False)
+        if stations is None or len(set(stations)) > frame["station"].nunique():
+            frame = self._frame(family, period, newest, [_FOR_EVER_MS], stations, None, False)
         return frame.drop_duplicates("station", keep="last", ignore_index=True)  # events of one instant: the last
 
     def _frame(
@@ -194,13 +209,17 @@ class SqliteStore:
             yield
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & 0xFF in {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM}:
-                raise StoreMisconfigured(f"readings {self._path}: {error}; make the file and its folder writable") from error
+                raise StoreMisconfigured(
+                    f"readings {self._path}: {error}; make the file and its folder writable"
+                ) from error
             raise StoreUnavailable(f"readings {self._path}: {error}") from error
         except sqlite3.DatabaseError as error:
             raise StoreMisconfigured(f"readings {self._path}: {error}; restore the file, or move it away") from error
 
 
-_IF_NEW = " ON CONFLICT DO NOTHING"
+def _insert(table: str, columns: Sequence[str]) -> str:
+    names, marks = ", ".join(columns), ", ".join("?" * len(columns))
+    return f"INSERT INTO {table} ({names}) VALUES ({marks})"  # noqa: S608 - names from our table
 
 
 def _by_table(readings: Sequence[Reading]) -> Iterator[tuple[tuple[Family, Period], list[Reading]]]:
@@ -214,18 +233,13 @@ def _by_table(readings: Sequence[Reading]) -> Iterator[tuple[tuple[Family, Perio
 
 
 def _row_maker(codes: tuple[str, ...]) -> Callable[[Reading], tuple[Any, ...]]:
-    """A reading of good values only to the row of the plain insert."""
+    """Makes the row (_PLAIN, then `codes`) of a reading."""
 
     def row(reading: Reading) -> tuple[Any, ...]:
         _, station, _, at, received_at, values, _, seq, issued, unknown, origin, batch = reading
-        return (station, at, seq, received_at, issued, unknown, origin, batch, None, *map(values.get, codes))
+        return (station, at, seq, received_at, issued, unknown, origin, batch, *map(values.get, codes))
 
     return row
-
-
-def _point_row(point: Point, codes: tuple[str, ...]) -> tuple[Any, ...]:
-    row = _row_maker(codes)(point.reading)
-    return (*row[:8], pack_extra(point), *row[9:])
 
 
 def _point(family: Family, period: Period, codes: tuple[str, ...], row: Sequence[Any]) -> Point:

@@ -63,7 +63,9 @@ class Contract:
     def may_be_finer(self, payload: bytes) -> bool:
         """Whether a payload may hold a number finer than its quantity's scale: by its text, which costs an eighth of a look
         at each number. A number is finer only by its decimals or by a negative exponent."""
-        return self._finer(payload) is not None or b"e-" in payload or b"E-" in payload
+        if self._finer(payload) is not None:
+            return True
+        return b"-" in payload and (b"e-" in payload or b"E-" in payload)
 
     def quantised(self, values: Mapping[str, float | None]) -> dict[str, float]:
         """Nominal values at their scale; missing ones left out."""
