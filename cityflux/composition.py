@@ -58,6 +58,11 @@ def open_books(settings: Settings) -> Iterator[Books]:
         books.close()
 
 
+def journal_folder(settings: Settings) -> Path:
+    """Where this machine's ingest keeps its journal."""
+    return settings.data_dir / "journal"
+
+
 def connect_to(broker: Broker) -> Connect:
     """The transport that speaks the broker's version."""
     return connect_mqtt5 if broker.version == 5 else connect_mqtt3

@@ -14,19 +14,22 @@ from pathlib import Path
 
 from cityflux import broker as brokers
 from cityflux.commands.feed import live_messages, progress_bar, publish_to
-from cityflux.composition import now_ms, open_books, plan_of
+from cityflux.composition import journal_folder, now_ms, open_books, plan_of
 from cityflux.console import out
 from cityflux.ports import free_port, is_free
 from cityflux.programs import stop_signals
 from cityflux.scorecard import scorecard
 from cityflux.settings import PREFIX, Settings, load_settings
-from cityflux.supervisor import Part, listening, supervised
+from cityflux.supervisor import Part, StartError, listening, supervised
+from ingest.journal import has_session, looking_at
 from simulators.air import truth
 from simulators.city import ZONE, city, history, registry_text
 from store.books import Books
 from store.judgements import Claims, Judgements
 
 _LOOK_EVERY_S = 0.2
+# Chosen: a cold start of broker and ingest takes about two seconds.
+_START_WITHIN_S = 60.0
 
 
 async def run(folder: Path, *, days: int | None, once: bool, seed: int, wall_port: int) -> None:
@@ -35,9 +38,9 @@ async def run(folder: Path, *, days: int | None, once: bool, seed: int, wall_por
     today = datetime.fromtimestamp(now / 1000, ZONE).date()
     first = today - timedelta(days=days) if days else today.replace(month=1, day=1)
     chosen = _configure(folder, wall_port)
-    host, port = chosen.broker.host, chosen.broker.port
+    broker = chosen.broker
     parts = [
-        Part("broker", ["--host", host, "--port", str(port)]),
+        Part("broker", ["--host", broker.host, "--port", str(broker.port)]),
         Part("ingest"),
         Part("process"),
         Part("wall"),
@@ -46,7 +49,7 @@ async def run(folder: Path, *, days: int | None, once: bool, seed: int, wall_por
     with open_books(chosen) as books:
         books.prepare()
         async with supervised(parts), _ended_by(stopped):
-            await listening(host, port)
+            await _subscribed(chosen)
             await _load(chosen, books, seed, first, now)
             out.print(scorecard(Judgements(books), plan_of(chosen), today.year))
             _compare_with_truth(books, seed, first, today)
@@ -75,6 +78,17 @@ def _configure(folder: Path, wall_port: int) -> Settings:
         "CITYFLUX_WALL_PORT": str(wall),
     }
     return load_settings()
+
+
+async def _subscribed(chosen: Settings) -> None:
+    """Wait until ingest has its session at the broker: what is published before would reach nobody."""
+    deadline = asyncio.get_running_loop().time() + _START_WITHIN_S
+    while asyncio.get_running_loop().time() < deadline:
+        with looking_at(journal_folder(chosen)) as db:
+            if db is not None and has_session(db):
+                return
+        await asyncio.sleep(_LOOK_EVERY_S)
+    raise StartError(f"ingest has no session at {chosen.broker} after {_START_WITHIN_S:.0f} s; its messages are above")
 
 
 async def _load(chosen: Settings, books: Books, seed: int, first: date, now: int) -> None:

@@ -11,6 +11,7 @@ import structlog
 from cityflux.composition import (
     connect_to,
     horizons,
+    journal_folder,
     now_ms,
     open_books,
     open_store,
@@ -34,7 +35,7 @@ async def ingest(settings: Settings) -> None:
     broker, session = settings.broker, settings.session
     with (
         Journal(
-            settings.data_dir / "journal",
+            journal_folder(settings),
             cap_bytes=settings.journal_cap_bytes,
             reserve_bytes=settings.disk_reserve_bytes,
         ) as journal,

@@ -20,7 +20,8 @@ import sqlite3
 import struct
 import uuid
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from itertools import accumulate
 from pathlib import Path
 from types import TracebackType
@@ -243,7 +244,7 @@ class Journal:
 
     def had_session(self) -> bool:
         """Whether we have ever taken anything on this journal's session: its absence at the broker is then a gap."""
-        return bool(self._one("SELECT session FROM ledger")[0])
+        return has_session(self._db)
 
     def note_session(self) -> None:
         """Remember that the broker keeps a session for us from here on."""
@@ -292,6 +293,25 @@ class Journal:
     def _release_ballast(self) -> None:
         self._ballast.unlink(missing_ok=True)
         self._look_at_disk()
+
+
+@contextmanager
+def looking_at(folder: Path) -> Iterator[sqlite3.Connection | None]:
+    """The journal file of `folder`, read only, also while another process owns it; None where there is none (yet)."""
+    path = folder / "journal.sqlite"
+    try:
+        db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=30)
+        ready = db.execute("SELECT count(*) FROM sqlite_master WHERE name = 'keepsakes'").fetchone()[0]
+    except sqlite3.OperationalError:
+        yield None
+        return
+    with closing(db):
+        yield db if ready else None
+
+
+def has_session(db: sqlite3.Connection) -> bool:
+    """Whether ingest has ever been subscribed at the broker: what is published from then on waits for it there."""
+    return bool(db.execute("SELECT coalesce(max(session), 0) FROM ledger").fetchone()[0])
 
 
 def read_ledger(db: sqlite3.Connection) -> Ledger:

@@ -1,17 +1,16 @@
 """Commands that ask: `readings`, `indicators`, `explain`, `ledger`."""
 
 import json
-import sqlite3
 import sys
 from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 
-from cityflux.composition import now_ms, open_books, open_store, plan_of
+from cityflux.composition import journal_folder, now_ms, open_books, open_store, plan_of
 from cityflux.console import Format, instant, out, print_rows, settings, wrong
 from cityflux.settings import Settings
-from ingest.journal import Ledger, read_ledger
+from ingest.journal import Ledger, looking_at, read_ledger
 from sensors.instants import iso
 from sensors.quantities import OF_FAMILY, Family
 from sensors.reading import Period
@@ -185,11 +184,7 @@ def ledger(style: Annotated[Format, typer.Option("--format", help="table or json
 def _ledgers(chosen: Settings, books: Books) -> dict[str, Ledger]:
     """By journal: as last copied to the books, and of this machine's own journal as it stands on disk."""
     found = {row.journal: Ledger(*row[2:]) for row in books.ledgers()}
-    path = chosen.data_dir / "journal" / "journal.sqlite"
-    if path.is_file():
-        db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
-        try:
+    with looking_at(journal_folder(chosen)) as db:
+        if db is not None:
             found[db.execute("SELECT uuid FROM ledger").fetchone()[0]] = read_ledger(db)
-        finally:
-            db.close()
     return found
