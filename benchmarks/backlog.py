@@ -7,7 +7,16 @@ from collections.abc import Iterator
 import mqtt5
 
 STATIONS = 1_000
-QUANTITIES = (("pm2_5", 1), ("pm10", 1), ("so2", 1), ("no2", 1), ("co", 2), ("o3", 1), ("air_temperature", 2), ("humidity", 1))
+QUANTITIES = (
+    ("pm2_5", 1),
+    ("pm10", 1),
+    ("so2", 1),
+    ("no2", 1),
+    ("co", 2),
+    ("o3", 1),
+    ("air_temperature", 2),
+    ("humidity", 1),
+)
 # The publisher's own window: Mosquitto takes its QoS 1 messages faster in bursts.
 _WINDOW = 1_000
 

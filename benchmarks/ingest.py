@@ -117,7 +117,9 @@ def run_cityflux(folder: Path, port: int, count: int, store: dict[str, str]) -> 
     }
     log = folder / "ingest.log"
     with log.open("wb") as said:
-        process = subprocess.Popen([sys.executable, "-m", "cityflux", "ingest"], env=environment, stdout=said, stderr=said)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "cityflux", "ingest"], env=environment, stdout=said, stderr=said
+        )
     try:
         until("ingest to receive", lambda: b"receiving" in log.read_bytes(), process, log, every_s=0.002)
         before, started = cpu_s(process.pid), time.monotonic()
@@ -191,6 +193,7 @@ def server(command: list[str], port: int) -> Iterator[None]:
 
 def answers(port: int) -> bool:
     """Whether something listens."""
+
     async def knock() -> None:
         _, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.close()
@@ -202,7 +205,9 @@ def answers(port: int) -> bool:
     return True
 
 
-def until(what: str, found: Callable[[], bool], process: subprocess.Popen[bytes], log: Path | None, every_s: float = 0.05) -> None:
+def until(
+    what: str, found: Callable[[], bool], process: subprocess.Popen[bytes], log: Path | None, every_s: float = 0.05
+) -> None:
     """Look until `found()`; give up with the log where the process ends or it takes too long."""
     deadline = time.monotonic() + _WITHIN_S
     while not found():

@@ -6,12 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from store.sqlite import SqliteStore
-
 from cityflux.settings import Settings, SettingsError, read_secret
+from ingest.journal import Journal
 from ingest.mqtt3 import open_connection as connect_mqtt3
 from ingest.mqtt5 import open_connection as connect_mqtt5
-from ingest.journal import Journal
 from ingest.settle import Horizons
 from ingest.transport import Broker, Connect
 from processors.plans import Plan, PlanError, load_plan, shipped_plan
@@ -19,6 +17,7 @@ from sensors.sources import load_profile, shipped_profiles
 from sensors.stations import Registry, RegistryError, load_registry
 from store.books import Books
 from store.port import ReadingsStore
+from store.sqlite import SqliteStore
 
 
 def now_ms() -> int:

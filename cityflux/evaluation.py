@@ -18,7 +18,14 @@ from sensors.instants import iso
 from sensors.refusals import Refused
 from sensors.sources import SourceProfile
 
-_HOURLY = {"station": "station", "at": "at", "aqi": "aqi", "primary": "primary", "standard": "standard", "coverage": "coverage"}
+_HOURLY = {
+    "station": "station",
+    "at": "at",
+    "aqi": "aqi",
+    "primary": "primary",
+    "standard": "standard",
+    "coverage": "coverage",
+}
 _DAILY = {**_HOURLY, "day": "day", "state": "state", "why_text": "why"}
 _COVERAGE_DECIMALS = 4
 _FOR_EVER = 2**62

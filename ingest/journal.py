@@ -180,7 +180,7 @@ class Journal:
 
     def front(self, most_messages: int) -> list[JournalBatch]:
         """The oldest batches, in order: at least one where there is any, and no further one past `most_messages`."""
-        rows = []
+        rows: list[tuple[int, int, int, bytes]] = []
         total = 0
         for row in self._db.execute("SELECT id, received_at, messages, frames FROM batches ORDER BY id"):
             if rows and total + row[2] > most_messages:

@@ -143,7 +143,7 @@ def _sentence(counted: GoodDays, left: int, indicator: Indicator) -> str:
     return text
 
 
-def _daily(row: Mapping[str, Any], scope: str, stations: Sequence[str], now: int) -> Judgement:
+def _daily(row: Mapping[Any, Any], scope: str, stations: Sequence[str], now: int) -> Judgement:
     aqi = None if pd.isna(row["aqi"]) else str(int(row["aqi"]))
     index = index_named(row["standard"])
     category = index.category(int(aqi)) if aqi else None

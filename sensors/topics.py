@@ -1,7 +1,7 @@
 """Topics of the native format: `cityflux/v1/{district}/{family}/{station}/{period}`."""
 
 import re
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from sensors.quantities import MEASURED_FAMILIES, Family
 from sensors.reading import PERIODS, Period
@@ -46,7 +46,7 @@ def parse_topic(topic: str) -> Address:
         )
     if period not in PERIODS:
         raise Refused("unknown_topic", "period", f"period {period!r} is not known", f"use one of {', '.join(PERIODS)}")
-    return Address(district, cast("Family", family), station, cast("Period", period))
+    return Address(district, family, station, period)
 
 
 def is_topic(topic: str) -> bool:

@@ -354,6 +354,16 @@ class Books:
             note(connection, now, who, f"dead letter {state}", str(number), why)
 
 
+_MARK_COLUMNS = "family, station, period, hour, first_touched, last_touched, sequence"
+_TOUCH = {
+    style: f"INSERT INTO marks ({_MARK_COLUMNS}, leased_until) VALUES ({', '.join([mark] * 7)}, 0)"  # noqa: S608 - no data in it
+    " ON CONFLICT (family, station, period, hour)"
+    " DO UPDATE SET sequence = excluded.sequence, last_touched = excluded.last_touched"
+    for style, mark in {"qmark": "?", "format": "%s", "pyformat": "%s"}.items()
+}
+"""The upsert of a mark, by the driver's way to write a parameter."""
+
+
 def touch(connection: Connection, changed: Iterable[MarkKey], now: int) -> None:
     """Mark windows as changed: a new sequence for each, and the time of the first and the last touch."""
     keys = list(changed)
@@ -362,13 +372,7 @@ def touch(connection: Connection, changed: Iterable[MarkKey], now: int) -> None:
     sequence = _raise_counter(connection, "mark_sequence")
     rows = [(*key, now, now, sequence) for key in keys]
     # By the driver's own executemany: this is the hot path, and Core's parameter dictionaries cost more than the rows.
-    mark = "?" if connection.dialect.name == "sqlite" else "%s"
-    connection.exec_driver_sql(
-        "INSERT INTO marks (family, station, period, hour, first_touched, last_touched, sequence, leased_until)"
-        f" VALUES ({', '.join([mark] * 7)}, 0) ON CONFLICT (family, station, period, hour)"
-        " DO UPDATE SET sequence = excluded.sequence, last_touched = excluded.last_touched",
-        rows,
-    )
+    connection.exec_driver_sql(_TOUCH[connection.dialect.paramstyle], rows)
 
 
 def note(connection: Connection, now: int, who: str, what: str, subject: str, detail: object) -> None:
@@ -432,7 +436,7 @@ def _letter_row(journal: str, letter: DeadLetter) -> dict[str, Any]:
     }
 
 
-def _stored_letter(row: Mapping[str, Any]) -> StoredDeadLetter:
+def _stored_letter(row: Mapping[Any, Any]) -> StoredDeadLetter:
     refusals = tuple(Refusal(**r) for r in json.loads(row["refusals"]))
     letter = DeadLetter(**{name: row[name] for name in DeadLetter._fields if name != "refusals"}, refusals=refusals)
     return StoredDeadLetter(row["id"], row["journal"], letter, row["state"])

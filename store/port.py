@@ -19,7 +19,8 @@ Reading
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
 from sensors.quantities import Family
 from sensors.reading import Period, Reading
@@ -44,7 +45,8 @@ class StoreMisconfigured(StoreError):
     """The store will not have us: wrong token, bucket or permission. Everything is kept until a person has mended it."""
 
 
-class Rejected(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Rejected:
     """Reading `index` of the batch will never be taken, because `why`."""
 
     index: int

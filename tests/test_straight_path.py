@@ -169,7 +169,7 @@ def journalled(environment: dict[str, str]) -> int:
 
 
 def settled(environment: dict[str, str]) -> bool:
-    return (
+    return bool(
         query(
             environment,
             "journal/journal.sqlite",

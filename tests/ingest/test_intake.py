@@ -1,5 +1,7 @@
 """Intake's verdicts on whole batches: what becomes a reading, what a dead letter, and what is counted."""
 
+from typing import Any
+
 import pytest
 
 from ingest.intake import Intake, marks_of
@@ -48,7 +50,7 @@ def test_text_times_and_integer_times_are_one() -> None:
 
 
 def test_a_message_with_a_bad_part_is_refused_and_the_rest_is_stored() -> None:
-    records = [
+    records: list[dict[str, Any]] = [
         {"at": NOON, "values": {"o3": 1}},
         {"at": "2026-03-01T14:00:00", "values": {"o3": 2}},
         {"at": NOON - HOUR_MS, "values": {"o3": "3", "co": 0.7}},

@@ -33,7 +33,13 @@ class Influx:
 
     def __enter__(self) -> Self:
         self.restart()
-        setup = {"username": "test", "password": uuid.uuid4().hex, "org": self.org, "bucket": "first", "token": self.token}
+        setup = {
+            "username": "test",
+            "password": uuid.uuid4().hex,
+            "org": self.org,
+            "bucket": "first",
+            "token": self.token,
+        }
         self._org_id = self.api("POST", "/api/v2/setup", setup)["org"]["id"]
         return self
 

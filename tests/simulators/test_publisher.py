@@ -60,7 +60,7 @@ def passwords(tmp_path: Path) -> Path:
 
 async def until(reached: Callable[[], Awaitable[bool]]) -> None:
     async with asyncio.timeout(WAIT_S):
-        while not await reached():  # noqa: ASYNC110 - another process, which sets no event of ours
+        while not await reached():
             await asyncio.sleep(0.01)
 
 
