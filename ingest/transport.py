@@ -98,7 +98,8 @@ class Connection(Protocol):
     """Whether the broker still had our session: where it had one before and has none now, messages may be lost."""
 
     def __aiter__(self) -> AsyncIterator[Batch]:
-        """Batches of at least one message, as they come. Raises ConnectionLost."""
+        """Batches of at least one message, as they come. Raises ConnectionLost; and ConnectionRefused where the broker turns a
+        filter down only after it has begun to deliver what waited in the session."""
         ...
 
     def acknowledge(self, batch: Batch) -> None:

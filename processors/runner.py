@@ -140,16 +140,26 @@ class Runner:
                 if rejected:
                     raise RuntimeError(f"the store refuses what we derived from ({start}, {end}]: {rejected[0].why}")
             fresh += computed.judgements
+        closed, open_ = self._sort(fresh, now)
+        # A day whose published value is final keeps it: what was computed is only proposed, and the year does not count it.
+        final = {c.judgement.key for c in closed if c.before is not None and c.before.finality != "provisional"}
+        in_force = [judgement for judgement in fresh if judgement.key not in final]
         years = {day.year for day in days} | {civil_day(now - self._grace_ms, self._zone).year}
         years |= {int(key.period) for key in ended if len(key.period) == 4}
-        for year in sorted(years):
-            fresh += self._judge_year(year, fresh, now)
-        closed, open_ = self._sort(fresh, now)
-        self._judgements.save(closed, open_, marks, ended)
-        for judgement, before, reason in closed:
+        of_years = [judgement for year in sorted(years) for judgement in self._judge_year(year, in_force, now)]
+        years_closed, years_open = self._sort(of_years, now)
+        self._judgements.save([*closed, *years_closed], [*open_, *years_open], marks, ended)
+        for judgement, before, reason in [*closed, *years_closed]:
             if before is not None:
-                log.info("revised", indicator=judgement.key.indicator, scope=judgement.key.scope,
-                         period=judgement.key.period, was=before.judgement.value, now=judgement.value, why=reason)  # fmt: skip
+                log.info(
+                    "revised",
+                    indicator=judgement.key.indicator,
+                    scope=judgement.key.scope,
+                    period=judgement.key.period,
+                    was=before.judgement.value,
+                    now=judgement.value,
+                    why=reason,
+                )
 
     def _judge_year(self, year: int, fresh: Iterable[Judgement], now: int) -> list[Judgement]:
         """The plan's indicators of a year, from its city days: those just computed over those in the books."""
