@@ -67,7 +67,7 @@ class Mqtt3Connection(Link):
         self._client = client = paho.Client(
             CallbackAPIVersion.VERSION2,
             session.client_id,
-            clean_session=False,
+            clean_session=self._session.expiry_s == 0,
             reconnect_on_failure=False,
             manual_ack=True,
         )

@@ -66,7 +66,7 @@ class Session:
 
     client_id: str
     topics: tuple[str, ...]
-    expiry_s: int = 7 * 24 * 3600
+    expiry_s: int = 7 * 24 * 3600  # 0: the session ends with the connection
     keep_alive_s: int = 30
     connect_timeout_s: float = 10.0
     # Unacknowledged messages at once, told to the broker as Receive Maximum and held by pausing the socket.

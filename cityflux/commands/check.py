@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Annotated, NamedTuple
 
 import typer
@@ -76,8 +77,8 @@ class _Ill(Exception):
 
 async def _broker(chosen: Settings) -> str:
     broker = chosen.broker
-    # Another client id and no topics: looking must not take the running ingest's session.
-    session = chosen.session.__class__(f"{chosen.mqtt_client_id}-doctor", (), expiry_s=0)
+    # As ingest subscribes, so that permissions are tried too; but under another name, and leaving no session behind.
+    session = replace(chosen.session, client_id=f"{chosen.mqtt_client_id}-doctor", expiry_s=0)
     async with connect_to(broker)(broker, session):
         return f"{broker} answers, MQTT {'5' if broker.version == 5 else '3.1.1'}"
 

@@ -35,6 +35,8 @@ def replay(
     """Publish the rows of a file as native messages. Example: cityflux replay hours.csv.gz --source cnemc-air"""
     try:
         profile = source_profile(source)
+        if not file.is_file():
+            wrong(f"{file} is not a file; name a CSV file, gzipped or not")
         if write_stations is not None:
             found = stations(file, profile)
             write_stations.write_text(dump_registry(found), "utf-8")

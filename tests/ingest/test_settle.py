@@ -290,7 +290,7 @@ class Scripted:
 async def consume(journal: Journal, connections: Sequence[Scripted], done: Callable[[], bool]) -> None:
     queue = list(connections)
 
-    def connect(_: Broker, __: Session) -> Any:
+    def connect(broker: Broker, session: Session) -> Any:
         if not queue:
             raise ConnectionLost("no more")
         return queue.pop(0)

@@ -1,0 +1,463 @@
+"""Readings in InfluxDB 2.x: one measurement per family and period, tag = station, fields = quantities.
+
+    air_hour,station=hx-01 pm2_5=35.0,co=0.7,received_at=1767225600000i,origin=3i,batch=17i 1767225600000
+
+`issued` and `unknown_station` are fields only where there is something to say, `seq` is a second tag only where it is not 0
+(it is a number within the instant, so there are few), and the string `extra` holds the receipt of the point it belongs to and
+what `store.merge.pack_extra` says of it: doubtful values and deviating versions.
+
+Two ways to write. A reading newer in time than anything stored of its series has nothing to merge with: it is appended. The
+newest time of a series is asked of the server once and then kept in memory. Every other reading is merged: the stored point is
+read, merged (store/merge.py) and written back. Line protocol cannot take a field away; where one has to go (a good value
+displaced by a doubtful one) the point is deleted and written again, and a Keepsake holds it meanwhile.
+
+A crash between writing and deleting, or another process that appended over a point it had not seen, leaves a quantity both
+good and doubtful. `extra` decides: where its receipt is still the point's, the doubt is the newer of the two, else the value.
+Otherwise one writer per series is assumed: InfluxDB has no transactions.
+"""
+
+import asyncio
+import json
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, Protocol
+
+import aiohttp
+import urllib3
+from influxdb_client.client.influxdb_client_async import InfluxDBClientAsync
+from influxdb_client.domain.write_precision import WritePrecision
+from influxdb_client.rest import ApiException
+
+from sensors.instants import iso
+from sensors.quantities import OF_FAMILY, Family
+from sensors.reading import Period, Reading
+from store.frames import frame_of
+from store.influx_text import (
+    DECIDING,
+    FIXED,
+    LAST_MS,
+    Stored,
+    between,
+    clamped,
+    conditions,
+    escaped,
+    fault_of_data,
+    fields_of,
+    good_of,
+    line_of,
+    measurement_of,
+    point_of,
+    quoted,
+    spans_of,
+    words_of,
+)
+from store.merge import Point, merge, pack_extra
+from store.port import Rejected, StoreError, StoreMisconfigured, StoreUnavailable
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Chosen: below 1 MiB for ordinary readings, which aiohttp sends without complaint and a refusal bisects in 12 steps.
+_LINES_A_POST = 4_000
+# Chosen: long enough for a busy server, short enough that a dead one is noticed before the journal has grown much.
+_TIMEOUT_S = 30.0
+_STATEMENTS_A_QUERY = 500
+_ROWS_A_CHUNK = 10_000
+# Chosen: orders of quantities in one reading whose format is remembered; senders use a handful.
+_MOST_SHAPES = 10_000
+_SERIES_OF = itemgetter(0, 2, 1)
+
+Identity = tuple[Family, Period, str, int, int]
+
+
+class Keepsake(Protocol):
+    """Where merged points are kept, durably, from before their deletion until they are written again."""
+
+    def save(self, lines: Sequence[bytes]) -> None:
+        """Keep these lines too."""
+        ...
+
+    def pending(self) -> list[bytes]:
+        """The lines saved and not cleared."""
+        ...
+
+    def clear(self) -> None:
+        """All of them are written."""
+        ...
+
+
+class _InMemory:
+    """The keepsake of a store that has none: outlives a failed write, not the process."""
+
+    def __init__(self) -> None:
+        self._lines: list[bytes] = []
+
+    def save(self, lines: Sequence[bytes]) -> None:
+        self._lines += lines
+
+    def pending(self) -> list[bytes]:
+        return self._lines
+
+    def clear(self) -> None:
+        self._lines = []
+
+
+class _Series:
+    """One station's readings of a family and period: the head of its lines, and its newest (time, seq)."""
+
+    __slots__ = ("head", "last_at", "last_seq")
+
+    def __init__(self, head: str, last_at: int) -> None:
+        self.head = head
+        self.last_at = last_at
+        self.last_seq: float = float("inf")
+
+
+class InfluxStore:
+    """The readings store in `bucket` of `org` at `url`. Bound to the event loop of its first write."""
+
+    def __init__(self, url: str, org: str, bucket: str, token: str, *, keepsake: Keepsake | None = None) -> None:
+        self._url = url.rstrip("/")
+        self._org = org
+        self._bucket = bucket
+        self._token = token
+        self._keepsake: Keepsake = keepsake or _InMemory()
+        self._http = urllib3.PoolManager(retries=False, timeout=_TIMEOUT_S)
+        self._client: InfluxDBClientAsync | None = None
+        # Bounded by the stations that intake lets in: the registry's, and a capped number of unknown ones.
+        self._series: dict[tuple[str, str, str], _Series] = {}
+        self._shapes: dict[tuple[str, ...], str] = {}
+
+    # Writing
+
+    async def write(self, readings: Sequence[Reading], *, in_order: bool = True) -> Sequence[Rejected]:
+        """As the port promises. `in_order` makes no difference: versions decide wherever a point is stored already."""
+        pending = self._keepsake.pending()
+        if pending:
+            await self._rewrite(pending)
+        lines, rest = self._lines(readings, await self._series_of(readings))
+        rejected: list[Rejected] = []
+        refused = await self._post(lines)
+        if refused:
+            merged = set(rest)
+            appended = [index for index in range(len(readings)) if index not in merged]
+            rejected = [Rejected(appended[position], why) for position, why in refused]
+        if rest:
+            rejected += await self._merge(readings, rest)
+        return rejected
+
+    def _lines(self, readings: Sequence[Reading], series: Sequence[_Series]) -> tuple[list[str], list[int]]:
+        """The lines of readings that nothing is stored of, and the indices of the others. The hot path of ingest."""
+        lines: list[str] = []
+        rest: list[int] = []
+        shapes = self._shapes
+        for index, (reading, its) in enumerate(zip(readings, series, strict=True)):
+            _, _, _, at, received_at, values, doubtful, seq, issued, unknown, origin, batch = reading
+            if at <= its.last_at and (at < its.last_at or seq <= its.last_seq):
+                rest.append(index)
+                continue
+            its.last_at, its.last_seq = at, seq
+            if doubtful or seq or unknown or issued is not None or not values:
+                lines.append(line_of(its.head, Point(reading, {})))
+                continue
+            codes = tuple(values)
+            shape = shapes.get(codes) or self._new_shape(codes)
+            lines.append(shape % (its.head, *values.values(), received_at, origin, batch, at))
+        return lines, rest
+
+    def _new_shape(self, codes: tuple[str, ...]) -> str:
+        if len(self._shapes) >= _MOST_SHAPES:
+            self._shapes.clear()
+        quantities = "".join(f"{code}=%r," for code in codes)
+        shape = self._shapes[codes] = f"%s {quantities}received_at=%di,origin=%di,batch=%di %d"
+        return shape
+
+    async def _series_of(self, readings: Sequence[Reading]) -> list[_Series]:
+        """The series of each reading; of one seen for the first time the server is asked what it has."""
+        found = list(map(self._series.get, map(_SERIES_OF, readings)))
+        if None in found:
+            new: dict[tuple[Family, Period], dict[str, int]] = defaultdict(dict)
+            for reading, its in zip(readings, found, strict=True):
+                if its is None:
+                    oldest = new[reading.family, reading.period]
+                    oldest[reading.station] = min(reading.observed_at, oldest.get(reading.station, LAST_MS))
+            for (family, period), oldest in new.items():
+                since = min(oldest.values())
+                newest = await asyncio.to_thread(self._newest, family, period, oldest, since)
+                for station in oldest:
+                    head = f"{measurement_of(family, period)},station={escaped(station)}"
+                    # Nothing stored since the oldest of this batch: whatever comes with an older time is merged.
+                    self._series[family, period, station] = _Series(head, newest.get(station, since - 1))
+            found = list(map(self._series.get, map(_SERIES_OF, readings)))
+        return found  # type: ignore[return-value] # the branch above has filled every None
+
+    def _newest(self, family: Family, period: Period, stations: Collection[str], since: int) -> dict[str, int]:
+        """The newest time stored of each station from `since` [ms] on."""
+        measurement = measurement_of(family, period)
+        select = f'SELECT last("received_at") FROM {quoted(measurement)}'  # noqa: S608 - quoted
+        where = conditions(stations, f"time >= {clamped(since)}ms")
+        statements = [f'{select} {clause} GROUP BY "station"' for clause in where]
+        return {its["tags"]["station"]: its["values"][0][0] for its in self._ask(measurement, statements)}
+
+    async def _merge(self, readings: Sequence[Reading], indices: Sequence[int]) -> list[Rejected]:
+        """Read, merge, write; where fields have to go, delete and write again."""
+        came: dict[Identity, list[int]] = defaultdict(list)
+        for index in indices:
+            came[_identity(readings[index])].append(index)
+        stored = await asyncio.to_thread(self._stored, came)
+        changed: dict[Identity, Point] = {}
+        for identity, its in came.items():
+            before = stored.get(identity)
+            point = before.point if before else None
+            for index in its:
+                point = Point(readings[index], {}) if point is None else merge(point, readings[index])
+            if point is not None and (before is None or point != before.point or before.fields - fields_of(point)):
+                changed[identity] = point
+        identities = list(changed)
+        # Written before anything is deleted: what the server refuses costs the stored point nothing.
+        refused = await self._post([self._point_line(point) for point in changed.values()])
+        bad = {identities[position]: why for position, why in refused}
+        for identity in bad:
+            del changed[identity]
+        displaced = {i for i, p in changed.items() if i in stored and stored[i].fields - fields_of(p)}
+        if displaced:
+            now = {identity: its.point for identity, its in stored.items()} | changed
+            # A deletion that names no seq takes every seq of the instant along: those are written again too.
+            whole = {identity[:4] for identity in displaced if identity[4] == 0}
+            lines = [self._point_line(p).encode() for i, p in now.items() if i in displaced or i[:4] in whole]
+            self._keepsake.save(lines)
+            for identity in sorted(displaced):
+                await self._delete(identity)
+            await self._rewrite(lines)
+        return [Rejected(index, why) for identity, why in bad.items() for index in came[identity]]
+
+    def _stored(self, wanted: Collection[Identity]) -> dict[Identity, Stored]:
+        """The points stored at the wanted instants, of every seq."""
+        times: dict[tuple[Family, Period, str], set[int]] = defaultdict(set)
+        for family, period, station, at, _ in wanted:
+            times[family, period, station].add(at)
+        together: dict[tuple[Family, Period], dict[tuple[int, int], list[str]]] = defaultdict(lambda: defaultdict(list))
+        for (family, period, station), its in times.items():
+            for span in spans_of(its):
+                together[family, period][span].append(station)
+        found: dict[Identity, Stored] = {}
+        for (family, period), stations_of in together.items():
+            codes = tuple(OF_FAMILY[family])
+            where = [
+                clause
+                for (first, last), stations in stations_of.items()
+                for clause in conditions(stations, between(first - 1, last))
+            ]
+            for station, seq, cells in self._rows(family, period, (*FIXED, *codes), where):
+                if cells[0] in times[family, period, station]:
+                    found[family, period, station, cells[0], seq] = point_of(family, period, codes, station, seq, cells)
+        return found
+
+    def _point_line(self, point: Point) -> str:
+        return line_of(self._series[_SERIES_OF(point.reading)].head, point)
+
+    async def _rewrite(self, lines: Sequence[bytes]) -> None:
+        """Write points that the server has taken before, and let the keepsake go."""
+        for _, why in await self._post([line.decode() for line in lines]):
+            # What has passed the bucket's retention in the meantime the server would have dropped by itself.
+            if "retention policy" not in why:
+                raise StoreMisconfigured(f"{self._place()} no longer takes a point that it had: {why}")
+        self._keepsake.clear()
+
+    async def _delete(self, identity: Identity) -> None:
+        family, period, station, at, seq = identity
+        predicate = f"measurement_of={quoted(measurement_of(family, period))} AND station={quoted(station)}"
+        if seq:
+            predicate += f' AND seq="{seq}"'
+        with self._translated():
+            await self._connected().delete_api().delete(iso(at), iso(at), predicate, self._bucket, self._org)
+
+    async def _post(self, lines: Sequence[str]) -> list[tuple[int, str]]:
+        """Write lines; the positions that will never be taken, and why. Raises StoreUnavailable, StoreMisconfigured."""
+        refused: list[tuple[int, str]] = []
+        for start in range(0, len(lines), _LINES_A_POST):
+            part = lines[start : start + _LINES_A_POST]
+            refused += [(start + position, why) for position, why in await self._post_part(part)]
+        return refused
+
+    async def _post_part(self, lines: Sequence[str]) -> list[tuple[int, str]]:
+        """One post; where the server faults the data, halves until it is clear which lines. Writing twice is writing once."""
+        why = await self._post_body("\n".join(lines).encode())
+        if why is None:
+            return []
+        if len(lines) == 1:
+            return [(0, why)]
+        middle = len(lines) // 2
+        left, right = await self._post_part(lines[:middle]), await self._post_part(lines[middle:])
+        return [*left, *((middle + position, why) for position, why in right)]
+
+    async def _post_body(self, body: bytes) -> str | None:
+        """None: taken; otherwise what the server has against the data."""
+        with self._translated():
+            try:
+                await (
+                    self._connected()
+                    .write_api()
+                    .write(self._bucket, self._org, body, write_precision=WritePrecision.MS)
+                )
+            except ApiException as error:
+                why = fault_of_data(error.status, error.body)
+                if why is None:
+                    raise
+                return why
+        return None
+
+    # Reading
+
+    def readings(
+        self,
+        family: Family,
+        period: Period,
+        start: int,
+        end: int,
+        stations: Collection[str] | None = None,
+        quantities: Iterable[str] | None = None,
+        *,
+        detail: bool = False,
+    ) -> "pd.DataFrame":
+        """As the port promises."""
+        codes = tuple(OF_FAMILY[family] if quantities is None else quantities)
+        fields = (*FIXED, *codes) if detail else (*DECIDING, *codes)
+        where = conditions(stations, between(start, end))
+        rows: list[tuple[Any, ...]] = []
+        for station, seq, (at, *cells) in self._rows(family, period, fields, where):
+            if detail and cells[FIXED.index("extra")]:
+                point = point_of(family, period, codes, station, seq, (at, *cells)).point
+                row = (*cells[: len(FIXED) - 1], pack_extra(point), *map(point.reading.values.get, codes))
+            else:
+                row = tuple(cells) if detail else good_of(codes, cells)
+            rows.append((station, at, seq, *row))
+        rows.sort(key=itemgetter(0, 1, 2))
+        columns = ("station", "observed_at", "seq", *(FIXED if detail else ()), *codes)
+        return frame_of(rows, columns, codes, detail=detail)
+
+    def latest(self, family: Family, period: Period, stations: Collection[str] | None = None) -> "pd.DataFrame":
+        """As the port promises."""
+        codes = tuple(OF_FAMILY[family])
+        newest: dict[str, tuple[Any, ...]] = {}
+        where, newest_first = conditions(stations), "ORDER BY time DESC LIMIT 1"
+        for station, seq, (at, *cells) in self._rows(family, period, (*DECIDING, *codes), where, newest_first):
+            if station not in newest or (at, seq) > newest[station][1:3]:
+                newest[station] = (station, at, seq, *good_of(codes, cells))
+        rows = [newest[station] for station in sorted(newest)]
+        return frame_of(rows, ("station", "observed_at", "seq", *codes), codes, detail=False)
+
+    def _rows(
+        self, family: Family, period: Period, fields: Sequence[str], where: Iterable[str], then: str = ""
+    ) -> Iterator[tuple[str, int, list[Any]]]:
+        """Station, seq and [time, fields…] of points, series by series. `received_at`, which every point has, must be asked for."""
+        measurement = measurement_of(family, period)
+        select = f"SELECT {', '.join(map(quoted, fields))} FROM {quoted(measurement)}"  # noqa: S608 - quoted
+        statements = [f'{select} {clause} GROUP BY "station", "seq" {then}' for clause in where]
+        for series in self._ask(measurement, statements):
+            station, seq = series["tags"]["station"], int(series["tags"]["seq"] or 0)
+            for row in series["values"]:
+                yield station, seq, row
+
+    def _ask(self, measurement: str, statements: Sequence[str]) -> Iterator[dict[str, Any]]:
+        """The series of `measurement` that InfluxQL statements give, chunk by chunk, so that memory holds one chunk of the answer."""
+        for start in range(0, len(statements), _STATEMENTS_A_QUERY):
+            # A 2.x bucket answers to its own name as a database, unless that is of the form database/retention-policy.
+            database, _, policy = self._bucket.partition("/")
+            fields = {
+                "q": "; ".join(statements[start : start + _STATEMENTS_A_QUERY]),
+                "db": database,
+                "epoch": "ms",
+                "chunked": "true",
+                "chunk_size": str(_ROWS_A_CHUNK),
+            } | ({"rp": policy} if policy else {})
+            with self._translated():
+                answer = self._http.request(
+                    "POST",
+                    f"{self._url}/query",
+                    fields=fields,
+                    encode_multipart=False,
+                    headers={"Authorization": f"Token {self._token}"},
+                    preload_content=False,
+                )
+                try:
+                    if answer.status != 200:
+                        raise self._failure(answer.status, answer.headers.get("Retry-After"), answer.read())
+                    for line in answer:
+                        yield from (its for its in self._series_in(line) if its["name"] == measurement)
+                finally:
+                    answer.close()
+
+    def _series_in(self, line: bytes) -> Iterator[dict[str, Any]]:
+        """The series of one chunk."""
+        chunk = json.loads(line) if line.strip() else {"results": []}
+        for result in (chunk, *chunk.get("results", ())):
+            if "error" in result:
+                if "not found" in result["error"]:
+                    raise self._failure(404, None, line)
+                raise StoreUnavailable(f"{self._place()}: {result['error']}")
+            yield from result.get("series", ())
+
+    # The server
+
+    async def check(self) -> str:
+        """As the port promises; tries an empty write and an empty query."""
+        with self._translated():
+            answer = await asyncio.to_thread(self._http.request, "GET", f"{self._url}/ping")
+        if answer.status >= 300:
+            raise self._failure(answer.status, answer.headers.get("Retry-After"), answer.data)
+        await self._post_body(b"")
+        await asyncio.to_thread(lambda: list(self._ask("", ["SHOW MEASUREMENTS LIMIT 1"])))
+        return f"InfluxDB {answer.headers.get('X-Influxdb-Version', 'of unknown version')}, {self._place()}"
+
+    async def close(self) -> None:
+        """As the port promises."""
+        self._http.clear()
+        if self._client is not None:
+            await self._client.close()
+            self._client = None
+
+    def _connected(self) -> InfluxDBClientAsync:
+        if self._client is None:
+            # Its batching and retries are not used: they give up after three minutes and lose what they hold.
+            self._client = InfluxDBClientAsync(
+                self._url, self._token, self._org, timeout=int(_TIMEOUT_S * 1000), allow_redirects=False
+            )
+        return self._client
+
+    def _place(self) -> str:
+        return f"{self._url} bucket {self._bucket} of {self._org}"
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """The clients' exceptions as the port's."""
+        try:
+            yield
+        except ApiException as error:
+            retry_after = error.headers.get("Retry-After") if error.headers else None
+            raise self._failure(error.status, retry_after, error.body) from error
+        except (aiohttp.InvalidURL, urllib3.exceptions.LocationValueError) as error:
+            raise StoreMisconfigured(f"{self._place()}: {error}; set influx_url to http(s)://host:port") from error
+        except (aiohttp.ClientSSLError, urllib3.exceptions.SSLError) as error:
+            raise StoreMisconfigured(
+                f"{self._place()}: {error}; mend the server's certificate or influx_url"
+            ) from error
+        except (aiohttp.ClientError, urllib3.exceptions.HTTPError, OSError) as error:
+            raise StoreUnavailable(f"{self._place()}: {str(error) or type(error).__name__}") from error
+
+    def _failure(self, status: int, retry_after: str | None, body: bytes | str | None) -> StoreError:
+        """What an answer other than success means, in the server's words. A Retry-After in the form of a date is not used."""
+        said = f"{self._place()}: HTTP {status}, {words_of(body)}"
+        if status in {408, 429} or status >= 500:
+            return StoreUnavailable(said, float(retry_after) if retry_after and retry_after.isdecimal() else None)
+        if status in {401, 403}:
+            return StoreMisconfigured(f"{said}; set a token that may read and write the bucket")
+        if status == 404:
+            return StoreMisconfigured(f"{said}; make the bucket, or set influx_org and influx_bucket to what is there")
+        return StoreMisconfigured(f"{said}; check that influx_url is InfluxDB's")
+
+
+def _identity(reading: Reading) -> Identity:
+    return (reading.family, reading.period, reading.station, reading.observed_at, reading.seq)
