@@ -20,8 +20,10 @@ REFUSED = 1
 WRONG_USE = 2
 """Exit code: the command or the configuration is wrong."""
 
-out = Console(soft_wrap=True)
-err = Console(stderr=True, soft_wrap=True)
+# Into a file or a pipe there is no width to keep to: tables get room for every cell.
+_WIDE = 200
+out = Console(soft_wrap=True, width=None if sys.stdout.isatty() else _WIDE)
+err = Console(stderr=True, soft_wrap=True, width=None if sys.stderr.isatty() else _WIDE)
 
 
 class Format(StrEnum):

@@ -170,7 +170,7 @@ class InfluxStore:
     def _new_shape(self, codes: tuple[str, ...]) -> str:
         if len(self._shapes) >= _MOST_SHAPES:
             self._shapes.clear()
-        quantities = "".join(f"{code}=%r," for code in codes)
+        quantities = "".join(f"{code}=%s," for code in codes)
         shape = self._shapes[codes] = f"%s {quantities}received_at=%di,origin=%di,batch=%di %d"
         return shape
 
@@ -268,7 +268,7 @@ class InfluxStore:
 
     async def _delete(self, identity: Identity) -> None:
         family, period, station, at, seq = identity
-        predicate = f"measurement_of={quoted(measurement_of(family, period))} AND station={quoted(station)}"
+        predicate = f"_measurement={quoted(measurement_of(family, period))} AND station={quoted(station)}"
         if seq:
             predicate += f' AND seq="{seq}"'
         with self._translated():
@@ -297,11 +297,8 @@ class InfluxStore:
         """None: taken; otherwise what the server has against the data."""
         with self._translated():
             try:
-                await (
-                    self._connected()
-                    .write_api()
-                    .write(self._bucket, self._org, body, write_precision=WritePrecision.MS)
-                )
+                api = self._connected().write_api()
+                await api.write(self._bucket, self._org, body, write_precision=WritePrecision.MS)  # type: ignore[arg-type] # its stub says the class, its constants are str
             except ApiException as error:
                 why = fault_of_data(error.status, error.body)
                 if why is None:
@@ -328,11 +325,12 @@ class InfluxStore:
         where = conditions(stations, between(start, end))
         rows: list[tuple[Any, ...]] = []
         for station, seq, (at, *cells) in self._rows(family, period, fields, where):
+            row: Sequence[Any]
             if detail and cells[FIXED.index("extra")]:
                 point = point_of(family, period, codes, station, seq, (at, *cells)).point
                 row = (*cells[: len(FIXED) - 1], pack_extra(point), *map(point.reading.values.get, codes))
             else:
-                row = tuple(cells) if detail else good_of(codes, cells)
+                row = cells if detail else good_of(codes, cells)
             rows.append((station, at, seq, *row))
         rows.sort(key=itemgetter(0, 1, 2))
         columns = ("station", "observed_at", "seq", *(FIXED if detail else ()), *codes)
@@ -352,17 +350,16 @@ class InfluxStore:
     def _rows(
         self, family: Family, period: Period, fields: Sequence[str], where: Iterable[str], then: str = ""
     ) -> Iterator[tuple[str, int, list[Any]]]:
-        """Station, seq and [time, fields…] of points, series by series. `received_at`, which every point has, must be asked for."""
+        """Station, seq and [time, fields…] of points, series by series; the first field is `received_at`, which all of ours have."""
         measurement = measurement_of(family, period)
         select = f"SELECT {', '.join(map(quoted, fields))} FROM {quoted(measurement)}"  # noqa: S608 - quoted
         statements = [f'{select} {clause} GROUP BY "station", "seq" {then}' for clause in where]
         for series in self._ask(measurement, statements):
             station, seq = series["tags"]["station"], int(series["tags"]["seq"] or 0)
-            for row in series["values"]:
-                yield station, seq, row
+            yield from ((station, seq, row) for row in series["values"] if row[1] is not None)
 
     def _ask(self, measurement: str, statements: Sequence[str]) -> Iterator[dict[str, Any]]:
-        """The series of `measurement` that InfluxQL statements give, chunk by chunk, so that memory holds one chunk of the answer."""
+        """The series of `measurement` that InfluxQL statements give; memory holds one chunk of the answer at a time."""
         for start in range(0, len(statements), _STATEMENTS_A_QUERY):
             # A 2.x bucket answers to its own name as a database, unless that is of the form database/retention-policy.
             database, _, policy = self._bucket.partition("/")
@@ -416,7 +413,7 @@ class InfluxStore:
         """As the port promises."""
         self._http.clear()
         if self._client is not None:
-            await self._client.close()
+            await self._client.close()  # type: ignore[no-untyped-call] # the client's, without annotations
             self._client = None
 
     def _connected(self) -> InfluxDBClientAsync:

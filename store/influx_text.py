@@ -35,7 +35,7 @@ class Stored(NamedTuple):
 def line_of(head: str, point: Point) -> str:
     """A point in line protocol, whatever it holds."""
     reading = point.reading
-    fields = [f"{code}={value!r}" for code, value in reading.values.items()]
+    fields = [f"{code}={value}" for code, value in reading.values.items()]
     fields.append(f"received_at={reading.received_at}i")
     if reading.issued is not None:
         fields.append(f"issued={reading.issued}i")

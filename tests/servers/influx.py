@@ -107,7 +107,7 @@ def find_influxd() -> str:
     found = shutil.which("influxd")
     if found and " v2." in subprocess.run([found, "version"], capture_output=True, text=True, check=False).stdout:
         return found
-    _missing(f"{_BUILT} is not there, and PATH has " + (f"{found}, which is not 2.x" if found else "none"))
+    return _missing(f"{_BUILT} is not there, and PATH has " + (f"{found}, which is not 2.x" if found else "none"))
 
 
 def _missing(why: str) -> NoReturn:
