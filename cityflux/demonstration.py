@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from cityflux import broker as brokers
@@ -40,10 +41,12 @@ async def run(folder: Path, *, days: int | None, once: bool, seed: int, wall_por
     chosen = _configure(folder, wall_port)
     broker = chosen.broker
     parts = [
-        Part("broker", ["--host", broker.host, "--port", str(broker.port)]),
+        Part(
+            "broker", ["--host", broker.host, "--port", str(broker.port)], partial(listening, broker.host, broker.port)
+        ),
         Part("ingest"),
         Part("process"),
-        Part("wall"),
+        Part("wall", ready=partial(listening, chosen.wall_host, chosen.wall_port)),
     ]
     stopped = stop_signals()
     with open_books(chosen) as books:
@@ -54,7 +57,6 @@ async def run(folder: Path, *, days: int | None, once: bool, seed: int, wall_por
             out.print(scorecard(Judgements(books), plan_of(chosen), today.year))
             _compare_with_truth(books, seed, first, today)
             if not once:
-                await listening(chosen.wall_host, chosen.wall_port)
                 out.print(f"\nstatus page: http://{chosen.wall_host}:{chosen.wall_port}/   data: {folder}")
                 out.print("live readings every 5 s; Ctrl-C stops everything")
                 await publish_to(chosen, live_messages(seed), lambda _: None)

@@ -8,7 +8,7 @@ import asyncio
 import ctypes
 import signal
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -29,10 +29,11 @@ class StartError(Exception):
 
 @dataclass
 class Part:
-    """One child: `cityflux NAME ARGUMENTS…`."""
+    """One child: `cityflux NAME ARGUMENTS…`; the next one is started when `ready` returns."""
 
     name: str
     arguments: Sequence[str] = ()
+    ready: Callable[[], Awaitable[None]] | None = None
     process: asyncio.subprocess.Process | None = field(default=None, init=False)
 
 
@@ -45,6 +46,8 @@ async def supervised(parts: Sequence[Part]) -> AsyncIterator[None]:
         for part in parts:
             await _start(part)
             watchers.append(asyncio.create_task(_keep(part, stopping), name=f"watch {part.name}"))
+            if part.ready is not None:
+                await part.ready()
         yield
     finally:
         stopping.set()

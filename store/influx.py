@@ -67,6 +67,8 @@ _STATEMENTS_A_QUERY = 500
 _ROWS_A_CHUNK = 10_000
 # Chosen: orders of quantities in one reading whose format is remembered; senders use a handful.
 _MOST_SHAPES = 10_000
+# Chosen: some 10 MB, and more values than a city's quantities take in a day.
+_MOST_TEXTS = 100_000
 _SERIES_OF = itemgetter(0, 2, 1)
 
 Identity = tuple[Family, Period, str, int, int]
@@ -115,6 +117,16 @@ class _Series:
         self.last_seq: float = float("inf")
 
 
+class _Texts(dict[float, str]):
+    """Numbers as line protocol has them. Quantised values recur: looking one up costs a third of formatting it."""
+
+    def __missing__(self, value: float) -> str:
+        if len(self) >= _MOST_TEXTS:
+            self.clear()
+        text = self[value] = float.__repr__(value)
+        return text
+
+
 class InfluxStore:
     """The readings store in `bucket` of `org` at `url`. Bound to the event loop of its first write."""
 
@@ -129,6 +141,7 @@ class InfluxStore:
         # Bounded by the stations that intake lets in: the registry's, and a capped number of unknown ones.
         self._series: dict[tuple[str, str, str], _Series] = {}
         self._shapes: dict[tuple[str, ...], str] = {}
+        self._texts = _Texts()
 
     # Writing
 
@@ -152,7 +165,7 @@ class InfluxStore:
         """The lines of readings that nothing is stored of, and the indices of the others. The hot path of ingest."""
         lines: list[str] = []
         rest: list[int] = []
-        shapes = self._shapes
+        shapes, text_of = self._shapes, self._texts.__getitem__
         for index, (reading, its) in enumerate(zip(readings, series, strict=True)):
             _, _, _, at, received_at, values, doubtful, seq, issued, unknown, origin, batch = reading
             if at <= its.last_at and (at < its.last_at or seq <= its.last_seq):
@@ -164,7 +177,7 @@ class InfluxStore:
                 continue
             codes = tuple(values)
             shape = shapes.get(codes) or self._new_shape(codes)
-            lines.append(shape % (its.head, *values.values(), received_at, origin, batch, at))
+            lines.append(shape % (its.head, *map(text_of, values.values()), received_at, origin, batch, at))
         return lines, rest
 
     def _new_shape(self, codes: tuple[str, ...]) -> str:

@@ -38,7 +38,9 @@ def readings(
     chosen = settings()
     start, end = instant(since, chosen.zone, "--from"), instant(until, chosen.zone, "--to")
     frame = open_store(chosen).readings(family, period, start, end, station, detail=True)
-    codes = [code for code in OF_FAMILY[family] if frame[code].notna().any()] or list(OF_FAMILY[family])
+    codes = list(OF_FAMILY[family])
+    if style is Format.TABLE:  # for people: only what there is; scripts always get every column
+        codes = [code for code in codes if frame[code].notna().any()]
     columns = ["station", "at", "seq", *codes, "doubtful", "unknown_station", "received_at"]
     rows = (
         {**_reading(row, codes, chosen), "doubtful": _doubts(row["doubtful"], style)}

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -63,15 +64,19 @@ def wall() -> None:
 
 async def _up(chosen: Settings) -> None:
     broker = chosen.broker
-    parts = [Part("ingest"), Part("process"), Part("wall")]
+    parts = [
+        Part("ingest"),
+        Part("process"),
+        Part("wall", ready=partial(listening, chosen.wall_host, chosen.wall_port)),
+    ]
     local = broker.host in {"127.0.0.1", "localhost"} and not broker.tls
     if local and is_free(broker.port):
-        parts.insert(0, Part("broker", ["--host", broker.host, "--port", str(broker.port)]))
+        arguments = ["--host", broker.host, "--port", str(broker.port)]
+        parts.insert(0, Part("broker", arguments, partial(listening, broker.host, broker.port)))
         if broker.version == 5 and brokers.find_mosquitto() is None:
             os.environ["CITYFLUX_MQTT_URL"] = f"mqtt://{broker.host}:{broker.port}?version=3"  # what amqtt speaks
     stopped = stop_signals()
     async with supervised(parts):
-        await listening(chosen.wall_host, chosen.wall_port)
         out.print(
             f"broker {broker}, status page http://{chosen.wall_host}:{chosen.wall_port}/; Ctrl-C stops everything"
         )
