@@ -123,7 +123,7 @@ class _Texts(dict[float, str]):
     def __missing__(self, value: float) -> str:
         if len(self) >= _MOST_TEXTS:
             self.clear()
-        text = self[value] = float.__repr__(value)
+        text = self[value] = repr(float(value))  # float: of numpy's, repr says more than the number
         return text
 
 
@@ -363,7 +363,7 @@ class InfluxStore:
     def _rows(
         self, family: Family, period: Period, fields: Sequence[str], where: Iterable[str], then: str = ""
     ) -> Iterator[tuple[str, int, list[Any]]]:
-        """Station, seq and [time, fields…] of points, series by series; the first field is `received_at`, which all of ours have."""
+        """Station, seq and [time, fields…] of points, by series; the first field is `received_at`, which all of ours have."""
         measurement = measurement_of(family, period)
         select = f"SELECT {', '.join(map(quoted, fields))} FROM {quoted(measurement)}"  # noqa: S608 - quoted
         statements = [f'{select} {clause} GROUP BY "station", "seq" {then}' for clause in where]

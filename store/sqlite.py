@@ -27,6 +27,8 @@ _PLAIN = ("station", "observed_at", "seq", "received_at", "issued", "unknown_sta
 _FIXED = (*_PLAIN, "extra")
 # Bound parameters of one statement: SQLite's own limit is 32,766 since 3.32.
 _MOST_PARAMETERS = 30_000
+# How long to wait for another writer's lock: chosen longer than any transaction of ours.
+_BUSY_S = 30.0
 _RECENT_MS = 2 * DAY_MS
 _FOR_EVER_MS = 2**62
 Identity = tuple[str, int, int]
@@ -187,7 +189,7 @@ class SqliteStore:
     def _opened(self) -> sqlite3.Connection:
         if self._db is None:
             # Autocommit: transactions are begun and ended by hand. The commit alone runs in another thread.
-            db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, timeout=30)
+            db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, timeout=_BUSY_S)
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = FULL")
             self._db = db
@@ -199,7 +201,7 @@ class SqliteStore:
         if not self._path.exists():
             yield None
             return
-        with closing(sqlite3.connect(f"{self._path.absolute().as_uri()}?mode=ro", uri=True, timeout=30)) as db:
+        with closing(sqlite3.connect(f"{self._path.absolute().as_uri()}?mode=ro", uri=True, timeout=_BUSY_S)) as db:
             yield db
 
     @contextmanager

@@ -1,10 +1,13 @@
 """Real servers that tests start: where they are found, and what happens where one is missing."""
 
 import os
-import socket
 from typing import NoReturn
 
 import pytest
+
+from cityflux.ports import free_port
+
+__all__ = ["free_port", "missing"]
 
 
 def missing(what: str, how: str) -> NoReturn:
@@ -13,11 +16,3 @@ def missing(what: str, how: str) -> NoReturn:
     if os.environ.get("CITYFLUX_TEST_REQUIRE") == "1":
         pytest.fail(text, pytrace=False)
     pytest.skip(text)
-
-
-def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

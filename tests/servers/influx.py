@@ -28,19 +28,18 @@ class Influx:
         self.token = f"test-{uuid.uuid4().hex}"
         self.port = free_port()
         self.url = f"http://{HOST}:{self.port}"
+        self._binary = find_influxd()
         self._folder = Path(tempfile.mkdtemp(prefix="cityflux-influx-"))
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
-        self.restart()
-        setup = {
-            "username": "test",
-            "password": uuid.uuid4().hex,
-            "org": self.org,
-            "bucket": "first",
-            "token": self.token,
-        }
-        self._org_id = self.api("POST", "/api/v2/setup", setup)["org"]["id"]
+        try:
+            self.restart()
+            once = {"username": "test", "password": uuid.uuid4().hex, "org": self.org, "bucket": "first"}
+            self._org_id = self.api("POST", "/api/v2/setup", {**once, "token": self.token})["org"]["id"]
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
         return self
 
     def __exit__(
@@ -70,7 +69,7 @@ class Influx:
         with log.open("ab") as output:
             self._process = subprocess.Popen(
                 [
-                    find_influxd(),
+                    self._binary,
                     f"--http-bind-address={HOST}:{self.port}",
                     f"--bolt-path={self._folder}/influxd.bolt",
                     f"--sqlite-path={self._folder}/influxd.sqlite",

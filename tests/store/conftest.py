@@ -20,7 +20,7 @@ def rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """The rows of a store's frame without what is missing, times in milliseconds."""
     table = frame.assign(observed_at=frame["observed_at"].astype("int64"))
     return [
-        {name: cell for name, cell in row.items() if isinstance(cell, dict) or not pd.isna(cell)}
+        {str(name): cell for name, cell in row.items() if isinstance(cell, dict) or not pd.isna(cell)}
         for row in table.to_dict("records")
     ]
 

@@ -34,7 +34,7 @@ def reading(at: int = NOON, received_at: int = RECEIVED, station: str = "hx-01",
 
 
 def issued(at: int, received_at: int, **values: float | Doubt) -> Reading:
-    return reading(received_at=received_at, **values)._replace(issued=at)
+    return reading(NOON, received_at, "hx-01", **values)._replace(issued=at)
 
 
 def value_rows(subject: Subject) -> list[dict[str, Any]]:
@@ -329,7 +329,13 @@ async def test_columns_and_types_do_not_depend_on_what_is_stored(opens: Opens, s
     await store.close()
     assert len(frame) == stored
     types = {name: str(kind) for name, kind in frame.dtypes.items()}
-    expected = {"station": "str", "observed_at": "datetime64[ms, UTC]", "seq": "int64", "pm2_5": "float64", "co": "float64"}
+    expected = {
+        "station": "str",
+        "observed_at": "datetime64[ms, UTC]",
+        "seq": "int64",
+        "pm2_5": "float64",
+        "co": "float64",
+    }
     more = {"received_at": "Int64", "issued": "Int64", "unknown_station": "bool", "origin": "int64", "batch": "int64"}
     assert types == expected | (more | {"doubtful": "object"} if detail else {})
 
