@@ -50,9 +50,8 @@ class Consumer:
 
     def _on_connected(self, connection: Connection) -> None:
         if self._journal.had_session() and not connection.session_present:
-            self._journal.note_gap(self._clock())
             log.warning("the broker has lost our session; what it held for us is gone", broker=str(self._broker))
-        self._journal.note_session()
+        self._journal.note_session(self._clock(), present=connection.session_present)
         self._failure = None
         log.info("receiving", broker=str(self._broker), client_id=self._session.client_id)
 

@@ -130,13 +130,12 @@ class Journal:
                 f"journal {self.folder} belongs to another running ingest; stop that one, or set another CITYFLUX_DATA_DIR"
             ) from error
         try:
-            self._db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=30)
+            self._db = _connect(self.path)
             # 16 KiB pages and no overwriting of deleted ones: half the CPU of the defaults for batches of a megabyte.
             self._db.execute("PRAGMA page_size = 16384")
             self._db.execute("PRAGMA secure_delete = OFF")
             self._db.execute("PRAGMA auto_vacuum = INCREMENTAL")
             self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = FULL")
             self._db.executescript(_SCHEMA)
             self._db.execute("INSERT OR IGNORE INTO ledger (only, uuid) VALUES (1, ?)", (str(uuid.uuid4()),))
             self.uuid = str(self._one("SELECT uuid FROM ledger")[0])
@@ -243,32 +242,45 @@ class Journal:
         return read_ledger(self._db)
 
     def had_session(self) -> bool:
-        """Whether we have ever taken anything on this journal's session: its absence at the broker is then a gap."""
+        """Whether we have ever had a session at the broker: its absence there is then a gap."""
         return has_session(self._db)
 
-    def note_session(self) -> None:
-        """Remember that the broker keeps a session for us from here on."""
-        self._db.execute("UPDATE ledger SET session = 1")
-
-    def note_gap(self, until: int) -> None:
-        """The broker has lost our session: record (last receipt, `until`] [ms] as a gap."""
-        self._db.execute("INSERT INTO gaps (since, until) SELECT last_received_at, ? FROM ledger", (until,))
+    def note_session(self, now: int, *, present: bool) -> None:
+        """We are subscribed at `now` [ms]. Where the broker no longer had the session that we had, (last receipt, now] is
+        recorded as a gap. Raises JournalError."""
+        with self._beside() as db:
+            if has_session(db) and not present:
+                db.execute("INSERT INTO gaps (since, until) SELECT last_received_at, ? FROM ledger", (now,))
+            db.execute("UPDATE ledger SET session = 1")
 
     def gaps(self) -> list[Gap]:
         """All gaps of this journal, oldest first."""
         return [Gap(*row) for row in self._db.execute("SELECT id, since, until FROM gaps ORDER BY id")]
 
     def save(self, lines: Sequence[bytes]) -> None:
-        """Keep merged points of the InfluxDB store over its delete-and-rewrite."""
-        self._db.executemany("INSERT INTO keepsakes (line) VALUES (?)", [(line,) for line in lines])
+        """Keep merged points of the InfluxDB store over its delete-and-rewrite; durable on return. Raises JournalError."""
+        with self._beside() as db:
+            db.executemany("INSERT INTO keepsakes (line) VALUES (?)", [(line,) for line in lines])
 
     def pending(self) -> list[bytes]:
         """Points that a crash left between delete and rewrite."""
         return [bytes(row[0]) for row in self._db.execute("SELECT line FROM keepsakes ORDER BY id")]
 
     def clear(self) -> None:
-        """The saved points are written."""
-        self._db.execute("DELETE FROM keepsakes")
+        """The saved points are written. Raises JournalError."""
+        with self._beside() as db:
+            db.execute("DELETE FROM keepsakes")
+
+    @contextmanager
+    def _beside(self) -> Iterator[sqlite3.Connection]:
+        """A transaction of a second connection, durable at the end of the block, whatever append and settle are at."""
+        try:
+            with closing(_connect(self.path)) as db:
+                db.execute("BEGIN IMMEDIATE")
+                yield db
+                db.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise JournalError(f"journal {self.path}: {error}") from error
 
     def _one(self, sql: str, *parameters: object) -> tuple[int | str, ...]:
         row: tuple[int | str, ...] = self._db.execute(sql, parameters).fetchone()
@@ -293,6 +305,13 @@ class Journal:
     def _release_ballast(self) -> None:
         self._ballast.unlink(missing_ok=True)
         self._look_at_disk()
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    """The journal file, for writing; transactions are begun and ended by hand, a commit is on disk when it returns."""
+    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
+    db.execute("PRAGMA synchronous = FULL")
+    return db
 
 
 @contextmanager

@@ -121,9 +121,12 @@ def test_the_ballast_is_there_and_is_given_up(tmp_path: Path) -> None:
 async def test_a_lost_session_is_a_gap_since_the_last_receipt(tmp_path: Path) -> None:
     with Journal(tmp_path) as journal:
         assert not journal.had_session()
+        journal.note_session(4000, present=False)
         await journal.append(ONE, 5000)
         assert journal.had_session()
-        journal.note_gap(9000)
+        journal.note_session(8000, present=True)
+        assert journal.gaps() == []
+        journal.note_session(9000, present=False)
         assert [(gap.since, gap.until) for gap in journal.gaps()] == [(5000, 9000)]
 
 
