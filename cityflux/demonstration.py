@@ -23,6 +23,8 @@ from cityflux.scorecard import scorecard
 from cityflux.settings import PREFIX, Settings, load_settings
 from cityflux.supervisor import Part, StartError, listening, supervised
 from ingest.journal import has_session, looking_at
+from processors.windows import civil_day
+from sensors.instants import HOUR_MS
 from simulators.air import truth
 from simulators.city import ZONE, city, history, registry_text
 from store.books import Books
@@ -55,7 +57,7 @@ async def run(folder: Path, *, days: int | None, once: bool, seed: int, wall_por
             await _subscribed(chosen)
             await _load(chosen, books, seed, first, now)
             out.print(scorecard(Judgements(books), plan_of(chosen), today.year))
-            _compare_with_truth(books, seed, first, today)
+            _compare_with_truth(books, seed, first, civil_day(now - chosen.grace_hours * HOUR_MS, ZONE))
             if not once:
                 out.print(f"\nstatus page: http://{chosen.wall_host}:{chosen.wall_port}/   data: {folder}")
                 out.print("live readings every 5 s; Ctrl-C stops everything")
@@ -117,15 +119,16 @@ async def _load(chosen: Settings, books: Books, seed: int, first: date, now: int
         bar.update(computed, total=most, completed=most)
 
 
-def _compare_with_truth(books: Books, seed: int, first: date, today: date) -> None:
-    """The simulated city's classes are known by construction: say whether every closed day came out as it was made."""
+def _compare_with_truth(books: Books, seed: int, first: date, until: date) -> None:
+    """The simulated city's classes are known by construction: say whether every day that has closed, those before `until`,
+    came out as it was made."""
     judged = {
         r.judgement.key.period: r.judgement
         for r in Judgements(books).latest("air_daily_aqi", scope="city", first=first.isoformat())
     }
     outcomes: Counter[bool] = Counter()
     day = first
-    while day < today:
+    while day < until:
         found = judged.get(day.isoformat())
         outcomes[found is not None and (found.status == "met") == truth(seed, day).good] += 1
         day += timedelta(days=1)

@@ -1,8 +1,8 @@
 """Readings in SQLite: one table per family and period, a column per quantity, one file. The embedded default.
 
-An ordinary batch (good values, nothing stored yet under these identities) is one executemany of plain inserts. Where a row is
-there already, or a reading is doubtful, the points concerned are read, merged (store/merge.py) and written back, in the same
-transaction. WAL: command line, page and processors read while ingest writes.
+An ordinary batch (nothing stored yet under these identities, none of them twice) is one executemany of plain inserts. Otherwise
+the stored points are read, merged (store/merge.py) and written back, in the same transaction. WAL: command line, page and
+processors read while ingest writes.
 """
 
 import asyncio
@@ -48,10 +48,13 @@ class SqliteStore:
             db = self._opened()
             try:
                 db.execute("BEGIN IMMEDIATE")
-                for (family, period), group in _by_table(readings):
+                groups = list(_by_table(readings))
+                for (family, period), group in groups:
                     self._write_table(db, family, period, group)
                 # Only the commit leaves the loop's thread: it waits for the disk without the GIL.
                 await asyncio.shield(asyncio.get_running_loop().run_in_executor(None, db.execute, "COMMIT"))
+                # Not before the commit: a rollback takes a new table, or column, along.
+                self._prepared.update(table for table, _ in groups)
             except sqlite3.Error:
                 if db.in_transaction:
                     db.execute("ROLLBACK")
@@ -61,17 +64,21 @@ class SqliteStore:
     def _write_table(self, db: sqlite3.Connection, family: Family, period: Period, readings: list[Reading]) -> None:
         if (family, period) not in self._prepared:
             self._prepare(db, family, period)
-        if not any(reading[6] for reading in readings):  # nothing doubtful
-            # Only the columns in use: binding NULLs for the others costs as much as the values.
-            used = set().union(*[reading[5] for reading in readings])
-            codes = tuple(code for code in OF_FAMILY[family] if code in used)
-            db.execute("SAVEPOINT plain")
-            insert = _insert(_table(family, period), (*_PLAIN, *codes)) + " ON CONFLICT DO NOTHING"
-            if db.executemany(insert, map(_row_maker(codes), readings)).rowcount == len(readings):
-                db.execute("RELEASE plain")
-                return
-            db.execute("ROLLBACK TO plain")  # some were there already, or came twice: none of them as plain rows then
+        # Only the columns in use: binding NULLs for the others costs as much as the values.
+        used = set().union(*[reading[5] for reading in readings])
+        codes = tuple(code for code in OF_FAMILY[family] if code in used)
+        columns: tuple[str, ...] = (*_PLAIN, *codes)
+        rows: Iterable[tuple[Any, ...]] = map(_row_maker(codes), readings)
+        if any(reading[6] for reading in readings):  # something doubtful
+            columns = (*columns, "extra")
+            rows = ((*row, pack_extra(Point(reading, {}))) for row, reading in zip(rows, readings, strict=True))
+        db.execute("SAVEPOINT plain")
+        insert = _insert(_table(family, period), columns) + " ON CONFLICT DO NOTHING"
+        if db.executemany(insert, rows).rowcount == len(readings):
             db.execute("RELEASE plain")
+            return
+        db.execute("ROLLBACK TO plain")  # some were there already, or came twice: none of them as plain rows then
+        db.execute("RELEASE plain")
         self._merge_table(db, family, period, readings)
 
     def _merge_table(self, db: sqlite3.Connection, family: Family, period: Period, readings: list[Reading]) -> None:
@@ -80,15 +87,9 @@ class SqliteStore:
         for reading in readings:
             before = points.get(_identity(reading))
             points[_identity(reading)] = Point(reading, {}) if before is None else merge(before, reading)
-        replace = _insert(_table(family, period), (*_PLAIN, "extra", *codes)).replace("INSERT", "INSERT OR REPLACE", 1)
-        plain_row = _row_maker(())
-        db.executemany(
-            replace,
-            [
-                (*plain_row(point.reading), pack_extra(point), *map(point.reading.values.get, codes))
-                for point in points.values()
-            ],
-        )
+        replace = _insert(_table(family, period), (*_PLAIN, *codes, "extra")).replace("INSERT", "INSERT OR REPLACE", 1)
+        row = _row_maker(codes)
+        db.executemany(replace, [(*row(point.reading), pack_extra(point)) for point in points.values()])
 
     def _stored(
         self, db: sqlite3.Connection, family: Family, period: Period, codes: tuple[str, ...], readings: list[Reading]
@@ -120,7 +121,6 @@ class SqliteStore:
         for code in codes:
             if code not in there:
                 db.execute(f"ALTER TABLE {table} ADD COLUMN {code} REAL")
-        self._prepared.add((family, period))
 
     def readings(
         self,

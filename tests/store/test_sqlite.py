@@ -144,6 +144,24 @@ async def test_a_batch_that_fails_in_the_middle_leaves_nothing(
     assert rows(store.readings("air", "hour", 0, 2**50, detail=True)) == before
 
 
+@pytest.mark.parametrize("older", [False, True], ids=["a new table", "a new column"])
+async def test_a_table_made_or_widened_by_a_write_that_fails_is_made_by_the_next(path: Path, older: bool) -> None:
+    water = reading()._replace(family="water")
+    first = SqliteStore(path)
+    await first.write([water, reading(at=NOON - HOUR_MS)] if older else [water])
+    await first.close()
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("CREATE TRIGGER full BEFORE INSERT ON water_hour BEGIN SELECT RAISE(ABORT, 'no more water'); END")
+        if older:
+            db.execute("ALTER TABLE air_hour DROP COLUMN pm2_5")
+    store = SqliteStore(path)
+    with pytest.raises(StoreMisconfigured, match="no more water"):
+        await store.write([reading(pm2_5=1.0), water])
+    await store.write([reading(pm2_5=1.0)])
+    await store.close()
+    assert [row["pm2_5"] for row in rows(store.readings("air", "hour", NOON - 1, NOON))] == [1.0]
+
+
 @pytest.mark.parametrize("content", [b"station,at,pm2_5\nhx-01,2026,35\n" * 100, b"SQLite format 3\0" + b"\xff" * 4080])
 def test_a_file_that_is_no_database_waits_for_a_person(path: Path, content: bytes) -> None:
     path.write_bytes(content)
