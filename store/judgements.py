@@ -12,7 +12,7 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import Connection, Select, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Table, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from store.books import Books, MarkKey
@@ -157,20 +157,18 @@ class Judgements:
         scope: str | None = None,
         first: str | None = None,
         last: str | None = None,
-        periods: Collection[str] | None = None,
     ) -> list[Revision]:
         """The revision in force of every closed period, by key; periods from `first` to `last` as text, both included.
 
         A proposed revision is not in force until a person accepts it.
         """
+        asked = _asked(revisions, indicator, scope, first, last)
         newest = (
             select(func.max(revisions.c.id))
-            .where(revisions.c.finality != "proposed")
-            .group_by(revisions.c.indicator, revisions.c.scope, revisions.c.period, revisions.c.standard)
+            .where(*asked, revisions.c.finality != "proposed")
+            .group_by(*_key_columns(revisions))
         )
-        query = _narrow(select(revisions).where(revisions.c.id.in_(newest)), revisions, indicator, scope, first, last)
-        if periods is not None:
-            query = query.where(revisions.c.period.in_(list(periods)))
+        query = select(revisions).where(revisions.c.id.in_(newest)).order_by(*_key_columns(revisions))
         with self._books.reading() as connection:
             return [_revision(row._mapping) for row in connection.execute(query)]
 
@@ -185,9 +183,7 @@ class Judgements:
     def newest(self, keys: Collection[Key]) -> dict[Key, Revision]:
         """The last revision of each key that has any, proposed ones too: what the next one supersedes."""
         found: dict[Key, Revision] = {}
-        last = select(func.max(revisions.c.id)).group_by(
-            revisions.c.indicator, revisions.c.scope, revisions.c.period, revisions.c.standard
-        )
+        last = select(func.max(revisions.c.id)).group_by(*_key_columns(revisions))
         periods = sorted({key.period for key in keys})
         with self._books.reading() as connection:
             for start in range(0, len(periods), 500):
@@ -216,7 +212,7 @@ class Judgements:
         closed_by: int | None = None,
     ) -> list[Running]:
         """Running values; only those whose period closes at or before `closed_by` [ms] where given."""
-        query = _narrow(select(running), running, indicator, scope, first, last)
+        query = select(running).where(*_asked(running, indicator, scope, first, last)).order_by(*_key_columns(running))
         if closed_by is not None:
             query = query.where(running.c.closes_at <= closed_by)
         with self._books.reading() as connection:
@@ -248,22 +244,28 @@ def _rows(taken: Iterable[Mark]) -> list[dict[str, Any]]:
     return [{f"its_{k}": v for k, v in m.key._asdict().items()} | {"its_sequence": m.sequence} for m in taken]
 
 
-def _is(table: Any, key: Key) -> tuple[Any, ...]:
+def _is(table: Table, key: Key) -> tuple[Any, ...]:
     return tuple(table.c[name] == value for name, value in key._asdict().items())
 
 
-def _narrow(
-    query: Select[Any], table: Any, indicator: str | None, scope: str | None, first: str | None, last: str | None
-) -> Select[Any]:
+def _key_columns(table: Table) -> tuple[Any, ...]:
+    return tuple(table.c[name] for name in Key._fields)
+
+
+def _asked(
+    table: Table, indicator: str | None, scope: str | None, first: str | None, last: str | None
+) -> list[ColumnElement[bool]]:
+    """The conditions of a question, those that were asked."""
+    conditions: list[ColumnElement[bool]] = []
     if indicator is not None:
-        query = query.where(table.c.indicator == indicator)
+        conditions.append(table.c.indicator == indicator)
     if scope is not None:
-        query = query.where(table.c.scope == scope)
+        conditions.append(table.c.scope == scope)
     if first is not None:
-        query = query.where(table.c.period >= first)
+        conditions.append(table.c.period >= first)
     if last is not None:
-        query = query.where(table.c.period <= last)
-    return query.order_by(table.c.indicator, table.c.scope, table.c.period, table.c.standard)
+        conditions.append(table.c.period <= last)
+    return conditions
 
 
 def _row(judgement: Judgement) -> dict[str, Any]:

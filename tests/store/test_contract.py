@@ -317,6 +317,9 @@ async def test_quantities_are_chosen(filled: Subject) -> None:
     frame = filled.store.readings("air", "hour", NOON - 1, NOON, ["a"], iter(["o3", "co"]))
     assert list(frame.columns) == ["station", "observed_at", "seq", "o3", "co"]
     assert rows(frame) == [{"station": "a", "observed_at": NOON, "seq": 0, "co": 0.1}]
+    none = filled.store.readings("air", "hour", -(2**53), 2**53, ["a"], ())
+    assert list(none.columns) == ["station", "observed_at", "seq"]
+    assert len(none) > 0, "asked for no quantity: when there are readings, and no more"
 
 
 @pytest.mark.parametrize("detail", [False, True])
