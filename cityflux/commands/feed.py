@@ -1,12 +1,14 @@
 """Commands that publish: `replay` (a file of somebody else's readings) and `simulate` (the seeded city)."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import ValidationError
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
 from cityflux.composition import now_ms
@@ -18,6 +20,8 @@ from sensors.refusals import Refused
 from sensors.sources import SourceError
 from sensors.stations import dump_registry
 from simulators.city import ZONE, history, hour, live
+from simulators.faults import KINDS, Fault, inject
+from simulators.faults import Plan as FaultPlan
 from simulators.message import OutMessage
 from simulators.publisher import PublishRefused, publish
 
@@ -65,9 +69,16 @@ def simulate(
     since: Annotated[str | None, typer.Option("--from", help="first day of history; default: 1 January")] = None,
     seed: Annotated[int, typer.Option(help="the same seed gives the same city")] = 1,
     stay: Annotated[bool, typer.Option("--live/--no-live", help="go on publishing after the history")] = True,
+    fault: Annotated[
+        list[str] | None, typer.Option(help=f"put a fault into the history, NAME=RATE; names: {', '.join(KINDS)}")
+    ] = None,
+    fault_log: Annotated[
+        Path | None, typer.Option(help="write each fault, with what was true, to this file (JSON lines)")
+    ] = None,
 ) -> None:
-    """Publish the simulated city: its history, then live. Example: cityflux simulate --from 2026-11-01 --no-live"""
+    """Publish the simulated city: its history, then live. Example: cityflux simulate --from 2026-11-01 --fault poison=0.01"""
     chosen = settings()
+    plan = _fault_plan(fault or [])
     today = datetime.fromtimestamp(now_ms() / 1000, ZONE).date()
     try:
         first = date.fromisoformat(since) if since else today.replace(month=1, day=1)
@@ -75,12 +86,24 @@ def simulate(
         wrong(f"--from {since!r} is not a day; write 2026-11-01")
     with progress_bar() as bar:
         task = bar.add_task(f"history since {first}", total=None)
-        past = history(seed, first, now_ms())
+        made: list[Fault] = []
+        past = inject(history(seed, first, now_ms()), plan, seed, made.append)
         count = asyncio.run(publish_to(chosen, past, lambda n: bar.update(task, completed=n)))
-    out.print(f"{count} messages of history published and confirmed")
+    out.print(f"{count} messages of history published and confirmed, {len(made)} faults in them")
+    if fault_log is not None:
+        lines = (json.dumps(one._asdict(), ensure_ascii=False) + "\n" for one in made)
+        fault_log.write_text("".join(lines), "utf-8")
     if stay:
         out.print("publishing live; Ctrl-C stops")
         asyncio.run(publish_to(chosen, live_messages(seed), lambda _: None))
+
+
+def _fault_plan(rates: list[str]) -> FaultPlan:
+    """NAME=RATE options as a plan, or one line and exit 2."""
+    try:
+        return FaultPlan.model_validate(dict(rate.split("=", 1) for rate in rates))
+    except (ValidationError, ValueError):
+        wrong(f"--fault {' '.join(rates)!r}: write NAME=RATE, a rate from 0 to 1; names are {', '.join(KINDS)}")
 
 
 def progress_bar() -> Progress:

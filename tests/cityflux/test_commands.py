@@ -18,6 +18,7 @@ import pytest
 from cityflux.ports import free_port
 from sensors.formats.native import encode
 from sensors.stations import Station, dump_registry
+from simulators.city import registry_text
 from simulators.message import OutMessage
 from simulators.publisher import publish
 from tests.programs import Program, cityflux, ledger, wait_for
@@ -231,6 +232,38 @@ def test_every_command_has_a_help_with_an_example(environment: dict[str, str]) -
     ]  # fmt: skip
     for command in commands:
         assert "Example: " in " ".join(cityflux(command, "--help", environment=environment).split()), command
+
+
+async def test_the_faults_of_the_simulated_city_are_found_again(environment: dict[str, str], tmp_path: Path) -> None:
+    registry = tmp_path / "city.toml"
+    registry.write_text(registry_text(), "utf-8")
+    environment = {**environment, "CITYFLUX_STATIONS": str(registry)}
+    log, first = tmp_path / "faults.jsonl", (HOUR - timedelta(days=20)).date().isoformat()
+    with Program("ingest", environment=environment, log=tmp_path / "ingest.log") as ingest:
+        wait_for("ingest to subscribe", lambda: "receiving" in ingest.log(), ingest)
+        options = [
+            "--no-live",
+            "--from",
+            first,
+            "--fault",
+            "poison=0.1",
+            "--fault",
+            "duplicate=0.1",
+            "--fault-log",
+            str(log),
+        ]
+        said = cityflux("simulate", *options, environment=environment)
+        count = int(said.split()[0])
+        wait_for("all to be settled", lambda: has(environment, messages=count), ingest)
+        assert ingest.stop() == 0
+    faults = [json.loads(line) for line in log.read_text("utf-8").splitlines()]
+    poison = [fault["refusal"] for fault in faults if fault["kind"] == "poison"]
+    letters = json.loads(
+        cityflux("dead-letters", "list", "--most", "1000", "--format", "json", environment=environment)
+    )
+    assert len(poison) > 5
+    assert sorted(letter["reason"] for letter in letters) == sorted(poison)
+    assert "names are" in cityflux("simulate", "--fault", "posion=1", environment=environment, expect=2)
 
 
 def test_the_demo_from_an_empty_folder_to_a_scorecard(tmp_path: Path) -> None:
