@@ -167,20 +167,26 @@ def ledger(style: Annotated[Format, typer.Option("--format", help="table or json
         books.prepare()
         journals = _ledgers(chosen, books)
     totals = Ledger(*(sum(column) for column in zip(*journals.values(), strict=True))) if journals else Ledger(*[0] * 8)
-    answer = {
+    of: dict[str, dict[str, int]] = {
         "messages": {name: getattr(totals, name) for name in ("journalled", "written", "refused", "pending")},
-        "readings": {name: getattr(totals, f"readings_{name}") for name in ("decoded", "written", "refused")},
+        # Readings are counted when their message is settled: none is ever pending.
+        "readings": {
+            "journalled": totals.readings_decoded,
+            "written": totals.readings_written,
+            "refused": totals.readings_refused,
+            "pending": 0,
+        },
         "quantities": {"refused": totals.quantities_refused},
-        "balances": totals.journalled == totals.written + totals.refused + totals.pending
-        and totals.readings_decoded == totals.readings_written + totals.readings_refused,
-        "journals": sorted(journals),
     }
+    balances = all(
+        one["journalled"] == one["written"] + one["refused"] + one["pending"]
+        for one in (of["messages"], of["readings"])
+    )
     if style is Format.JSON:
-        sys.stdout.write(json.dumps(answer, indent=2) + "\n")
+        sys.stdout.write(json.dumps({**of, "balances": balances, "journals": sorted(journals)}, indent=2) + "\n")
         return
-    columns = ["of", "journalled", "decoded", "written", "refused", "pending"]
-    rows = [{"of": of, **answer[of]} for of in ("messages", "readings", "quantities")]  # type: ignore[dict-item]  # the three dicts
-    print_rows(rows, columns, style, "ledger")
+    columns = ["of", "journalled", "written", "refused", "pending"]
+    print_rows([{"of": name, **counts} for name, counts in of.items()], columns, style, "ledger")
 
 
 def _ledgers(chosen: Settings, books: Books) -> dict[str, Ledger]:
