@@ -1,6 +1,5 @@
 """The journal's promises: durable, in order, bounded, counted exactly, owned by one."""
 
-import asyncio
 import sqlite3
 import subprocess
 import sys
@@ -10,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.journal import Counts, Journal, JournalError, pack, unpack
+from ingest.journal import MEBI, Counts, Journal, JournalError, pack, unpack
 from ingest.transport import Message, Oversized
 
 ONE = [Message("a/b", b"1"), Message("a/c", b""), Message("a/b", Oversized(10**6, "ab" * 32, b"head"))]
@@ -106,16 +105,40 @@ async def test_a_short_disk_takes_nothing(tmp_path: Path) -> None:
         assert "the reserve is" in journal.why_full()
 
 
-def test_the_ballast_is_there_and_is_given_up(tmp_path: Path) -> None:
+async def test_an_append_that_the_disk_refuses_leaves_nothing_and_keeps_the_ballast(tmp_path: Path) -> None:
     with Journal(tmp_path, ballast_bytes=1 << 16) as journal:
         assert (tmp_path / "ballast").stat().st_size == 1 << 16
-        with sqlite3.connect(journal.path) as other:  # another hand holds the write lock: the append must fail whole
-            journal._db.execute("PRAGMA busy_timeout = 1")
-            other.execute("BEGIN IMMEDIATE")
-            with pytest.raises(JournalError, match="nothing of this batch was acknowledged"):
-                asyncio.run(journal.append(ONE, 1))
+        pages = journal._db.execute("PRAGMA page_count").fetchone()[0]
+        journal._db.execute(f"PRAGMA max_page_count = {pages}")  # as a full disk answers
+        with pytest.raises(JournalError, match=r"full; nothing of this batch was acknowledged"):
+            await journal.append([Message("t", b"x" * MEBI)], 1)
         assert journal.front(1) == []
         assert journal.ledger().journalled == 0
+        assert (tmp_path / "ballast").exists(), "it is for settling"
+        journal._db.execute(f"PRAGMA max_page_count = {pages * 1000}")
+        assert journal.room()
+        await journal.append([Message("t", b"x" * MEBI)], 1)
+
+
+async def test_settling_on_a_full_disk_gives_the_ballast_and_nothing_is_taken_before_it_is_back(tmp_path: Path) -> None:
+    with Journal(tmp_path, ballast_bytes=1 << 16) as journal:
+        batch = await journal.append(ONE, 1)
+        with sqlite3.connect(
+            journal.path
+        ) as other:  # another hand holds the write lock: settling fails as on a full disk
+            journal._db.execute("PRAGMA busy_timeout = 1")
+            other.execute("BEGIN IMMEDIATE")
+            with pytest.raises(JournalError, match="will be settled again"):
+                await journal.settle(batch, Counts(written=3))
+            other.rollback()
+        assert not (tmp_path / "ballast").exists()
+        journal.reserve_bytes = 2**60
+        assert not journal.room()
+        await journal.settle(batch, Counts(written=3))
+        assert journal.ledger().pending == 0
+        journal.reserve_bytes = 0
+        assert journal.room(), "the ballast is back"
+        assert (tmp_path / "ballast").exists()
 
 
 async def test_a_lost_session_is_a_gap_since_the_last_receipt(tmp_path: Path) -> None:
