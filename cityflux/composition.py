@@ -33,7 +33,7 @@ def whoami() -> str:
 def open_store(settings: Settings, keepsake: Journal | None = None) -> ReadingsStore:
     """The readings store; `keepsake` is where InfluxDB's keeps points over a delete and rewrite. Raises SettingsError."""
     if settings.store == "sqlite":
-        _make_folder(settings.data_dir)
+        make_data_folder(settings)
         return SqliteStore(settings.data_dir / "readings.sqlite")
     if settings.influx_token_file is None:
         raise SettingsError(
@@ -49,7 +49,7 @@ def open_store(settings: Settings, keepsake: Journal | None = None) -> ReadingsS
 def open_books(settings: Settings) -> Iterator[Books]:
     """The books, closed at the end; not yet prepared. Raises SettingsError."""
     if settings.books_url is None:
-        _make_folder(settings.data_dir)
+        make_data_folder(settings)
     books = Books(settings.books)
     try:
         yield books
@@ -104,10 +104,11 @@ def plan_of(settings: Settings) -> Plan:
         raise SettingsError(f"plan {settings.plan}: {error}") from error
 
 
-def _make_folder(path: Path) -> None:
+def make_data_folder(settings: Settings) -> None:
+    """The data folder, made where it is missing. Raises SettingsError."""
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SettingsError(
-            f"data_dir = {str(path)!r}: {error.strerror}; point CITYFLUX_DATA_DIR at a writable folder"
+            f"data_dir = {str(settings.data_dir)!r}: {error.strerror}; point CITYFLUX_DATA_DIR at a writable folder"
         ) from error

@@ -12,6 +12,7 @@ from cityflux.composition import (
     connect_to,
     horizons,
     journal_folder,
+    make_data_folder,
     now_ms,
     open_books,
     open_store,
@@ -33,6 +34,7 @@ async def ingest(settings: Settings) -> None:
     gc.set_threshold(100_000, 50, 50)
     stopped = stop_signals()
     broker, session = settings.broker, settings.session
+    make_data_folder(settings)
     with (
         Journal(
             journal_folder(settings),

@@ -199,6 +199,8 @@ def test_doctor_finds_the_ill_part_and_says_what_to_do(environment: dict[str, st
         (["ingest"], {"CITYFLUX_STOER": "sqlite"}, ["CITYFLUX_STOER", "CITYFLUX_STORE"]),
         (["ingest"], {"CITYFLUX_STORE": "influx"}, ["CITYFLUX_INFLUX_TOKEN_FILE"]),
         (["ingest"], {"CITYFLUX_STATIONS": "/nowhere.toml"}, ["CITYFLUX_STATIONS", "/nowhere.toml"]),
+        (["ingest"], {"CITYFLUX_DATA_DIR": "/dev/null/x"}, ["CITYFLUX_DATA_DIR", "/dev/null/x"]),
+        (["ledger"], {"CITYFLUX_DATA_DIR": "/dev/null/x"}, ["CITYFLUX_DATA_DIR", "/dev/null/x"]),
         (["process"], {"CITYFLUX_PLAN": "/nowhere.toml"}, ["/nowhere.toml"]),
         (["replay", "/nowhere.csv", "--source", "cnemc-air"], {}, ["/nowhere.csv"]),
         (["replay", "x.csv", "--source", "cnemc"], {}, ["cnemc-air"]),
