@@ -3,6 +3,7 @@ stops cleanly: the source first, then what is under way drains."""
 
 import asyncio
 import gc
+import os
 import signal
 from functools import partial
 
@@ -22,6 +23,7 @@ from cityflux.composition import (
 from cityflux.settings import Settings
 from ingest.consume import Consumer
 from ingest.journal import Journal
+from ingest.pauses import pause_of
 from ingest.settle import Settler
 
 log = structlog.get_logger()
@@ -34,19 +36,21 @@ async def ingest(settings: Settings) -> None:
     gc.set_threshold(100_000, 50, 50)
     stopped = stop_signals()
     broker, session = settings.broker, settings.session
+    pause = pause_of(os.environ)
     make_data_folder(settings)
     with (
         Journal(
             journal_folder(settings),
             cap_bytes=settings.journal_cap_bytes,
             reserve_bytes=settings.disk_reserve_bytes,
+            pause=pause,
         ) as journal,
         open_books(settings) as books,
     ):
         store = open_store(settings, journal)
         prepare = partial(prepare_books, settings, books)
-        settler = Settler(journal, store, books, now_ms, horizons(settings), prepare)
-        consumer = Consumer(connect_to(broker), broker, session, journal, now_ms)
+        settler = Settler(journal, store, books, now_ms, horizons(settings), prepare, pause)
+        consumer = Consumer(connect_to(broker), broker, session, journal, now_ms, pause)
         try:
             async with asyncio.TaskGroup() as tasks:
                 settling = tasks.create_task(settler.run(), name="settle")

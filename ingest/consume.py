@@ -11,6 +11,7 @@ import structlog
 
 from ingest.backoff import Backoff
 from ingest.journal import Journal, JournalError
+from ingest.pauses import Pause, no_pause
 from ingest.transport import Broker, Connect, Connection, ConnectionLost, ConnectionRefused, Session
 
 log = structlog.get_logger()
@@ -23,13 +24,20 @@ class Consumer:
     """Keeps one subscription flowing into one journal."""
 
     def __init__(
-        self, connect: Connect, broker: Broker, session: Session, journal: Journal, clock: Callable[[], int]
+        self,
+        connect: Connect,
+        broker: Broker,
+        session: Session,
+        journal: Journal,
+        clock: Callable[[], int],
+        pause: Pause = no_pause,
     ) -> None:
         self._connect = connect
         self._broker = broker
         self._session = session
         self._journal = journal
         self._clock = clock
+        self._pause = pause
         self._failure: str | None = None
 
     async def run(self) -> None:
@@ -60,7 +68,9 @@ class Consumer:
             if not self._journal.room():
                 await self._wait_for_room(connection)
             await self._journal.append(batch.messages, self._clock())
+            self._pause("journalled")
             connection.acknowledge(batch)
+            self._pause("acknowledged")
 
     async def _wait_for_room(self, connection: Connection) -> None:
         log.error(

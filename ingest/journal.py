@@ -27,6 +27,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
+from ingest.pauses import Pause, no_pause
 from ingest.transport import Message, Oversized
 
 MEBI = 1 << 20
@@ -110,6 +111,7 @@ class Journal:
         cap_bytes: int = 1024 * MEBI,
         reserve_bytes: int = 256 * MEBI,
         ballast_bytes: int = 4 * WAL_BYTES,
+        pause: Pause = no_pause,
     ) -> None:
         self.folder = folder
         self.path = folder / "journal.sqlite"
@@ -117,6 +119,7 @@ class Journal:
         self.reserve_bytes = reserve_bytes
         self._ballast = folder / "ballast"
         self._ballast_bytes = ballast_bytes
+        self._pause = pause
         self._one_transaction = asyncio.Lock()
         self.pending_bytes = 0
         self._free_at_check = 0
@@ -145,6 +148,8 @@ class Journal:
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.executescript(_SCHEMA)
             self._db.execute("INSERT OR IGNORE INTO ledger (only, uuid) VALUES (1, ?)", (str(uuid.uuid4()),))
+            # Reads what is committed, whatever append and settle are at: only that survives a crash.
+            self._committed = _connect(self.path)
             self.uuid = str(self._one("SELECT uuid FROM ledger")[0])
             self.pending_bytes = int(self._one("SELECT coalesce(sum(length(frames)), 0) FROM batches")[0])
         except sqlite3.Error as error:
@@ -157,6 +162,7 @@ class Journal:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._committed.close()
         self._db.close()
         self._lock_file.close()
 
@@ -185,16 +191,20 @@ class Journal:
         return int(batch or 0)
 
     def front(self, most_messages: int) -> list[JournalBatch]:
-        """The oldest batches, in order: at least one where there is any, and no further one past `most_messages`."""
+        """The oldest batches, in order: at least one where there is any, and no further one past `most_messages`.
+
+        Raises JournalError.
+        """
         rows: list[tuple[int, int, int, bytes]] = []
         total = 0
-        for row in self._db.execute("SELECT id, received_at, messages, frames FROM batches ORDER BY id"):
-            if rows and total + row[2] > most_messages:
-                break
-            rows.append(row)
-            total += row[2]
-            if total >= most_messages:
-                break
+        with self._reading() as db:
+            for row in db.execute("SELECT id, received_at, messages, frames FROM batches ORDER BY id"):
+                if rows and total + row[2] > most_messages:
+                    break
+                rows.append(row)
+                total += row[2]
+                if total >= most_messages:
+                    break
         if not rows:
             self.appended.clear()
         return [JournalBatch(batch, received_at, unpack(frames)) for batch, received_at, _, frames in rows]
@@ -245,12 +255,14 @@ class Journal:
         return f"{self._free_at_check} bytes are free in {self.folder}, the reserve is {needed}"
 
     def ledger(self) -> Ledger:
-        """The counters as they stand on disk."""
-        return read_ledger(self._db)
+        """The counters as they stand on disk. Raises JournalError."""
+        with self._reading() as db:
+            return read_ledger(db)
 
     def had_session(self) -> bool:
-        """Whether we have ever had a session at the broker: its absence there is then a gap."""
-        return has_session(self._db)
+        """Whether we have ever had a session at the broker: its absence there is then a gap. Raises JournalError."""
+        with self._reading() as db:
+            return has_session(db)
 
     def note_session(self, now: int, *, present: bool) -> None:
         """We are subscribed at `now` [ms]. Where the broker no longer had the session that we had, (last receipt, now] is
@@ -261,22 +273,32 @@ class Journal:
             db.execute("UPDATE ledger SET session = 1")
 
     def gaps(self) -> list[Gap]:
-        """All gaps of this journal, oldest first."""
-        return [Gap(*row) for row in self._db.execute("SELECT id, since, until FROM gaps ORDER BY id")]
+        """All gaps of this journal, oldest first. Raises JournalError."""
+        with self._reading() as db:
+            return [Gap(*row) for row in db.execute("SELECT id, since, until FROM gaps ORDER BY id")]
 
     def save(self, lines: Sequence[bytes]) -> None:
         """Keep merged points of the InfluxDB store over its delete-and-rewrite; durable on return. Raises JournalError."""
         with self._beside() as db:
             db.executemany("INSERT INTO keepsakes (line) VALUES (?)", [(line,) for line in lines])
+        self._pause("kept")
 
     def pending(self) -> list[bytes]:
-        """Points that a crash left between delete and rewrite."""
-        return [bytes(row[0]) for row in self._db.execute("SELECT line FROM keepsakes ORDER BY id")]
+        """Points that a crash left between delete and rewrite. Raises JournalError."""
+        with self._reading() as db:
+            return [bytes(row[0]) for row in db.execute("SELECT line FROM keepsakes ORDER BY id")]
 
     def clear(self) -> None:
         """The saved points are written. Raises JournalError."""
         with self._beside() as db:
             db.execute("DELETE FROM keepsakes")
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        try:
+            yield self._committed
+        except sqlite3.Error as error:
+            raise JournalError(f"journal {self.path}: {error}") from error
 
     @contextmanager
     def _beside(self) -> Iterator[sqlite3.Connection]:

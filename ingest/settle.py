@@ -18,6 +18,7 @@ import structlog
 from ingest.backoff import Backoff
 from ingest.intake import Intake, Verdict, dead_letter, marks_of
 from ingest.journal import Counts, Journal, JournalBatch, JournalError
+from ingest.pauses import Pause, no_pause
 from sensors.reading import Reading
 from sensors.refusals import Refusal
 from sensors.topics import is_topic
@@ -53,6 +54,7 @@ class Settler:
         clock: Clock,
         horizons: Horizons,
         prepare: Callable[[], None],
+        pause: Pause = no_pause,
     ) -> None:
         """`prepare` readies the books (tables, registry file) before the first batch; it may raise BooksUnavailable."""
         self._journal = journal
@@ -61,6 +63,7 @@ class Settler:
         self._clock = clock
         self._horizons = horizons
         self._prepare: Callable[[], None] | None = prepare
+        self._pause = pause
         self._origins: dict[str, int] = {}
         self._unknown: set[tuple[str, str]] = set()
         self._intake: Intake | None = None
@@ -85,13 +88,14 @@ class Settler:
     async def _settle_all(self) -> None:
         backoff = Backoff()
         while True:
-            batches = self._journal.front(SETTLE_MESSAGES)
-            if not batches and self._prepare is None:
-                if self._stopping.is_set():
-                    return
-                await self._journal.appended.wait()
-                continue
+            batches: list[JournalBatch] = []
             try:
+                batches = self._journal.front(SETTLE_MESSAGES)
+                if not batches and self._prepare is None:
+                    if self._stopping.is_set():
+                        return
+                    await self._journal.appended.wait()
+                    continue
                 if self._prepare is not None:
                     self._prepare()
                     self._prepare = None
@@ -117,7 +121,9 @@ class Settler:
         self._number_origins(batches)
         verdicts = [intake.judge(batch) for batch in batches]
         readings = [reading for verdict in verdicts for reading in verdict.readings]
+        self._pause("judged")
         rejected = await self._store.write(readings) if readings else ()
+        self._pause("stored")
         letters, counts = _gather(verdicts, {r.index: r.why for r in rejected})
         refused = {r.index for r in rejected}
         written = [r for n, r in enumerate(readings) if n not in refused] if refused else readings
@@ -132,7 +138,9 @@ class Settler:
             changed=marks_of(written),
             unknown={key: topic for verdict in verdicts for key, topic in verdict.unknown.items()},
         )
+        self._pause("booked")
         await self._journal.settle(batches[-1].id, counts)
+        self._pause("settled")
 
     def _read_registry(self) -> Intake:
         registry = self._books.registry()
@@ -173,12 +181,12 @@ class Settler:
 
     def _copy_ledger(self) -> None:
         """Copy the ledger to the books, and look whether the registry has changed."""
-        row = LedgerRow(self._journal.uuid, self._clock(), *self._journal.ledger())
         try:
+            row = LedgerRow(self._journal.uuid, self._clock(), *self._journal.ledger())
             self._books.copy_ledger(row, self._journal.gaps())
             if self._intake is not None and self._books.registry_version() != self._intake.registry.version:
                 self._intake = None
-        except BooksUnavailable as error:
+        except (BooksUnavailable, JournalError) as error:
             log.debug("ledger not copied", why=str(error))
 
 

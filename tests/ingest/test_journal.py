@@ -1,5 +1,6 @@
 """The journal's promises: durable, in order, bounded, counted exactly, owned by one."""
 
+import asyncio
 import sqlite3
 import subprocess
 import sys
@@ -42,6 +43,26 @@ async def test_batches_come_back_in_order_and_once_settled_are_gone(tmp_path: Pa
         ledger = journal.ledger()
         assert (ledger.journalled, ledger.written, ledger.refused, ledger.pending) == (4, 2, 1, 1)
         assert (ledger.readings_decoded, ledger.readings_written, ledger.readings_refused) == (6, 5, 1)
+
+
+async def test_a_batch_that_is_not_committed_yet_is_not_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Journal(tmp_path) as journal:
+        commit, may_commit = journal._commit, asyncio.Event()
+
+        async def commit_later() -> None:
+            await may_commit.wait()
+            await commit()
+
+        monkeypatch.setattr(journal, "_commit", commit_later)
+        appending = asyncio.create_task(journal.append(ONE, 1000))
+        while not journal._db.in_transaction:
+            await asyncio.sleep(0)
+        assert journal.front(100) == []
+        assert journal.ledger().journalled == 0
+        may_commit.set()
+        batch = await appending
+        assert [found.id for found in journal.front(100)] == [batch]
+        assert journal.ledger().journalled == 3
 
 
 async def test_a_restart_finds_everything_and_reuses_no_batch_id(tmp_path: Path) -> None:
