@@ -19,6 +19,11 @@ from store.books import Books
 from store.port import ReadingsStore
 from store.sqlite import SqliteStore
 
+# How long a write waits for another writer's lock: chosen longer than any transaction of ours.
+PATIENCE_S = 30.0
+# Of ingest, whose loop stands still while it waits: chosen so that the broker is taken from meanwhile. It tries again by itself.
+INGEST_PATIENCE_S = 1.0
+
 
 def now_ms() -> int:
     """The clock of every program: milliseconds since the epoch."""
@@ -30,11 +35,13 @@ def whoami() -> str:
     return os.environ.get("SUDO_USER") or os.environ.get("USER") or f"uid {os.getuid()}"
 
 
-def open_store(settings: Settings, keepsake: Journal | None = None) -> ReadingsStore:
+def open_store(
+    settings: Settings, keepsake: Journal | None = None, *, patience_s: float = PATIENCE_S
+) -> ReadingsStore:
     """The readings store; `keepsake` is where InfluxDB's keeps points over a delete and rewrite. Raises SettingsError."""
     if settings.store == "sqlite":
         make_data_folder(settings)
-        return SqliteStore(settings.data_dir / "readings.sqlite")
+        return SqliteStore(settings.data_dir / "readings.sqlite", patience_s=patience_s)
     if settings.influx_token_file is None:
         raise SettingsError(
             "influx_token_file is not set; with store = influx, point CITYFLUX_INFLUX_TOKEN_FILE at a file with the token"
@@ -46,11 +53,11 @@ def open_store(settings: Settings, keepsake: Journal | None = None) -> ReadingsS
 
 
 @contextmanager
-def open_books(settings: Settings) -> Iterator[Books]:
+def open_books(settings: Settings, *, patience_s: float = PATIENCE_S) -> Iterator[Books]:
     """The books, closed at the end; not yet prepared. Raises SettingsError."""
     if settings.books_url is None:
         make_data_folder(settings)
-    books = Books(settings.books)
+    books = Books(settings.books, patience_s=patience_s)
     try:
         yield books
     finally:

@@ -10,6 +10,7 @@ from functools import partial
 import structlog
 
 from cityflux.composition import (
+    INGEST_PATIENCE_S,
     connect_to,
     horizons,
     journal_folder,
@@ -45,9 +46,9 @@ async def ingest(settings: Settings) -> None:
             reserve_bytes=settings.disk_reserve_bytes,
             pause=pause,
         ) as journal,
-        open_books(settings) as books,
+        open_books(settings, patience_s=INGEST_PATIENCE_S) as books,
     ):
-        store = open_store(settings, journal)
+        store = open_store(settings, journal, patience_s=INGEST_PATIENCE_S)
         prepare = partial(prepare_books, settings, books)
         settler = Settler(journal, store, books, now_ms, horizons(settings), prepare, pause)
         consumer = Consumer(connect_to(broker), broker, session, journal, now_ms, pause)

@@ -102,10 +102,13 @@ class LedgerRow(NamedTuple):
 
 
 class Books:
-    """The books at `url` (an SQLAlchemy URL); call `prepare` before anything else."""
+    """The books at `url` (an SQLAlchemy URL); call `prepare` before anything else.
 
-    def __init__(self, url: str) -> None:
-        self.engine = _engine(url)
+    `patience_s` is how long to wait for another writer's lock before BooksUnavailable (SQLite).
+    """
+
+    def __init__(self, url: str, *, patience_s: float = 30.0) -> None:
+        self.engine = _engine(url, patience_s)
 
     def prepare(self) -> None:
         """Create the tables that are not there. Raises BooksUnavailable."""
@@ -382,8 +385,8 @@ def note(connection: Connection, now: int, who: str, what: str, subject: str, de
     )
 
 
-def _engine(url: str) -> Engine:
-    engine = create_engine(url, connect_args={"timeout": 30} if url.startswith("sqlite") else {})
+def _engine(url: str, patience_s: float) -> Engine:
+    engine = create_engine(url, connect_args={"timeout": patience_s} if url.startswith("sqlite") else {})
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _on_connect)
         event.listen(engine, "begin", _on_begin)

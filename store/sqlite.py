@@ -35,10 +35,14 @@ Identity = tuple[str, int, int]
 
 
 class SqliteStore:
-    """The readings store in the file `path`; made at the first write."""
+    """The readings store in the file `path`; made at the first write.
 
-    def __init__(self, path: Path) -> None:
+    `patience_s` is how long a write waits for another writer's lock before StoreUnavailable.
+    """
+
+    def __init__(self, path: Path, *, patience_s: float = _BUSY_S) -> None:
         self._path = path
+        self._patience_s = patience_s
         self._db: sqlite3.Connection | None = None
         self._prepared: set[tuple[str, str]] = set()
 
@@ -189,7 +193,7 @@ class SqliteStore:
     def _opened(self) -> sqlite3.Connection:
         if self._db is None:
             # Autocommit: transactions are begun and ended by hand. The commit alone runs in another thread.
-            db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, timeout=_BUSY_S)
+            db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, timeout=self._patience_s)
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = FULL")
             self._db = db
