@@ -57,6 +57,10 @@ class JournalError(Exception):
     """The journal cannot be used: the message says which folder, why, and what to do."""
 
 
+class JournalLocked(JournalError):
+    """Another running ingest owns the journal."""
+
+
 class JournalBatch(NamedTuple):
     """One batch as journalled; `received_at` [ms since the epoch] is the receipt of all its messages."""
 
@@ -129,35 +133,53 @@ class Journal:
         """Set when there may be something at the front."""
 
     def __enter__(self) -> Self:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self._lock_file = (self.folder / "lock").open("w")
+        self._own_folder()
         try:
-            fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+            try:
+                self._open()
+            except sqlite3.OperationalError:
+                if not self._ballast.exists():
+                    raise
+                self._give_ballast()  # on a full disk not even the index of the WAL can be made
+                self._open()
+            self._look_at_disk()
+        except sqlite3.OperationalError as error:
             self._lock_file.close()
-            raise JournalError(
-                f"journal {self.folder} belongs to another running ingest; stop that one, or set another CITYFLUX_DATA_DIR"
-            ) from error
-        try:
-            self._db = _connect(self.path)
-            # Large pages and no overwriting of deleted ones: half the CPU of the defaults for batches of a megabyte.
-            self._db.execute(f"PRAGMA page_size = {PAGE_BYTES}")
-            self._db.execute(f"PRAGMA wal_autocheckpoint = {WAL_BYTES // PAGE_BYTES}")
-            self._db.execute("PRAGMA secure_delete = OFF")
-            self._db.execute("PRAGMA auto_vacuum = INCREMENTAL")
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.executescript(_SCHEMA)
-            self._db.execute("INSERT OR IGNORE INTO ledger (only, uuid) VALUES (1, ?)", (str(uuid.uuid4()),))
-            # Reads what is committed, whatever append and settle are at: only that survives a crash.
-            self._committed = _connect(self.path)
-            self.uuid = str(self._one("SELECT uuid FROM ledger")[0])
-            self.pending_bytes = int(self._one("SELECT coalesce(sum(length(frames)), 0) FROM batches")[0])
+            raise JournalError(f"journal {self.path}: {error}; free some space, or make the folder writable") from error
         except sqlite3.Error as error:
             self._lock_file.close()
             raise JournalError(f"journal {self.path}: {error}; move the file away to start a new journal") from error
         self.appended.set()
-        self._look_at_disk()
         return self
+
+    def _own_folder(self) -> None:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._lock_file = (self.folder / "lock").open("w")
+        except OSError as error:
+            raise JournalError(f"journal {self.folder}: {error.strerror}; make the folder writable") from error
+        try:
+            fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            self._lock_file.close()
+            raise JournalLocked(
+                f"journal {self.folder} belongs to another running ingest; stop that one, or set another CITYFLUX_DATA_DIR"
+            ) from error
+
+    def _open(self) -> None:
+        self._db = _connect(self.path)
+        # Large pages and no overwriting of deleted ones: half the CPU of the defaults for batches of a megabyte.
+        self._db.execute(f"PRAGMA page_size = {PAGE_BYTES}")
+        self._db.execute(f"PRAGMA wal_autocheckpoint = {WAL_BYTES // PAGE_BYTES}")
+        self._db.execute("PRAGMA secure_delete = OFF")
+        self._db.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.executescript(_SCHEMA)
+        self._db.execute("INSERT OR IGNORE INTO ledger (only, uuid) VALUES (1, ?)", (str(uuid.uuid4()),))
+        # Reads what is committed, whatever append and settle are at: only that survives a crash.
+        self._committed = _connect(self.path)
+        self.uuid = str(self._one("SELECT uuid FROM ledger")[0])
+        self.pending_bytes = int(self._one("SELECT coalesce(sum(length(frames)), 0) FROM batches")[0])
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -279,7 +301,7 @@ class Journal:
 
     def save(self, lines: Sequence[bytes]) -> None:
         """Keep merged points of the InfluxDB store over its delete-and-rewrite; durable on return. Raises JournalError."""
-        with self._beside() as db:
+        with self._draining(), self._beside() as db:
             db.executemany("INSERT INTO keepsakes (line) VALUES (?)", [(line,) for line in lines])
         self._pause("kept")
 
@@ -290,7 +312,7 @@ class Journal:
 
     def clear(self) -> None:
         """The saved points are written. Raises JournalError."""
-        with self._beside() as db:
+        with self._draining(), self._beside() as db:
             db.execute("DELETE FROM keepsakes")
 
     @contextmanager
@@ -310,6 +332,15 @@ class Journal:
                 db.execute("COMMIT")
         except sqlite3.Error as error:
             raise JournalError(f"journal {self.path}: {error}") from error
+
+    @contextmanager
+    def _draining(self) -> Iterator[None]:
+        """What must be written in order to settle: where the disk does not take it, the ballast is given up for the next try."""
+        try:
+            yield
+        except JournalError:
+            self._give_ballast()
+            raise
 
     def _one(self, sql: str, *parameters: object) -> tuple[int | str, ...]:
         row: tuple[int | str, ...] = self._db.execute(sql, parameters).fetchone()
@@ -333,13 +364,18 @@ class Journal:
         self._free_at_check = shutil.disk_usage(self.folder).free
         self._has_ballast = self._ballast.exists()
         if not self._has_ballast and self._free_at_check > self.reserve_bytes + self._ballast_bytes:
-            with self._ballast.open("wb") as ballast:
-                os.posix_fallocate(ballast.fileno(), 0, self._ballast_bytes)
-            self._has_ballast = True
+            try:
+                with self._ballast.open("wb") as ballast:
+                    os.posix_fallocate(ballast.fileno(), 0, self._ballast_bytes)
+            except OSError:  # somebody else took the space first
+                self._give_ballast()
+            else:
+                self._has_ballast = True
 
     def _give_ballast(self) -> None:
         """Make room for settling on a full disk."""
-        self._ballast.unlink(missing_ok=True)
+        with suppress(OSError):
+            self._ballast.unlink()
         self._has_ballast = False
 
     def _give_space_back(self) -> None:

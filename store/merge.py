@@ -1,7 +1,7 @@
 """The merge rule that every adapter keeps: what a stored point becomes when a reading of the same identity comes in.
 
 Quantity by quantity: one that the reading does not name stays; of a named one the greater version wins (equal: the one that
-comes in), so a doubtful value displaces a good one and the other way round; an absent one is filled even by an older version.
+comes in; of one journal's topic the later batch, so that a clock set back costs no correction), so a doubtful value displaces a good one and the other way round; an absent one is filled even by an older version.
 A point remembers the version of a quantity where it differs from the point's own, so the rule is exact whatever came between.
 """
 
@@ -24,23 +24,38 @@ class Point(NamedTuple):
 def merge(stored: Point, incoming: Reading) -> Point:
     """The point that `stored` becomes. Lineage, receipt and version are those of the newer of the two."""
     kept, came = stored.reading, incoming
-    top = max(kept.version, came.version)
+    in_order = _in_order(kept, came)
+    later = came.version >= kept.version if in_order is None else in_order
+    top = came.version if later else kept.version
     values: dict[str, float] = {}
     doubtful: dict[str, Doubt] = {}
     older: dict[str, Version] = {}
     for code in {*kept.values, *kept.doubtful, *came.values, *came.doubtful}:
-        before = stored.older.get(code, kept.version)
-        comes = code in came.values or code in came.doubtful
+        before = stored.older.get(code)
         stays = code in kept.values or code in kept.doubtful
-        source, of = (came, came.version) if comes and (not stays or came.version >= before) else (kept, before)
+        wins = later if before is None else came.version >= before or (in_order is True and before[0] == before[1])
+        if (code in came.values or code in came.doubtful) and (wins or not stays):
+            source, of = came, came.version
+        else:
+            source, of = kept, before or kept.version
         if code in source.values:
             values[code] = source.values[code]
         else:
             doubtful[code] = source.doubtful[code]
         if of != top:
             older[code] = of
-    newer = came if came.version >= kept.version else kept
+    newer = came if later else kept
     return Point(newer._replace(values=values, doubtful=doubtful), older)
+
+
+def _in_order(kept: Reading, came: Reading) -> bool | None:
+    """Whether `came` was received after `kept`, by their batches; None where only their versions can tell.
+
+    Of one topic in one journal the order of batches is the order of receipt, whatever the clock did in between.
+    """
+    if kept.issued is not None or came.issued is not None or not came.origin or came.origin != kept.origin:
+        return None
+    return came.batch >= kept.batch
 
 
 def pack_extra(point: Point) -> str | None:

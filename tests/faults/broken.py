@@ -3,12 +3,13 @@
 import asyncio
 import sys
 from collections.abc import Callable, Sequence
+from unittest.mock import patch
 
 from cityflux.main import run
-from ingest.consume import Consumer
-from ingest.journal import Counts, Journal
+from ingest.journal import Counts, Journal, JournalBatch
+from ingest.link import Link
 from ingest.settle import Settler
-from ingest.transport import Batch, Connection, Message
+from ingest.transport import Batch, Message
 from sensors.reading import Reading
 from store.influx import InfluxStore
 from store.port import ReadingsStore, Rejected
@@ -16,41 +17,23 @@ from store.port import ReadingsStore, Rejected
 
 def acknowledge_before_the_journal() -> None:
     """PUBACK, and only then the commit."""
-    append = Journal.append
-    acknowledge: list[Callable[[], None]] = []
+    append, acknowledge = Journal.append, Link.acknowledge
+    of_this_batch: list[Callable[[], None]] = []
+
+    async def next_batch(link: Link) -> Batch:
+        batch = await take(link)
+        of_this_batch[:] = [lambda: acknowledge(link, batch)]
+        return batch
 
     async def too_late(journal: Journal, messages: Sequence[Message], received_at: int) -> int:
-        acknowledge.pop()()
-        # What a slow disk takes; the process may be killed in it.
-        await asyncio.sleep(0.02)
+        of_this_batch.pop()()
+        await asyncio.sleep(0.02)  # what a slow disk takes; the process may be killed in it
         return await append(journal, messages, received_at)
 
-    class Early:
-        def __init__(self, connection: Connection) -> None:
-            self._connection = connection
-            self.session_present = connection.session_present
-
-        def __aiter__(self) -> "Early":
-            return self
-
-        async def __anext__(self) -> Batch:
-            batch = await self._connection.__aiter__().__anext__()
-            acknowledge.append(lambda: self._connection.acknowledge(batch))
-            return batch
-
-        def acknowledge(self, batch: Batch) -> None:
-            pass
-
-        def __getattr__(self, name: str) -> object:
-            return getattr(self._connection, name)
-
-    take = Consumer._take
-
-    async def take_early(consumer: Consumer, connection: Connection) -> None:
-        await take(consumer, Early(connection))
-
-    Journal.append = too_late  # type: ignore[method-assign] # broken on purpose
-    Consumer._take = take_early  # type: ignore[method-assign] # broken on purpose
+    take = Link.__anext__
+    patch.object(Link, "__anext__", next_batch).start()
+    patch.object(Link, "acknowledge", lambda *_: None).start()
+    patch.object(Journal, "append", too_late).start()
 
 
 def settle_before_the_store() -> None:
@@ -58,7 +41,7 @@ def settle_before_the_store() -> None:
     settle = Settler._settle
     write_later: list[tuple[ReadingsStore, Sequence[Reading]]] = []
 
-    async def wrong_order(settler: Settler, batches: Sequence[object]) -> None:
+    async def wrong_order(settler: Settler, batches: Sequence[JournalBatch]) -> None:
         store = settler._store
 
         class Later:
@@ -66,17 +49,14 @@ def settle_before_the_store() -> None:
                 write_later.append((store, readings))
                 return ()
 
-        settler._store = Later()  # type: ignore[assignment] # broken on purpose
-        try:
-            await settle(settler, batches)  # type: ignore[arg-type] # as above
-        finally:
-            settler._store = store
+        with patch.object(settler, "_store", Later()):
+            await settle(settler, batches)
         while write_later:
             its, readings = write_later.pop(0)
             await asyncio.sleep(0.02)
             await its.write(readings)
 
-    Settler._settle = wrong_order  # type: ignore[method-assign,assignment] # broken on purpose
+    patch.object(Settler, "_settle", wrong_order).start()
 
 
 def ignore_a_422() -> None:
@@ -87,7 +67,7 @@ def ignore_a_422() -> None:
         why = await post(store, body)
         return None if why is not None and "partial write" in why else why
 
-    InfluxStore._post_body = all_is_well  # type: ignore[method-assign] # broken on purpose
+    patch.object(InfluxStore, "_post_body", all_is_well).start()
 
 
 def count_twice() -> None:
@@ -97,12 +77,11 @@ def count_twice() -> None:
     async def doubled(journal: Journal, last_batch: int, counts: Counts) -> None:
         await settle(journal, last_batch, counts._replace(written=2 * counts.written))
 
-    Journal.settle = doubled  # type: ignore[method-assign] # broken on purpose
+    patch.object(Journal, "settle", doubled).start()
 
 
 WAYS = {
-    way.__name__: way
-    for way in (acknowledge_before_the_journal, settle_before_the_store, ignore_a_422, count_twice)
+    way.__name__: way for way in (acknowledge_before_the_journal, settle_before_the_store, ignore_a_422, count_twice)
 }
 
 

@@ -147,30 +147,31 @@ class BrokerLink:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         try:
-            if self.refusing:
-                return
-            try:
-                from_broker, to_broker = await asyncio.open_connection(HOST, self._broker_port)
-            except OSError:
-                return
-            leg = Leg(to_ingest, to_broker)
-            self.legs.append(leg)
-            both = [
-                asyncio.create_task(self._towards_broker(leg, from_ingest)),
-                asyncio.create_task(self._towards_ingest(leg, from_broker)),
-            ]
-            try:
-                await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
-                if leg.frozen:
-                    await asyncio.wait(both)
-            finally:
-                for one in both:
-                    one.cancel()
-                await asyncio.gather(*both, return_exceptions=True)
-                if leg not in self._held:
-                    to_broker.close()
+            if not self.refusing:
+                with suppress(OSError):
+                    await self._join(from_ingest, to_ingest)
         finally:
             to_ingest.close()
+
+    async def _join(self, from_ingest: asyncio.StreamReader, to_ingest: asyncio.StreamWriter) -> None:
+        """A leg from its beginning to its end. Raises OSError where the broker does not take it."""
+        from_broker, to_broker = await asyncio.open_connection(HOST, self._broker_port)
+        leg = Leg(to_ingest, to_broker)
+        self.legs.append(leg)
+        both = [
+            asyncio.create_task(self._towards_broker(leg, from_ingest)),
+            asyncio.create_task(self._towards_ingest(leg, from_broker)),
+        ]
+        try:
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+            if leg.frozen:
+                await asyncio.wait(both)
+        finally:
+            for one in both:
+                one.cancel()
+            await asyncio.gather(*both, return_exceptions=True)
+            if leg not in self._held:
+                to_broker.close()
 
     async def _towards_broker(self, leg: Leg, reader: asyncio.StreamReader) -> None:
         buffer = bytearray()

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, closing, suppress
 from typing import NamedTuple
 
 from ingest.pauses import POINTS, Point
-from tests.faults.lab import Lab, ledger_of, second_ingest, until
+from tests.faults.lab import Lab, ledger_of, remount, second_ingest, until
 from tests.faults.store_link import MODES, Mode
 
 PAUSE_WITHIN_S = 6.0
@@ -196,6 +196,9 @@ async def fill_disk(lab: Lab) -> None:
                     while file.write(b"\0" * size):
                         pass
         await asyncio.sleep(lab.rng.uniform(1, 4))  # the backlog grows, until the disk takes no more
+        if lab.rng.random() < 0.5:
+            lab.patient.kill()
+            lab.patient.start()  # it must come up on a full disk
     settled = ledger_of(lab.data)
     await until(
         lambda: ledger_of(lab.data)["written"] > settled["written"] and lab.pending() == 0,
@@ -224,13 +227,13 @@ async def read_only_disk(lab: Lab) -> None:
     lab.patient.may_end_with |= {1, 2}
     lab.patient.kill()
     place = lab.journal_disk()
-    subprocess.run(["mount", "-o", "remount,ro", place], check=True)
+    await remount(place, "ro")
     said, ends = len(lab.patient.log()), len(lab.patient.ended_with)
     lab.patient.start()
     await until(
         lambda: len(lab.patient.ended_with) > ends, lab.waits_for("ingest to refuse a read-only journal"), within_s=60
     )
-    subprocess.run(["mount", "-o", "remount,rw", place], check=True)
+    await remount(place, "rw")
     told = lab.patient.log()[said:]
     assert "Traceback" not in told, told
     assert str(place) in told, told

@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -214,6 +215,12 @@ async def _laboratory(setting: Setting, folder: Path, influx: Influx | None) -> 
             await link.close()
             if store_link is not None:
                 await store_link.close()
+
+
+async def remount(place: Path, how: str) -> None:
+    """The journal's file system "ro" or "rw"."""
+    command = partial(subprocess.run, ["mount", "-o", f"remount,{how}", place], check=True)
+    await asyncio.to_thread(command)
 
 
 @contextmanager

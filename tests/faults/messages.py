@@ -56,7 +56,7 @@ class Messages:
 
     def __init__(self, rng: random.Random, now: int, *, store: str) -> None:
         self._rng = rng
-        self._start = (now - 30 * HOUR_MS) // MINUTE_MS * MINUTE_MS
+        self._start = (now - 60 * HOUR_MS) // MINUTE_MS * MINUTE_MS
         self._count = 0
         self._sent: list[Message] = []
         self._last_issued = self._start
@@ -87,20 +87,17 @@ class Messages:
 
     def _plain(self) -> Message:
         identity = self._new_identity()
-        return self._good("plain", [(identity, self._values(identity), None)])
+        return self._good("plain", [Part(identity, self._values())])
 
     def _many(self) -> Message:
         station, period = self._station()
-        parts = []
-        for _ in range(self._rng.randint(2, 15)):
-            identity = (period, station, self._new_time())
-            parts.append((identity, self._values(identity), None))
-        return self._good("many readings", parts)
+        identities = [(period, station, self._new_time()) for _ in range(self._rng.randint(2, 15))]
+        return self._good("many readings", [Part(identity, self._values()) for identity in identities])
 
     def _late(self) -> Message:
         period, station, at = self._new_identity()
         identity = (period, station, at - self._rng.randint(2, 300) * DAY_MS)
-        return self._good("late", [(identity, self._values(identity), None)])
+        return self._good("late", [Part(identity, self._values())])
 
     def _duplicate(self) -> Message:
         if not self._sent:
@@ -114,42 +111,34 @@ class Messages:
         before = self._stored_before(issued=False)
         if before is None:
             return self._plain()
-        return self._good("correction", [(before, self._values(before), None)])
+        return self._good("correction", [Part(before, self._values())])
 
     def _doubtful(self) -> Message:
         """A status instead of a value that was good before."""
         before = self._stored_before(issued=False)
         if before is None:
             return self._plain()
-        return self._good("doubtful", [(before, dict.fromkeys(self._values(before)), None)])
+        return self._good("doubtful", [Part(before, dict.fromkeys(self._values()))])
 
     def _issued(self) -> Message:
         """A version that says when it was issued; versions of one time come in any order."""
         before = self._stored_before(issued=True) if self._rng.random() < 0.7 else None
         identity = before or self._new_identity()
         self._last_issued += self._rng.randint(-3, 6) * 1000
-        return self._good("issued", [(identity, self._values(identity), self._last_issued)])
+        return self._good("issued", [Part(identity, self._values(), self._last_issued)])
 
     def _refused_by_store(self) -> Message:
         station = self._rng.choice(list(REFUSED_BY_STORE))
         identity = ("hour", station, self._new_time())
-        message = self._good("refused by the store", [(identity, self._values(identity), None)])
+        message = self._good("refused by the store", [Part(identity, self._values())])
         return Message(message.topic, message.payload, message.sort, refused=True, refused_readings=1)
 
     def _partly(self) -> Message:
         identity = self._new_identity()
-        values = self._values(identity)
-        good = self._record(identity, values, None)
+        good = Part(identity, self._values())
         bad = {"at": "yesterday", "values": {"pm2_5": self._count}}
-        payload = json.dumps({"readings": [good, bad]}).encode()
-        return Message(
-            self._topic(identity),
-            payload,
-            "partly good",
-            (Part(identity, dict(values)),),
-            refused=True,
-            refused_readings=1,
-        )
+        payload = json.dumps({"readings": [self._record(good), bad]}).encode()
+        return Message(self._topic(identity), payload, "partly good", (good,), refused=True, refused_readings=1)
 
     def _oversized(self) -> Message:
         identity = self._new_identity()
@@ -193,8 +182,8 @@ class Messages:
         return f"st-{number:02}", "hour" if number % 3 else "minute"
 
     def _new_time(self) -> int:
-        # Rising by and large, as a live station's; each its own, so that no two plain messages meet by accident.
-        return self._start + self._count * 20_000 + self._rng.randrange(20_000)
+        # Rising by and large, as a live station's; in the past for 100,000 messages, whatever the clock of the run does.
+        return self._start + self._count * 2_000 + self._rng.randrange(2_000)
 
     def _new_identity(self) -> Identity:
         station, period = self._station()
@@ -206,34 +195,26 @@ class Messages:
                 return self._rng.choice(message.parts).identity
         return None
 
-    def _values(self, _: Identity) -> dict[str, float]:
-        codes = self._rng.sample(CODES, self._rng.randint(1, len(CODES)))
+    def _values(self) -> dict[str, float | None]:
         # In range for every quantity, and its own within a run.
+        codes = self._rng.sample(CODES, self._rng.randint(1, len(CODES)))
         return {code: self._count % 1000 / 100 if code == "co" else self._count % 100_000 / 100 for code in codes}
 
-    def _record(
-        self, identity: Identity, values: dict[str, float | None] | dict[str, float], issued: int | None
-    ) -> object:
+    def _record(self, part: Part) -> object:
         record: dict[str, object] = {
-            "at": identity[2],
-            "values": {code: value for code, value in values.items() if value is not None},
+            "at": part.identity[2],
+            "values": {code: value for code, value in part.values.items() if value is not None},
         }
-        if doubtful := [code for code, value in values.items() if value is None]:
+        if doubtful := [code for code, value in part.values.items() if value is None]:
             record["status"] = dict.fromkeys(doubtful, self._rng.choice(["calibration", "fault", "withdrawn"]))
-        if issued is not None:
-            record["issued"] = issued
+        if part.issued is not None:
+            record["issued"] = part.issued
         return record
 
-    def _good(self, sort: str, parts: list[tuple[Identity, dict[str, float], int | None]]) -> Message:
-        records = [self._record(*part) for part in parts]
-        # The number makes doubtful messages differ, which have no value to differ in.
-        payload = json.dumps({"readings": records}).encode() + b" " * (self._count % 7)
-        return Message(
-            self._topic(parts[0][0]),
-            payload,
-            sort,
-            tuple(Part(identity, dict(values), issued) for identity, values, issued in parts),
-        )
+    def _good(self, sort: str, parts: list[Part]) -> Message:
+        # The spaces make doubtful messages differ, which have no value to differ in.
+        payload = json.dumps({"readings": [self._record(part) for part in parts]}).encode() + b" " * (self._count % 7)
+        return Message(self._topic(parts[0].identity), payload, sort, tuple(parts))
 
     def _topic(self, identity: Identity) -> str:
         return f"cityflux/v1/gaoxin/air/{identity[1]}/{identity[0]}"

@@ -1,4 +1,4 @@
-"""The `cityflux ingest` under test: a real process, killed and started again, watched for memory and for ends nobody asked for."""
+"""The `cityflux ingest` under test: a real process, killed and started again, watched for memory and unwanted ends."""
 
 import asyncio
 import re

@@ -1,11 +1,10 @@
 """What a seed decides: store, protocol, faults. Every fault's turn comes round, and others are drawn to go with it."""
 
-import os
 import random
 from dataclasses import replace
 
 from tests.faults.catalogue import CATALOGUE
-from tests.faults.lab import FAKETIME, Setting
+from tests.faults.lab import Setting
 
 _MOST_FAULTS = 5
 
@@ -16,17 +15,16 @@ def setting_of(seed: int, *, faults: tuple[str, ...] = (), store: str | None = N
     # Its turn first: in a row of seeds every fault is struck.
     first = faults[0] if faults else list(CATALOGUE)[seed % len(CATALOGUE)]
     store = store or CATALOGUE[first].store or rng.choice(["sqlite", "influx"])
+    needs = CATALOGUE[first].needs
     setting = Setting(
         seed,
         store,
         mqtt_version=CATALOGUE[first].mqtt_version or rng.choice([5, 5, 5, 3]),
         faults=faults or (first,),
-        own_clock=FAKETIME.exists() and rng.random() < 0.15,
-        small_disk=os.getuid() == 0 and rng.random() < 0.15,
-        broker_saves_all=rng.random() < 0.15,
+        own_clock=rng.random() < 0.15 or needs == "own_clock",
+        small_disk=rng.random() < 0.15 or needs == "small_disk",
+        broker_saves_all=rng.random() < 0.15 or needs == "broker_saves_all",
     )
-    if needs := CATALOGUE[first].needs:
-        setting = replace(setting, **{needs: True})
     if faults:
         return setting
     others = rng.choices([name for name in CATALOGUE if _fits(name, setting)], k=rng.randint(2, _MOST_FAULTS - 1))

@@ -157,6 +157,19 @@ async def test_the_same_without_issued_when_a_dead_letter_is_replayed(subject: S
     assert value_rows(subject) == [{"pm2_5": 3.0, "co": 2.0}]
 
 
+async def test_a_clock_set_back_between_a_value_and_its_correction_costs_no_correction(subject: Subject) -> None:
+    first = reading(received_at=RECEIVED + HOUR_MS, pm2_5=35, co=0.7)._replace(origin=3, batch=7)
+    corrected = reading(received_at=RECEIVED, pm2_5=36)._replace(origin=3, batch=8)
+    await subject.write(first)
+    await subject.write(corrected)
+    assert value_rows(subject) == [{"pm2_5": 36.0, "co": 0.7}]
+    await subject.write(first)  # repeated after a crash
+    assert value_rows(subject) == [{"pm2_5": 36.0, "co": 0.7}]
+    another_journal = reading(received_at=RECEIVED - 1, pm2_5=37, co=0.8)._replace(origin=4, batch=9)
+    await subject.write(another_journal)
+    assert value_rows(subject) == [{"pm2_5": 36.0, "co": 0.7}], "between journals the times decide"
+
+
 async def test_an_older_version_loses_but_fills_what_is_absent(subject: Subject) -> None:
     await subject.write(reading(received_at=RECEIVED, pm2_5=35.0, so2=FAULT)._replace(batch=7))
     older = reading(received_at=RECEIVED - 1, pm2_5=1.0, co=0.7, o3=WITHDRAWN, so2=5.0)._replace(batch=6)
