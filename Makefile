@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench clean
+.PHONY: help demo test check bench fuzz faults clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/' | expand -t 14
@@ -23,6 +23,17 @@ check: $(STAMP) ## format, lint and types
 
 bench: $(STAMP) ## CPU per message from broker to store, beside the bare pipe; needs mosquitto and victoria-metrics
 	@$(BIN)/python -m benchmarks.ingest $(BENCH)
+
+N ?= 1000000
+SEED ?= 1
+SEEDS ?= 20
+JOBS ?= 2
+fuzz: $(STAMP) ## N=1000000 SEED=1: so many hostile payloads, and a hundredth as many hostile MQTT sessions
+	@$(BIN)/python -m tests.fuzz $(N) --seed $(SEED)
+	@$(BIN)/python -m tests.fuzz $$(($(N) / 100)) --of sessions --seed $(SEED)
+
+faults: $(STAMP) ## SEEDS=20 JOBS=2: so many runs of the fault laboratory; needs mosquitto, InfluxDB, faketime and root
+	@$(BIN)/python -m tests.faults --seeds $(SEEDS) --jobs $(JOBS)
 
 clean: ## remove .venv and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info build

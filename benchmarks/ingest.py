@@ -13,6 +13,7 @@ import asyncio
 import os
 import re
 import shutil
+import socket
 import sqlite3
 import statistics
 import subprocess
@@ -105,16 +106,7 @@ def run_floor(port: int, count: int, url: str) -> Figure:
 
 def run_cityflux(folder: Path, port: int, count: int, store: dict[str, str]) -> Figure:
     """`cityflux ingest` until its ledger has every message, measured from outside."""
-    registry = folder / "stations.toml"
-    names = (f"st-{number:04d}" for number in range(STATIONS))
-    registry.write_text(dump_registry(Station(id=n, family="air", name_zh=n, district="bench") for n in names), "utf-8")
-    data = folder / "data"
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("CITYFLUX_")} | {
-        "CITYFLUX_DATA_DIR": str(data),
-        "CITYFLUX_STATIONS": str(registry),
-        "CITYFLUX_MQTT_URL": f"mqtt://127.0.0.1:{port}",
-        **store,
-    }
+    data, environment = folder / "data", ingest_environment(folder, port) | store
     log = folder / "ingest.log"
     with log.open("wb") as said:
         process = subprocess.Popen(
@@ -135,6 +127,18 @@ def run_cityflux(folder: Path, port: int, count: int, store: dict[str, str]) -> 
         with closing(sqlite3.connect(data / "readings.sqlite")) as db:
             arrived = db.execute("SELECT count(*) FROM air_minute").fetchone()[0]
     return Figure(used / count * 1e6, count / took, memory, arrived)
+
+
+def ingest_environment(folder: Path, port: int) -> dict[str, str]:
+    """What `cityflux ingest` needs to know: its data below `folder`, the broker, the stations of the backlog."""
+    registry = folder / "stations.toml"
+    names = (f"st-{number:04d}" for number in range(STATIONS))
+    registry.write_text(dump_registry(Station(id=n, family="air", name_zh=n, district="bench") for n in names), "utf-8")
+    return {name: value for name, value in os.environ.items() if not name.startswith("CITYFLUX_")} | {
+        "CITYFLUX_DATA_DIR": str(folder / "data"),
+        "CITYFLUX_STATIONS": str(registry),
+        "CITYFLUX_MQTT_URL": f"mqtt://127.0.0.1:{port}",
+    }
 
 
 def settled(journal: Path) -> int:
@@ -170,13 +174,18 @@ def mosquitto(folder: Path) -> Iterator[int]:
 @contextmanager
 def victoria_metrics(folder: Path) -> Iterator[str]:
     """A sink for line protocol; its URL."""
+    port = free_port()
+    with server(sink(folder, port), port):
+        yield f"http://127.0.0.1:{port}"
+
+
+def sink(folder: Path, port: int) -> list[str]:
+    """The command that starts VictoriaMetrics on `port`; what it holds is in `folder`."""
     binary = shutil.which("victoria-metrics")
     if binary is None:
         sys.exit("victoria-metrics is not installed: apt-get install victoria-metrics")
-    port = free_port()
     where = [f"-httpListenAddr=127.0.0.1:{port}", f"-storageDataPath={folder / 'metrics'}", "-retentionPeriod=100y"]
-    with server([binary, *where], port):
-        yield f"http://127.0.0.1:{port}"
+    return [binary, *where]
 
 
 @contextmanager
@@ -193,13 +202,8 @@ def server(command: list[str], port: int) -> Iterator[None]:
 
 def answers(port: int) -> bool:
     """Whether something listens."""
-
-    async def knock() -> None:
-        _, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.close()
-
     try:
-        asyncio.run(knock())
+        socket.create_connection(("127.0.0.1", port)).close()
     except OSError:
         return False
     return True

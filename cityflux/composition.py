@@ -35,9 +35,7 @@ def whoami() -> str:
     return os.environ.get("SUDO_USER") or os.environ.get("USER") or f"uid {os.getuid()}"
 
 
-def open_store(
-    settings: Settings, keepsake: Journal | None = None, *, patience_s: float = PATIENCE_S
-) -> ReadingsStore:
+def open_store(settings: Settings, keepsake: Journal | None = None, *, patience_s: float = PATIENCE_S) -> ReadingsStore:
     """The readings store; `keepsake` is where InfluxDB's keeps points over a delete and rewrite. Raises SettingsError."""
     if settings.store == "sqlite":
         make_data_folder(settings)
@@ -67,6 +65,11 @@ def open_books(settings: Settings, *, patience_s: float = PATIENCE_S) -> Iterato
 def journal_folder(settings: Settings) -> Path:
     """Where this machine's ingest keeps its journal."""
     return settings.data_dir / "journal"
+
+
+def letters_folder(settings: Settings) -> Path:
+    """Where this machine's ingest puts dead letters that are too many for the books."""
+    return settings.data_dir / "dead-letters"
 
 
 def connect_to(broker: Broker) -> Connect:

@@ -18,7 +18,9 @@ from sensors.instants import to_millis
 REFUSED = 1
 """Exit code: something was refused; the text says how many and where they are."""
 WRONG_USE = 2
-"""Exit code: the command or the configuration is wrong."""
+"""Exit code: the command or the configuration is wrong, or another ingest owns the journal."""
+TAKEN = 3
+"""Exit code of ingest: another one has our session; it must not be started again by itself."""
 
 # Into a file or a pipe there is no width to keep to: tables get room for every cell.
 _WIDE = 200

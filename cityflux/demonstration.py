@@ -80,6 +80,7 @@ def _configure(folder: Path, wall_port: int) -> Settings:
         "CITYFLUX_STATIONS": str(registry),
         "CITYFLUX_MQTT_URL": f"mqtt://127.0.0.1:{free_port()}{version}",
         "CITYFLUX_WALL_PORT": str(wall),
+        "CITYFLUX_INGEST_HTTP_PORT": "0",
     }
     return load_settings()
 

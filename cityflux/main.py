@@ -1,4 +1,5 @@
-"""The command line: `cityflux COMMAND`. Exit codes: 0 done, 1 something was refused or unavailable, 2 wrong use."""
+"""The command line: `cityflux COMMAND`. Exit codes: 0 done, 1 something was refused or unavailable, 2 wrong use,
+3 another ingest has our session: it must not be started again by itself."""
 
 import logging
 import sys
@@ -6,11 +7,12 @@ import sys
 import structlog
 import typer
 
-from cityflux.commands import ask, check, feed, judge, keep, serve
-from cityflux.console import REFUSED, WRONG_USE, err
+from cityflux.commands import ask, check, feed, judge, keep, letters, serve
+from cityflux.console import REFUSED, TAKEN, WRONG_USE, err
 from cityflux.settings import SettingsError
 from cityflux.supervisor import StartError
-from ingest.journal import JournalError
+from ingest.journal import JournalError, JournalLocked
+from ingest.transport import SessionTaken
 from store.books import BooksUnavailable
 from store.port import StoreError
 
@@ -26,8 +28,10 @@ for command in (
     check.doctor,
 ):  # fmt: skip
     app.command()(command)
-app.add_typer(keep.dead_letters, name="dead-letters")
+app.add_typer(letters.dead_letters, name="dead-letters")
 app.add_typer(keep.stations, name="stations")
+
+_KNOWN = (SettingsError, JournalError, SessionTaken, BooksUnavailable, StoreError, StartError)
 
 
 def run() -> None:
@@ -45,10 +49,10 @@ def run() -> None:
         app()
     except BrokenPipeError:
         sys.exit(0)  # the reader of our output has seen enough
-    except (SettingsError, JournalError, BooksUnavailable, StoreError, StartError) as error:
+    except _KNOWN as error:
         _say(error)
     except BaseExceptionGroup as group:
-        known = group.subgroup((SettingsError, JournalError, BooksUnavailable, StoreError, StartError))
+        known = group.subgroup(_KNOWN)
         if known is None:
             raise
         _say(_first(known))
@@ -61,4 +65,6 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
 
 def _say(error: BaseException) -> None:
     err.print(f"cityflux: {error}", markup=False, highlight=False)
-    sys.exit(WRONG_USE if isinstance(error, SettingsError) else REFUSED)
+    if isinstance(error, SessionTaken):
+        sys.exit(TAKEN)
+    sys.exit(WRONG_USE if isinstance(error, SettingsError | JournalLocked) else REFUSED)

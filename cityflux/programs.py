@@ -5,7 +5,9 @@ import asyncio
 import gc
 import os
 import signal
+from collections.abc import Coroutine
 from functools import partial
+from typing import Any
 
 import structlog
 
@@ -14,24 +16,34 @@ from cityflux.composition import (
     connect_to,
     horizons,
     journal_folder,
+    letters_folder,
     make_data_folder,
     now_ms,
     open_books,
     open_store,
     plan_of,
     prepare_books,
+    read_registry,
 )
 from cityflux.settings import Settings
 from ingest.consume import Consumer
 from ingest.journal import Journal
+from ingest.liveness import Liveness
+from ingest.overflow import Overflow
 from ingest.pauses import pause_of
+from ingest.serving import Board, serving
 from ingest.settle import Settler
+from ingest.vitals import Vitals
 
 log = structlog.get_logger()
 
+# Chosen: how often to see whether the journal of an ingest that takes no more is empty.
+_DRAINED_CHECK_S = 0.1
+
 
 async def ingest(settings: Settings) -> None:
-    """Broker → journal → store and books. Raises SettingsError, JournalError before anything is started."""
+    """Broker → journal → store and books, with health and metrics on HTTP. Raises SettingsError, JournalError before anything
+    is started; SessionTaken where another client has our session, once the journal is drained."""
     # What is loaded by now lives as long as the program; young objects are messages, freed by reference counts.
     gc.freeze()
     gc.set_threshold(100_000, 50, 50)
@@ -39,6 +51,8 @@ async def ingest(settings: Settings) -> None:
     broker, session = settings.broker, settings.session
     pause = pause_of(os.environ)
     make_data_folder(settings)
+    if settings.stations is not None:
+        read_registry(settings.stations)
     with (
         Journal(
             journal_folder(settings),
@@ -50,21 +64,51 @@ async def ingest(settings: Settings) -> None:
     ):
         store = open_store(settings, journal, patience_s=INGEST_PATIENCE_S)
         prepare = partial(prepare_books, settings, books)
-        settler = Settler(journal, store, books, now_ms, horizons(settings), prepare, pause)
-        consumer = Consumer(connect_to(broker), broker, session, journal, now_ms, pause)
+        liveness, board = Liveness(now_ms()), Board(str(journal.folder.resolve()))
+        settler = Settler(journal, store, books, now_ms, horizons(settings), prepare, pause, liveness.stored)
+        consumer = Consumer(connect_to(broker), broker, session, journal, now_ms, pause, settings.mqtt_heartbeat_s)
+        vitals = Vitals(consumer, settler, journal, books, liveness, now_ms, board.show)
+        overflow = Overflow(books, letters_folder(settings), settings.dead_letters_cap_bytes, now_ms)
         try:
-            async with asyncio.TaskGroup() as tasks:
-                settling = tasks.create_task(settler.run(), name="settle")
-                consuming = tasks.create_task(consumer.run(), name="consume")
-                await stopped.wait()
-                log.info("stopping: the broker first, then the journal drains")
-                consuming.cancel()
-                await asyncio.wait([consuming])
-                settler.stop()
-                await settling
+            with serving(board, settings.ingest_http_host, settings.ingest_http_port):
+                async with asyncio.TaskGroup() as tasks:
+                    beside = [
+                        tasks.create_task(vitals.run(), name="vitals"),
+                        tasks.create_task(overflow.run(), name="overflow"),
+                    ]
+                    settling = tasks.create_task(settler.run(), name="settle")
+                    consuming = tasks.create_task(consumer.run(), name="consume")
+                    await _first(stopped.wait(), _taken_and_drained(consuming, journal))
+                    log.info("stopping: the broker first, then the journal drains")
+                    consuming.cancel()
+                    await asyncio.wait([consuming])
+                    settler.stop()
+                    await settling
+                    for task in beside:
+                        task.cancel()
         finally:
             await store.close()
     log.info("stopped")
+    if consumer.taken is not None:
+        raise consumer.taken
+
+
+async def _taken_and_drained(consuming: asyncio.Task[None], journal: Journal) -> None:
+    """Until another client has our session and what we acknowledged before is settled, however long the store is down: nobody
+    starts us again by himself."""
+    await asyncio.wait([consuming])
+    while journal.pending_bytes:
+        await asyncio.sleep(_DRAINED_CHECK_S)
+
+
+async def _first(*awaited: Coroutine[Any, Any, object]) -> None:
+    """Wait for one of them and give the others up."""
+    tasks = [asyncio.create_task(each) for each in awaited]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
 
 
 async def process(settings: Settings) -> None:

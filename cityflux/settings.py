@@ -44,12 +44,18 @@ class Settings(BaseSettings):
     mqtt_client_id: str = Field("cityflux-ingest", pattern=r"^[A-Za-z0-9_.-]{1,64}$")
     mqtt_keep_alive_s: int = Field(30, ge=1, le=3600)
     mqtt_session_expiry_s: int = Field(7 * 24 * 3600, ge=60)
+    mqtt_heartbeat_s: float = Field(
+        10, ge=0, le=3600, description="our own message through the broker and back; 0: none"
+    )
     in_flight: int = Field(20_000, ge=1, le=65_535, description="unacknowledged messages at once")
     payload_cap_bytes: int = Field(256 * 1024, ge=1024, le=16 * 1024 * 1024)
 
     journal_cap_bytes: int = Field(1 << 30, ge=1 << 20, description="pending messages on disk, at most")
     disk_reserve_bytes: int = Field(256 << 20, ge=0, description="free disk below which nothing is taken")
-    horizon_days: int = Field(400, ge=1, description="a live reading older than this is a dead letter")
+    dead_letters_cap_bytes: int = Field(
+        1 << 30, ge=1 << 16, description="dead letters in the books, at most; the oldest move into files in data_dir"
+    )
+    horizon_days: int = Field(400, ge=1, le=20_000, description="a live reading older than this is a dead letter")
 
     store: Literal["sqlite", "influx"] = "sqlite"
     influx_url: str = "http://127.0.0.1:8086"
@@ -61,6 +67,9 @@ class Settings(BaseSettings):
     plan: Path | None = Field(None, description="plan file (TOML); default: the shipped example")
     realtime_variant: Literal["CNEMC-realtime", "clause"] = "CNEMC-realtime"
     grace_hours: int = Field(1, ge=0, le=24 * 31, description="how long after its end a day stays open")
+
+    ingest_http_host: str = Field("127.0.0.1", description="where ingest answers /health and /metrics")
+    ingest_http_port: int = Field(9108, ge=-1, le=65_535, description="0: any free one; -1: none")
 
     wall_host: str = "127.0.0.1"
     wall_port: int = Field(8080, ge=0, le=65_535)

@@ -1,7 +1,8 @@
 """The supervisor: broker, ingest, process and wall as child processes, started in order, stopped in reverse.
 
-A child that ends by itself is started again with back-off, and said. Children die with the supervisor, even with a
-killed one (Linux: PR_SET_PDEATHSIG), so nothing is left behind.
+A child that ends by itself is started again with back-off, and said; also one that found a wrong configuration or a locked
+journal (exit 2: its predecessor may be dying). Not so an ingest whose session another one has (exit 3). Children die with
+the supervisor, even with a killed one (Linux: PR_SET_PDEATHSIG), so nothing is left behind.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from cityflux.console import TAKEN
 from ingest.backoff import Backoff
 
 log = structlog.get_logger()
@@ -95,6 +97,11 @@ async def _keep(part: Part, stopping: asyncio.Event) -> None:
     while part.process is not None:
         code = await part.process.wait()
         if stopping.is_set():
+            return
+        if code == TAKEN:
+            log.error(
+                "a part ended for good: another one has its place; mend that and start it by hand", part=part.name
+            )
             return
         wait_s = backoff.next_s()
         log.error("a part ended by itself; it is started again", part=part.name, exit_code=code, in_s=round(wait_s, 1))

@@ -2,6 +2,7 @@
 
 Message → journal (durable) → PUBACK, in order of receipt. While the journal has no room nothing is read and nothing is
 acknowledged: the broker holds the rest. Stopping closes the source first; the settler then drains what is journalled.
+Where somebody else has our session (`ingest/takeover.py`) consuming ends for good.
 """
 
 import asyncio
@@ -10,9 +11,19 @@ from collections.abc import Callable
 import structlog
 
 from ingest.backoff import Backoff
+from ingest.heartbeat import Heartbeat
 from ingest.journal import Journal, JournalError
 from ingest.pauses import Pause, no_pause
-from ingest.transport import Broker, Connect, Connection, ConnectionLost, ConnectionRefused, Session
+from ingest.takeover import Takeovers
+from ingest.transport import (
+    Broker,
+    Connect,
+    Connection,
+    ConnectionClosed,
+    Session,
+    SessionTaken,
+    TransportError,
+)
 
 log = structlog.get_logger()
 
@@ -21,7 +32,7 @@ _ROOM_CHECK_S = 0.1
 
 
 class Consumer:
-    """Keeps one subscription flowing into one journal."""
+    """Keeps one subscription flowing into one journal. Its attributes say how that goes; times are of the event loop [s]."""
 
     def __init__(
         self,
@@ -31,53 +42,115 @@ class Consumer:
         journal: Journal,
         clock: Callable[[], int],
         pause: Pause = no_pause,
+        heartbeat_s: float = 0,
     ) -> None:
+        """`heartbeat_s` is the interval of the heartbeat; 0: none."""
         self._connect = connect
         self._broker = broker
         self._session = session
         self._journal = journal
         self._clock = clock
         self._pause = pause
-        self._failure: str | None = None
+        self._takeovers = Takeovers()
+        self.heartbeat = Heartbeat(session.client_id, heartbeat_s)
+        self.connected = False
+        self.connections = 0
+        """How many were opened."""
+        self.failure: str | None = None
+        """Why nothing is received; None while all is well, and before the first try has ended."""
+        self.full: str | None = None
+        """Which bound of the journal keeps us from reading."""
+        self.message_at_s: float | None = None
+        """When the last batch came that was not heartbeats only."""
+        self.taken: SessionTaken | None = None
+        """Somebody else has our session: nothing is taken any more."""
 
     async def run(self) -> None:
-        """For ever; ends by cancellation, which closes the connection first."""
-        backoff = Backoff()
+        """Until somebody else has our session, then `taken` is set; or until cancelled, which closes the connection first."""
+        backoff, loop = Backoff(), asyncio.get_running_loop()
         while True:
+            opened_at_s: float | None = None
+            wait_s = 0.0
             try:
                 async with self._connect(self._broker, self._session) as connection:
+                    opened_at_s = loop.time()
                     self._on_connected(connection)
                     backoff = Backoff()
-                    await self._take(connection)
-            except (ConnectionLost, ConnectionRefused, JournalError) as error:
-                wait_s = backoff.next_s()
-                if self._failure != str(error):
+                    async with self.heartbeat.beating(connection):
+                        await self._take(connection)
+            except (TransportError, JournalError) as error:
+                if self._is_takeover(error, None if opened_at_s is None else loop.time() - opened_at_s):
+                    self._on_taken(error)
+                    return
+                if not self._takeovers.suspected:
+                    wait_s = backoff.next_s()
+                if self.failure != str(error):
                     log.error("not receiving", broker=str(self._broker), why=str(error), next_try_s=round(wait_s, 1))
-                    self._failure = str(error)
-                await asyncio.sleep(wait_s)
+                    self.failure = str(error)
+            finally:
+                self.connected = False
+            await asyncio.sleep(wait_s)
+
+    def _is_takeover(self, error: TransportError | JournalError, open_for_s: float | None) -> bool:
+        if isinstance(error, SessionTaken):
+            return self._takeovers.told()
+        closed = isinstance(error, ConnectionClosed)
+        if open_for_s is None and not closed:
+            self._takeovers.not_connected()
+            return False
+        return self._takeovers.ended(open_for_s or 0.0, closed=closed)
+
+    def _on_taken(self, error: Exception) -> None:
+        self.taken = SessionTaken(
+            f"another client connected to {self._broker} as {self._session.client_id!r}; this ingest stops taking; the journal "
+            "is drained; stop the other one or give one of them another CITYFLUX_MQTT_CLIENT_ID, then start again"
+        )
+        self.failure = str(self.taken)
+        log.error(self.failure, why=str(error))
 
     def _on_connected(self, connection: Connection) -> None:
         if self._journal.had_session() and not connection.session_present:
-            log.warning("the broker has lost our session; what it held for us is gone", broker=str(self._broker))
+            log.error("the broker has lost our session; what it held for us is gone", broker=str(self._broker))
         self._journal.note_session(self._clock(), present=connection.session_present)
-        self._failure = None
-        log.info("receiving", broker=str(self._broker), client_id=self._session.client_id)
+        self.connected = True
+        self.connections += 1
+        self.failure = self.heartbeat.alarm
+        if self.failure is None:
+            log.info("receiving", broker=str(self._broker), client_id=self._session.client_id)
+
+    def _on_heard_again(self) -> None:
+        """The broker kept our session, but what was published while it gave us nothing may be gone: that is a gap as well."""
+        self._journal.note_session(self._clock(), present=False)
+        self.failure = None
+        log.info("receiving again", broker=str(self._broker), client_id=self._session.client_id)
 
     async def _take(self, connection: Connection) -> None:
+        loop, heartbeat = asyncio.get_running_loop(), self.heartbeat
+        heartbeat.listening(loop.time())
         async for batch in connection:
-            if not self._journal.room():
-                await self._wait_for_room(connection)
-            await self._journal.append(batch.messages, self._clock())
-            self._pause("journalled")
+            now_s = loop.time()
+            if heartbeat.alarm is not None:
+                self._on_heard_again()
+            heartbeat.heard()
+            messages = heartbeat.sorted_out(batch, now_s)
+            if messages:
+                self.message_at_s = now_s
+                if not self._journal.room():
+                    await self._wait_for_room(connection)
+                await self._journal.append(messages, self._clock())
+                self._pause("journalled")
             connection.acknowledge(batch)
             self._pause("acknowledged")
+            heartbeat.listening(loop.time())
 
     async def _wait_for_room(self, connection: Connection) -> None:
-        log.error(
-            "journal full: reading and acknowledging stopped, the broker holds the rest", why=self._journal.why_full()
-        )
+        self.full = self._journal.why_full()
+        log.error("journal full: reading and acknowledging stopped, the broker holds the rest", why=self.full)
         connection.pause()
-        while not self._journal.room():
-            await asyncio.sleep(_ROOM_CHECK_S)
+        try:
+            while not self._journal.room():
+                await asyncio.sleep(_ROOM_CHECK_S)
+        finally:
+            self.full = None
         connection.resume()
         log.info("journal has room again")

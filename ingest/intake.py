@@ -24,14 +24,15 @@ from sensors.reading import NO_DOUBTS, Period, Reading
 from sensors.refusals import Refusal, Refused
 from sensors.stations import Registry
 from sensors.topics import parse_topic
-from store.books import DeadLetter, MarkKey
+from store.books import MarkKey
+from store.letters import DeadLetter
 
 # Chosen: a hundred times the devices of a large city. Past them a new unknown station is noise or an attack.
 MAX_UNKNOWN_STATIONS = 10_000
 # Chosen: routes are about 1 KB each; a broker with more topics than this is judged topic by topic, only slower.
 _MAX_ROUTES = 100_000
 # Chosen: what a dead letter shows of a message with thousands of bad parts; the bytes are all there.
-_MAX_REFUSALS_SHOWN = 100
+MAX_REFUSALS_SHOWN = 100
 
 
 class Verdict(NamedTuple):
@@ -75,7 +76,7 @@ class Intake:
         self._origin_of = origin_of
         self._horizon_ms = horizon_days * DAY_MS
         self._horizons_ms = {source: days * DAY_MS for source, days in horizons.items()}
-        self._routes: dict[str, _Route | Refusal] = {}
+        self._routes: dict[str, _Route] = {}
 
     def judge(self, batch: JournalBatch) -> Verdict:
         """The verdict on every message of `batch`."""
@@ -198,7 +199,9 @@ class Intake:
         if len(self._routes) >= _MAX_ROUTES:
             self._routes.clear()
         route = self._find_route(topic)
-        self._routes[topic] = route
+        # Only what was found: a refusal is as long as its topic (64 KiB), and cheap.
+        if isinstance(route, _Route):
+            self._routes[topic] = route
         return route
 
     def _find_route(self, topic: str) -> _Route | Refusal:
@@ -234,7 +237,7 @@ def dead_letter(batch: int, position: int, received_at: int, message: Message, r
     if isinstance(payload, Oversized):
         length, sha256, payload = payload.length, payload.sha256, payload.head
     return DeadLetter(
-        batch, position, received_at, message.topic, payload, length, sha256, tuple(refusals[:_MAX_REFUSALS_SHOWN])
+        batch, position, received_at, message.topic, payload, length, sha256, tuple(refusals[:MAX_REFUSALS_SHOWN])
     )
 
 
@@ -256,4 +259,4 @@ def _too_large(payload: Oversized) -> Refusal:
     )
 
 
-__all__ = ["MAX_UNKNOWN_STATIONS", "Intake", "Nominal", "Verdict", "dead_letter", "marks_of"]
+__all__ = ["MAX_REFUSALS_SHOWN", "MAX_UNKNOWN_STATIONS", "Intake", "Nominal", "Verdict", "dead_letter", "marks_of"]

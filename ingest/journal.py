@@ -212,20 +212,20 @@ class Journal:
         self.appended.set()
         return int(batch or 0)
 
-    def front(self, most_messages: int) -> list[JournalBatch]:
-        """The oldest batches, in order: at least one where there is any, and no further one past `most_messages`.
+    def front(self, most_messages: int, most_bytes: int = MEBI) -> list[JournalBatch]:
+        """The oldest batches, in order: at least one where there is any, and no further one past either bound.
 
         Raises JournalError.
         """
         rows: list[tuple[int, int, int, bytes]] = []
-        total = 0
+        messages = size = 0
         with self._reading() as db:
             for row in db.execute("SELECT id, received_at, messages, frames FROM batches ORDER BY id"):
-                if rows and total + row[2] > most_messages:
+                messages, size = messages + row[2], size + len(row[3])
+                if rows and (messages > most_messages or size > most_bytes):
                     break
                 rows.append(row)
-                total += row[2]
-                if total >= most_messages:
+                if messages >= most_messages or size >= most_bytes:
                     break
         if not rows:
             self.appended.clear()

@@ -72,7 +72,7 @@ class Link(ABC):
     async def __anext__(self) -> Batch:
         """What has come, at most `batch_cap` messages, as soon as there is one.
 
-        Raises ConnectionLost, ConnectionRefused, at once: what can no longer be acknowledged will be sent again.
+        Raises what ended the connection, at once: what can no longer be acknowledged will be sent again.
         """
         while not self._messages and self._failure is None:
             self._arrived.clear()
@@ -104,6 +104,16 @@ class Link(ABC):
         """Read again, as far as the in-flight bound allows."""
         self._paused = False
         self._read_or_not()
+
+    def publish(self, topic: str, payload: bytes) -> None:
+        """Send a message at QoS 0. On a connection that is gone: nothing."""
+        if self._failure is None:
+            self._send_publish(topic, payload)
+
+    def drop(self, why: str) -> None:
+        """Cut the connection: the iteration raises ConnectionLost(why)."""
+        self._fail(ConnectionLost(why))
+        self._cut()
 
     async def close(self) -> None:
         """DISCONNECT, and wait until it is out. Pending acknowledgements are dropped."""
@@ -156,8 +166,7 @@ class Link(ABC):
     def _ping(self, keep_alive_s: float) -> None:
         silence_s = self._loop.time() - self._last_read_s
         if self._reading and silence_s > _PATIENCE * keep_alive_s:
-            self._fail(ConnectionLost(f"the broker has been silent for {silence_s:.1f} s"))
-            self._cut()
+            self.drop(f"the broker has been silent for {silence_s:.1f} s")
         else:
             self._send_pingreq()
             self._keep_alive(keep_alive_s)
@@ -172,6 +181,10 @@ class Link(ABC):
 
     @abstractmethod
     def _send_pubacks(self, packet_ids: Sequence[int]) -> None: ...
+
+    @abstractmethod
+    def _send_publish(self, topic: str, payload: bytes) -> None:
+        """At QoS 0."""
 
     @abstractmethod
     def _send_pingreq(self) -> None: ...
@@ -190,6 +203,12 @@ def capped(payload: bytes, session: Session) -> bytes | Oversized:
     if len(payload) <= session.payload_cap:
         return payload
     return Oversized(len(payload), hashlib.sha256(payload).hexdigest(), payload[: session.head_cap])
+
+
+def legible(topic: bytes) -> str:
+    """A topic as text. What MQTT forbids in one (MQTT 5, 1.5.4: bytes that are not UTF-8, U+0000) is written as an escape, so
+    that the message can be kept, refused and shown; the journal joins topics with U+0000."""
+    return topic.decode("utf-8", "backslashreplace").replace("\0", "\\x00")
 
 
 def tls_context(broker: Broker) -> ssl.SSLContext | None:

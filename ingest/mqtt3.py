@@ -1,8 +1,8 @@
 """MQTT 3.1.1 (OASIS standard, 2014) on paho-mqtt, inside the asyncio loop, for brokers that have nothing newer.
 
 paho's `loop_misc` is never called: it takes a PINGRESP that waits in a socket we do not read for a dead broker, and ends
-the connection. The keep-alive of `ingest/link.py` does not. Two of paho's methods are private and have no public form:
-`_send_pingreq` and `_sock_close`. paho's reconnecting is off: who opened a connection opens the next.
+the connection. The keep-alive of `ingest/link.py` does not. Some of paho has no public form: `_send_pingreq`, `_sock_close`,
+`_in_messages` (what came at QoS 2), `_topic` (as bytes). paho's reconnecting is off: who opened a connection opens the next.
 
 One packet is read at a time, so the in-flight bound is exact. A payload over the cap is in memory once, whole, before
 it becomes Oversized: paho hands it over so. How long a session lives is the broker's to say: 3.1.1 has no expiry.
@@ -21,11 +21,12 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from ingest.link import CLOSE_WITHIN_S, PERSON_MUST_ACT, Link, capped, connecting, tls_context
+from ingest.link import CLOSE_WITHIN_S, PERSON_MUST_ACT, Link, capped, connecting, legible, tls_context
 from ingest.transport import (
     KIBI,
     Broker,
     Connection,
+    ConnectionClosed,
     ConnectionLost,
     ConnectionRefused,
     Message,
@@ -41,7 +42,7 @@ _PROTOCOL_ERROR = 0x82
 
 @asynccontextmanager
 async def open_connection(broker: Broker, session: Session) -> AsyncIterator[Connection]:
-    """One connection, subscribed; DISCONNECT at its end. Raises ConnectionLost, ConnectionRefused."""
+    """One connection, subscribed; DISCONNECT at its end. Raises a TransportError."""
     connection = Mqtt3Connection(broker, session)
     try:
         with connecting(broker, session):
@@ -115,6 +116,14 @@ class Mqtt3Connection(Link):
         for _ in range(min(self._room(), _PACKETS_A_TURN)):
             before = len(self._messages)
             self._client.loop_read()
+            if self._client._in_messages:
+                self._end(
+                    ConnectionRefused(
+                        f"{self._broker} sends at QoS 2, which we did not ask for: an older subscription of client id"
+                        f" {self._session.client_id!r} is in its session; use another client id"
+                    )
+                )
+                break
             if len(self._messages) == before and not self._decrypted_bytes_wait():
                 break
         self._received()
@@ -158,6 +167,9 @@ class Mqtt3Connection(Link):
             kind = ConnectionRefused if reason.value in PERSON_MUST_ACT else ConnectionLost
             self._end(kind(f"{self._broker} refuses: {_said(reason)}"))
             return
+        if self._accepted or self._messages:
+            self._end(ConnectionLost(f"{self._broker}: it sent CONNACK out of turn"))
+            return
         self._accepted = True
         self.session_present = flags.session_present
         self._keep_alive(self._session.keep_alive_s)
@@ -166,19 +178,20 @@ class Mqtt3Connection(Link):
     def _on_suback(
         self, client: paho.Client, data: Any, mid: int, reasons: list[ReasonCode], properties: Properties | None
     ) -> None:
-        for topic, reason in zip(self._session.topics, reasons, strict=False):
+        if not self._accepted or len(reasons) != len(self._session.topics):
+            self._end(ConnectionLost(f"{self._broker}: its SUBACK is not for what we asked"))
+            return
+        for topic, reason in zip(self._session.topics, reasons, strict=True):
             if reason.value != _GRANTED_QOS_1:
                 self._end(ConnectionRefused(f"{self._broker} does not grant {topic!r} at QoS 1: {_said(reason)}"))
                 return
         self._subscribed()
 
     def _on_message(self, client: paho.Client, data: Any, message: paho.MQTTMessage) -> None:
-        try:
-            topic = message.topic
-        except UnicodeDecodeError as error:
-            self._end(ConnectionLost(f"{self._broker}: it sent a malformed packet: {error}"))
+        if not self._accepted:
+            self._end(ConnectionLost(f"{self._broker}: it sent a PUBLISH before CONNACK"))
             return
-        self._messages.append(Message(topic, capped(bytes(message.payload), self._session)))
+        self._messages.append(Message(legible(message._topic), capped(bytes(message.payload), self._session)))
         self._packet_ids.append(message.mid if message.qos else 0)
 
     def _on_disconnect(
@@ -189,7 +202,9 @@ class Mqtt3Connection(Link):
         reason: ReasonCode,
         properties: Properties | None,
     ) -> None:
-        if reason.value != _PROTOCOL_ERROR:
+        if reason.value != _PROTOCOL_ERROR and self._accepted:
+            self._fail(ConnectionClosed(f"{self._broker}: the broker closed the connection"))
+        elif reason.value != _PROTOCOL_ERROR:
             self._fail(ConnectionLost(f"{self._broker}: the connection is lost"))
         elif self._accepted:
             self._fail(ConnectionLost(f"{self._broker}: it sent a malformed packet"))
@@ -218,6 +233,9 @@ class Mqtt3Connection(Link):
     def _send_pubacks(self, packet_ids: Sequence[int]) -> None:
         for packet_id in packet_ids:
             self._client.ack(packet_id, 1)
+
+    def _send_publish(self, topic: str, payload: bytes) -> None:
+        self._client.publish(topic, payload)
 
     def _send_pingreq(self) -> None:
         self._client._send_pingreq()

@@ -5,7 +5,8 @@ any moment, given out or not. What was read beyond it stays undecoded in the buf
 that may enter it), and the socket is not read. CONNECT tells `in_flight` as Receive Maximum and never a maximum packet
 size: the broker would drop what is larger, unseen. A PUBLISH too large for the buffer is streamed past it instead.
 
-The codec's IndexError means "wait for more bytes", its ValueError "malformed".
+The codec's IndexError means "wait for more bytes", its ValueError "malformed"; a PUBLISH that it refuses and whose lengths
+are right is taken without it, and intake will say what is wrong with its topic.
 """
 
 import asyncio
@@ -19,16 +20,18 @@ from typing import cast
 
 import mqtt5
 
-from ingest.link import PERSON_MUST_ACT, Link, capped, connecting, tls_context
+from ingest.link import PERSON_MUST_ACT, Link, capped, connecting, legible, tls_context
 from ingest.transport import (
     KIBI,
     Broker,
     Connection,
+    ConnectionClosed,
     ConnectionLost,
     ConnectionRefused,
     Message,
     Oversized,
     Session,
+    SessionTaken,
 )
 
 _BUFFER = 1024 * KIBI
@@ -46,7 +49,7 @@ _MQTT3_CONNACK = b"\x20\x02"  # MQTT 3.1.1 has no property length: how a broker 
 
 @asynccontextmanager
 async def open_connection(broker: Broker, session: Session) -> AsyncIterator[Connection]:
-    """One connection, subscribed; DISCONNECT at its end. Raises ConnectionLost, ConnectionRefused."""
+    """One connection, subscribed; DISCONNECT at its end. Raises a TransportError."""
     connection = Mqtt5Connection(broker, session)
     try:
         with connecting(broker, session):
@@ -70,6 +73,7 @@ class Mqtt5Connection(Link, asyncio.BufferedProtocol):
         self._buffer = memoryview(bytearray(max(_BUFFER, 2 * self._packet_cap)))
         self._low = self._high = 0
         self._passing: _Passing | None = None
+        self._accepted = False
         self._transport: asyncio.Transport | None = None
 
     # What asyncio calls.
@@ -105,7 +109,8 @@ class Mqtt5Connection(Link, asyncio.BufferedProtocol):
         self._decode()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._fail(ConnectionLost(f"{self._broker}: {exc or 'the broker closed the connection'}"))
+        kind = ConnectionClosed if exc is None and self._accepted else ConnectionLost
+        self._fail(kind(f"{self._broker}: {exc or 'the broker closed the connection'}"))
         self._closed.set()
 
     # Bytes to messages.
@@ -116,6 +121,8 @@ class Mqtt5Connection(Link, asyncio.BufferedProtocol):
             pass
         if self._low == self._high:
             self._low = self._high = 0
+        if self._messages and not self._accepted:
+            self._leave(mqtt5.DisconnectReasonCode.PROTOCOL_ERROR, "it sent PUBLISH before CONNACK")
         self._received()
 
     def _decode_some(self, room: int) -> bool:
@@ -125,19 +132,23 @@ class Mqtt5Connection(Link, asyncio.BufferedProtocol):
         read, publish, new, cap = mqtt5.read, mqtt5.PublishPacket, tuple.__new__, self._session.payload_cap
         add_message, add_packet_id = self._messages.append, self._packet_ids.append
         view, low = self._buffer[: self._high], self._low
+        refusal: BaseException | None = None
         for _ in range(room):
             try:
                 packet, size = read(view[low:])
             except IndexError:
                 break
             except BaseException as error:  # noqa: BLE001 - raised again where it is not the codec's
-                self._refuse(error)
+                refusal = error
                 break
             low += size
             if type(packet) is publish:
+                topic = packet.topic
+                if "\0" in topic:
+                    topic = legible(topic.encode())
                 payload = packet.payload if size <= cap else capped(packet.payload, self._session)
                 # Half the time of Message(…), which is what a third of this loop would be.
-                add_message(new(Message, (packet.topic, payload)))
+                add_message(new(Message, (topic, payload)))
                 add_packet_id(packet.packet_id or 0)
             else:
                 self._on_control(packet)
@@ -145,16 +156,20 @@ class Mqtt5Connection(Link, asyncio.BufferedProtocol):
             self._low = low
             return True
         self._low = low
-        return self._failure is None and self._begin_passing()
+        return self._failure is None and self._begin_passing(refusal)
 
-    def _begin_passing(self) -> bool:
-        """Whether the rest is the beginning of a PUBLISH too large for the buffer: from now on it is streamed past."""
+    def _begin_passing(self, refusal: BaseException | None) -> bool:
+        """Whether the rest begins a PUBLISH that the codec does not read: too large for the buffer, or refused by it for
+        text that is not UTF-8. It is streamed past: to end the connection would bring it again, for ever.
+        """
+        _raise_where_not_about_bytes(refusal)
+        least = self._packet_cap if refusal is None else -1
         try:
-            self._passing = _too_large(self._buffer[self._low : self._high], self._packet_cap, self._session)
+            self._passing = _passing_of(self._buffer[self._low : self._high], least, self._session)
         except IndexError:
             return False
         except ValueError as error:
-            self._refuse(error)
+            self._refuse(refusal or error)
         if self._passing is None:
             return False
         self._low += self._passing.header_size
@@ -170,10 +185,7 @@ class Mqtt5Connection(Link, asyncio.BufferedProtocol):
         return True
 
     def _refuse(self, error: BaseException) -> None:
-        """Malformed bytes end the connection. Raises what is not about bytes again."""
-        # Text that is not UTF-8 makes mqtt5 0.8 panic; pyo3 does not export the type of that exception.
-        if not isinstance(error, ValueError) and type(error).__name__ != "PanicException":
-            raise error
+        """Malformed bytes end the connection."""
         if not self.opened.done() and bytes(self._buffer[self._low : self._low + 2]) == _MQTT3_CONNACK:
             self._fail(ConnectionRefused(f"{self._broker} does not speak MQTT 5; add ?version=3 to its address"))
             self._cut()
@@ -181,6 +193,10 @@ class Mqtt5Connection(Link, asyncio.BufferedProtocol):
             self._leave(mqtt5.DisconnectReasonCode.MALFORMED_PACKET, f"it sent a malformed packet: {error}")
 
     def _on_control(self, packet: mqtt5.Packet) -> None:
+        # CONNACK comes first, and once (MQTT 5, 3.2): keep-alive begins with it.
+        if isinstance(packet, mqtt5.ConnAckPacket) == (self._accepted or bool(self._messages)):
+            self._leave(mqtt5.DisconnectReasonCode.PROTOCOL_ERROR, f"it sent {type(packet).__name__} out of turn")
+            return
         match packet:
             case mqtt5.ConnAckPacket():
                 self._on_connack(packet)
@@ -189,8 +205,9 @@ class Mqtt5Connection(Link, asyncio.BufferedProtocol):
             case mqtt5.PingRespPacket():
                 pass
             case mqtt5.DisconnectPacket():
+                taken = packet.reason_code == mqtt5.DisconnectReasonCode.SESSION_TAKEN_OVER
                 said = _said(packet.reason_code, packet.reason_str)
-                self._fail(ConnectionLost(f"{self._broker} ended the connection: {said}"))
+                self._fail((SessionTaken if taken else ConnectionLost)(f"{self._broker} ended the connection: {said}"))
                 self._cut()
             case _:
                 self._leave(mqtt5.DisconnectReasonCode.PROTOCOL_ERROR, f"it sent {type(packet).__name__}")
@@ -202,6 +219,7 @@ class Mqtt5Connection(Link, asyncio.BufferedProtocol):
             self._fail(kind(f"{self._broker} refuses: {_said(packet.reason_code, packet.reason_str)}"))
             self._cut()
             return
+        self._accepted = True
         self.session_present = packet.session_present
         asked_s, server_s = self._session.keep_alive_s, packet.server_keep_alive
         self._keep_alive(asked_s if server_s is None else server_s)
@@ -216,7 +234,10 @@ class Mqtt5Connection(Link, asyncio.BufferedProtocol):
         self._write(mqtt5.SubscribePacket(1, filters).write())
 
     def _on_suback(self, packet: mqtt5.SubAckPacket) -> None:
-        for topic, reason in zip(self._session.topics, packet.reason_codes, strict=False):
+        if len(packet.reason_codes) != len(self._session.topics):
+            self._leave(mqtt5.DisconnectReasonCode.PROTOCOL_ERROR, "its SUBACK is not for what we asked")
+            return
+        for topic, reason in zip(self._session.topics, packet.reason_codes, strict=True):
             if reason != mqtt5.SubAckReasonCode.GRANTED_QOS_AT_LEAST_ONCE:
                 said = _said(reason, packet.reason_str)
                 self._fail(ConnectionRefused(f"{self._broker} does not grant {topic!r} at QoS 1: {said}"))
@@ -244,6 +265,9 @@ class Mqtt5Connection(Link, asyncio.BufferedProtocol):
             words.byteswap()
         self._write(words.tobytes())
 
+    def _send_publish(self, topic: str, payload: bytes) -> None:
+        self._write(mqtt5.PublishPacket(topic, payload, qos=mqtt5.QoS.AT_MOST_ONCE).write())
+
     def _send_pingreq(self) -> None:
         self._write(mqtt5.PingReqPacket().write())
 
@@ -267,7 +291,7 @@ class Mqtt5Connection(Link, asyncio.BufferedProtocol):
 
 
 class _Passing:
-    """A PUBLISH that is streamed past the buffer: its payload's hash and head are kept, its properties are not."""
+    """A PUBLISH that passes by the codec: its properties are not looked at, and of a large payload hash and head are kept."""
 
     def __init__(
         self, topic: str, packet_id: int, *, header_size: int, properties: int, length: int, session: Session
@@ -305,14 +329,14 @@ class _Passing:
         return Message(self._topic, Oversized(self._length, self._digest.hexdigest(), payload))
 
 
-def _too_large(data: memoryview, packet_cap: int, session: Session) -> _Passing | None:
-    """The PUBLISH that `data` begins, where its remaining length is over `packet_cap`.
+def _passing_of(data: memoryview, least: int, session: Session) -> _Passing | None:
+    """The PUBLISH that `data` begins, where its remaining length is over `least`.
 
-    Raises IndexError where more bytes are needed to tell, ValueError where they are malformed or anything but a PUBLISH
-    is so large.
+    Raises IndexError where more bytes are needed to tell, ValueError where they are malformed or anything but a PUBLISH at
+    QoS 0 or 1.
     """
     remaining, at = _variable_byte_integer(data, 1)
-    if remaining <= packet_cap:
+    if remaining <= least:
         return None
     kind, qos = data[0] >> 4, data[0] >> 1 & 3
     if kind != _PUBLISH or qos > 1:
@@ -320,15 +344,24 @@ def _too_large(data: memoryview, packet_cap: int, session: Session) -> _Passing 
     end = at + remaining
     topic_end = at + 2 + int.from_bytes(data[at : at + 2])
     properties_at = topic_end + 2 * qos
-    if len(data) < properties_at + _LONGEST_LENGTH:
+    if len(data) < min(properties_at + _LONGEST_LENGTH, end):
         raise IndexError
-    topic = str(data[at + 2 : topic_end], "utf-8")
+    topic = legible(bytes(data[at + 2 : topic_end]))
     packet_id = int.from_bytes(data[topic_end:properties_at])
-    properties, header_size = _variable_byte_integer(data, properties_at)
+    try:
+        properties, header_size = _variable_byte_integer(data[:end], properties_at)
+    except IndexError as error:
+        raise ValueError("PUBLISH that ends before its payload begins") from error
     length = end - header_size - properties
     if not topic or length < 0 or (qos and not packet_id):
         raise ValueError("PUBLISH without topic or packet id, or with more properties than bytes")
     return _Passing(topic, packet_id, header_size=header_size, properties=properties, length=length, session=session)
+
+
+def _raise_where_not_about_bytes(error: BaseException | None) -> None:
+    # Text that is not UTF-8 makes mqtt5 0.8 panic; pyo3 does not export the type of that exception.
+    if error is not None and not isinstance(error, ValueError) and type(error).__name__ != "PanicException":
+        raise error
 
 
 def _variable_byte_integer(data: memoryview, at: int) -> tuple[int, int]:

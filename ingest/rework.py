@@ -1,56 +1,45 @@
-"""Reworking a dead letter: judge the refused message again, as of its own receipt, with today's registry and settings.
+"""Reworking a dead letter: the refused message is judged again as of its own receipt, with today's registry and settings.
 
-Out of order by nature: what was written since may be newer, so the store keeps the greater version of each quantity.
+Pure, as intake is: what it comes to is stored and booked by `ingest/replays.py`, out of order by nature. What was written
+since may be newer, so the store keeps the greater version of each quantity.
 """
 
-from collections.abc import Callable
+from collections.abc import Mapping
+from typing import NamedTuple
 
-from ingest.intake import Intake, marks_of
+from ingest.intake import Intake
 from ingest.journal import JournalBatch
-from ingest.settle import Horizons
-from ingest.transport import Message
+from ingest.transport import Message, Oversized
+from sensors.reading import Reading
 from sensors.refusals import Refusal
-from sensors.topics import is_topic
-from store.books import Books, StaleRegistry, StoredDeadLetter
-from store.port import ReadingsStore
+from store.letters import StoredDeadLetter
 
 
-async def rework(
-    stored: StoredDeadLetter, books: Books, store: ReadingsStore, horizons: Horizons, who: str, clock: Callable[[], int]
-) -> list[Refusal]:
-    """Store what now passes of a dead letter; it counts as replayed where nothing is refused any more.
+class Rework(NamedTuple):
+    """What a dead letter comes to today: what can be stored, what is refused still, and its station where it is unknown."""
 
-    Gives what is still refused. Raises StoreUnavailable, StoreMisconfigured, BooksUnavailable: try again.
-    """
+    stored: StoredDeadLetter
+    readings: list[Reading]
+    refusals: tuple[Refusal, ...]
+    unknown: Mapping[tuple[str, str], str]
+
+
+def rework(stored: StoredDeadLetter, intake: Intake, origin: int) -> Rework:
+    """Judge it again. `origin` is the books' number of its journal and topic: intake knows those of its own journal only."""
     letter = stored.letter
-    if letter.sha256 is not None:
-        return list(letter.refusals)  # only its head was kept
-    message = Message(letter.topic, letter.payload)
-    origins = books.origins_of(stored.journal, [letter.topic]) if is_topic(letter.topic) else {}
-    while True:
-        registry = books.registry()
-        intake = Intake(
-            registry,
-            {(u.family, u.station) for u in books.unknown()},
-            lambda topic: origins.get(topic, 0),
-            horizon_days=horizons.live_days,
-            horizons=horizons.by_source,
-        )
-        verdict = intake.judge(JournalBatch(letter.batch, letter.received_at, [message]))
-        rejected = await store.write(verdict.readings, in_order=False) if verdict.readings else ()
-        refusals = [refusal for found in verdict.letters.values() for refusal in found.refusals]
-        refusals += [Refusal("store_refused", "reading", r.why, "mend what the store names") for r in rejected]
-        refused = {r.index for r in rejected}
-        try:
-            books.move_dead_letter(
-                stored.id,
-                "open" if refusals else "replayed",
-                changed=marks_of([r for n, r in enumerate(verdict.readings) if n not in refused]),
-                registry_version=registry.version,
-                who=who,
-                why="; ".join(refusal.detail for refusal in refusals[:3]),
-                now=clock(),
-            )
-        except StaleRegistry:
-            continue
-        return refusals
+    payload = letter.payload
+    whole = payload if letter.sha256 is None else Oversized(letter.length, letter.sha256, payload)
+    verdict = intake.judge(JournalBatch(letter.batch, letter.received_at, [Message(letter.topic, whole)]))
+    refusals = tuple(refusal for found in verdict.letters.values() for refusal in found.refusals)
+    readings = [reading._replace(origin=origin) for reading in verdict.readings]
+    return Rework(stored, readings, refusals, verdict.unknown)
+
+
+def store_refusal(reading: Reading, why: str) -> Refusal:
+    """The refusal of a reading that the store will never take, in the store's words."""
+    return Refusal(
+        "store_refused",
+        "reading",
+        f"the store refused the reading of {reading.station}: {why}",
+        "mend what the store names, then cityflux dead-letters replay",
+    )

@@ -10,30 +10,41 @@ First in, first out: an old value cannot land on top of its correction.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import structlog
 
 from ingest.backoff import Backoff
 from ingest.intake import Intake, Verdict, dead_letter, marks_of
-from ingest.journal import Counts, Journal, JournalBatch, JournalError
+from ingest.journal import Counts, Gap, Journal, JournalBatch, JournalError, Ledger
 from ingest.pauses import Pause, no_pause
-from sensors.reading import Reading
-from sensors.refusals import Refusal
+from ingest.replays import Replayer
+from ingest.rework import store_refusal
 from sensors.topics import is_topic
-from store.books import Books, BooksUnavailable, DeadLetter, LedgerRow, StaleRegistry
+from store.books import Books, BooksUnavailable, LedgerRow, MarkKey
+from store.letters import DeadLetter
 from store.port import ReadingsStore, StoreMisconfigured, StoreUnavailable
+from store.transaction import StaleRegistry
 
 log = structlog.get_logger()
 
 Clock = Callable[[], int]
 """Milliseconds since the epoch, now."""
 
-# Chosen: one settling keeps the event loop busy for at most about 50 ms, and one books transaction below that.
-SETTLE_MESSAGES = 5_000
+Stored = Callable[[Iterable[MarkKey], int], None]
+"""Told after each settling: the windows it changed, and when its last batch was received [ms]."""
+
+# Chosen: one settling keeps the event loop busy for about 20 ms, one books transaction for less, and takes some 10 MB at most.
+SETTLE_MESSAGES = 2_000
 # Chosen: topics that lineage names. Past it (somebody invents districts) a reading's origin is 0: its batch still finds it.
 MAX_ORIGINS = 200_000
+# Chosen: half of the time after which a copy of the ledger means that no ingest runs (INGEST_SILENT_MS).
+_COPY_EVERY_S = 5.0
+
+
+def _nobody(_changed: Iterable[MarkKey], _received_at: int) -> None:
+    """Nobody wants to know."""
 
 
 class Horizons(NamedTuple):
@@ -55,6 +66,7 @@ class Settler:
         horizons: Horizons,
         prepare: Callable[[], None],
         pause: Pause = no_pause,
+        stored: Stored = _nobody,
     ) -> None:
         """`prepare` readies the books (tables, registry file) before the first batch; it may raise BooksUnavailable."""
         self._journal = journal
@@ -64,11 +76,20 @@ class Settler:
         self._horizons = horizons
         self._prepare: Callable[[], None] | None = prepare
         self._pause = pause
+        self._stored = stored
+        self._replays = Replayer(books, store, journal.uuid, clock)
+        self._copied: tuple[Ledger, list[Gap]] | None = None
+        self._copied_s = float("-inf")
         self._origins: dict[str, int] = {}
         self._unknown: set[tuple[str, str]] = set()
         self._intake: Intake | None = None
         self._stopping = asyncio.Event()
         self._failure: str | None = None
+
+    @property
+    def failure(self) -> str | None:
+        """Why nothing can be settled; None while all is well."""
+        return self._failure
 
     def stop(self) -> None:
         """Settle what the journal holds, if the store and the books take it now, and end."""
@@ -76,13 +97,14 @@ class Settler:
         self._journal.appended.set()
 
     async def run(self) -> None:
-        """Until stopped: settle; then, where the journal is empty, wait for the next append. Copies the ledger each second."""
+        """Until stopped: settle, and between batches do a slice of a replay; then, where there is neither, wait for the next
+        append. Looks each second for what others changed, and copies the ledger where it changed."""
         async with asyncio.TaskGroup() as tasks:
-            copying = tasks.create_task(self._copy_ledgers(), name="ledger copies")
+            looking = tasks.create_task(self._look_around(), name="ledger copies")
             try:
                 await self._settle_all()
             finally:
-                copying.cancel()
+                looking.cancel()
         self._copy_ledger()
 
     async def _settle_all(self) -> None:
@@ -91,8 +113,9 @@ class Settler:
             batches: list[JournalBatch] = []
             try:
                 batches = self._journal.front(SETTLE_MESSAGES)
-                if not batches and self._prepare is None:
-                    if self._stopping.is_set():
+                stopping = self._stopping.is_set()
+                if not batches and self._prepare is None and (stopping or not self._replays.waiting):
+                    if stopping:
                         return
                     await self._journal.appended.wait()
                     continue
@@ -101,6 +124,8 @@ class Settler:
                     self._prepare = None
                 if batches:
                     await self._settle(batches)
+                if self._replays.waiting and not stopping:
+                    await self._replays.turn(self._intake or self._read_registry())
             except (StoreUnavailable, StoreMisconfigured, BooksUnavailable, JournalError) as error:
                 if self._stopping.is_set():
                     log.warning("stopped; the journal keeps what is in it", why=str(error), pending=len(batches))
@@ -127,6 +152,7 @@ class Settler:
         letters, counts = _gather(verdicts, {r.index: r.why for r in rejected})
         refused = {r.index for r in rejected}
         written = [r for n, r in enumerate(readings) if n not in refused] if refused else readings
+        changed = marks_of(written)
         # In this thread, though it waits for the disk: sqlite3 gives the GIL away at every row, and another thread would
         # wait for its return as often.
         self._books.settle(
@@ -135,12 +161,13 @@ class Settler:
             registry_version=intake.registry.version,
             now=self._clock(),
             letters=letters,
-            changed=marks_of(written),
+            changed=changed,
             unknown={key: topic for verdict in verdicts for key, topic in verdict.unknown.items()},
         )
         self._pause("booked")
         await self._journal.settle(batches[-1].id, counts)
         self._pause("settled")
+        self._stored(changed, batches[-1].received_at)
 
     def _read_registry(self) -> Intake:
         registry = self._books.registry()
@@ -174,20 +201,36 @@ class Settler:
         except TimeoutError:
             return
 
-    async def _copy_ledgers(self) -> None:
+    async def _look_around(self) -> None:
         while True:
             await asyncio.sleep(1)
             self._copy_ledger()
+            self._look()
 
     def _copy_ledger(self) -> None:
-        """Copy the ledger to the books, and look whether the registry has changed."""
+        """Copy the ledger to the books where it changed, or where the last copy is about to look as if no ingest ran."""
+        now_s = asyncio.get_running_loop().time()
         try:
-            row = LedgerRow(self._journal.uuid, self._clock(), *self._journal.ledger())
-            self._books.copy_ledger(row, self._journal.gaps())
-            if self._intake is not None and self._books.registry_version() != self._intake.registry.version:
-                self._intake = None
+            found = self._journal.ledger(), self._journal.gaps()
+            if found == self._copied and now_s < self._copied_s + _COPY_EVERY_S:
+                return
+            ledger, gaps = found
+            self._books.copy_ledger(LedgerRow(self._journal.uuid, self._clock(), *ledger), gaps)
         except (BooksUnavailable, JournalError) as error:
             log.debug("ledger not copied", why=str(error))
+        else:
+            self._copied, self._copied_s = found, now_s
+
+    def _look(self) -> None:
+        """Look whether the registry has changed, and whether somebody has asked for a replay."""
+        try:
+            if self._intake is not None and self._books.registry_version() != self._intake.registry.version:
+                self._intake = None
+            self._replays.look()
+        except BooksUnavailable as error:
+            log.debug("books not looked at", why=str(error))
+        if self._replays.waiting:
+            self._journal.appended.set()
 
 
 def _gather(verdicts: Sequence[Verdict], rejected: Mapping[int, str]) -> tuple[list[DeadLetter], Counts]:
@@ -201,7 +244,7 @@ def _gather(verdicts: Sequence[Verdict], rejected: Mapping[int, str]) -> tuple[l
         for index in range(start, start + len(verdict.readings)) if rejected else ():
             if index in rejected:
                 position = verdict.positions[index - start]
-                refusal = _store_refusal(verdict.readings[index - start], rejected[index])
+                refusal = store_refusal(verdict.readings[index - start], rejected[index])
                 message = verdict.batch.messages[position]
                 before = found.get(position)
                 found[position] = (
@@ -219,12 +262,3 @@ def _gather(verdicts: Sequence[Verdict], rejected: Mapping[int, str]) -> tuple[l
         totals = [total + count for total, count in zip(totals, counts, strict=True)]
         start += len(verdict.readings)
     return letters, Counts(*totals)
-
-
-def _store_refusal(reading: Reading, why: str) -> Refusal:
-    return Refusal(
-        "store_refused",
-        "reading",
-        f"the store refused the reading of {reading.station}: {why}",
-        "mend what the store names, then cityflux dead-letters replay",
-    )

@@ -80,11 +80,22 @@ class Session:
 
 
 class TransportError(Exception):
-    """The tree: ConnectionLost is answered by connecting again, Refused by connecting again, rarely, and saying so."""
+    """The tree: ConnectionLost is answered by connecting again, ConnectionRefused by connecting again, rarely, and saying
+    so, SessionTaken by not connecting again."""
 
 
 class ConnectionLost(TransportError):
     """The connection ended, or could not be made: connect again after a while."""
+
+
+class ConnectionClosed(ConnectionLost):
+    """The other side closed a connection that the broker had accepted, without a word. MQTT 3.1.1 has no word for it when
+    somebody else connects with our client id; on MQTT 5 Mosquitto says it from 2.0.15 on."""
+
+
+class SessionTaken(TransportError):
+    """Somebody else has connected with our client id (MQTT 5, 3.14.2.1: 0x8E): connecting again would take it back, and so
+    on for ever."""
 
 
 class ConnectionRefused(TransportError):
@@ -98,8 +109,8 @@ class Connection(Protocol):
     """Whether the broker still had our session: where it had one before and has none now, messages may be lost."""
 
     def __aiter__(self) -> AsyncIterator[Batch]:
-        """Batches of at least one message, as they come. Raises ConnectionLost; and ConnectionRefused where the broker turns a
-        filter down only after it has begun to deliver what waited in the session."""
+        """Batches of at least one message, as they come. Raises ConnectionLost, SessionTaken; and ConnectionRefused where the
+        broker turns a filter down only after it has begun to deliver what waited in the session."""
         ...
 
     def acknowledge(self, batch: Batch) -> None:
@@ -114,8 +125,16 @@ class Connection(Protocol):
         """Read again, as far as the in-flight bound allows."""
         ...
 
+    def publish(self, topic: str, payload: bytes) -> None:
+        """Send a message at QoS 0. On a connection that is gone: nothing."""
+        ...
+
+    def drop(self, why: str) -> None:
+        """Cut the connection: the iteration raises ConnectionLost(why)."""
+        ...
+
 
 class Connect(Protocol):
-    """Opens one connection: connects, subscribes, closes with DISCONNECT. Raises ConnectionLost, ConnectionRefused."""
+    """Opens one connection: connects, subscribes, closes with DISCONNECT. Raises a TransportError."""
 
     def __call__(self, broker: Broker, session: Session) -> AbstractAsyncContextManager[Connection]: ...

@@ -55,11 +55,17 @@ OF_FAMILY: Mapping[str, Mapping[str, Quantity]] = MappingProxyType(
 )
 
 
+# From here on every float is a whole number.
+_ALL_WHOLE = 2.0**52
+
+
 def quantise(value: float, scale: int) -> float:
     """`value` rounded half-even, as written in decimal, to `scale` decimals: 0.95 at scale 1 is 1.0 (binary 0.95 is less).
 
     Exact in the sense of GB/T 8170: the digits that count are those of `repr(value)`.
     """
+    if not -_ALL_WHOLE < value < _ALL_WHOLE:
+        return value
     power = 10.0**scale
     scaled = value * power
     nearest = round(scaled)

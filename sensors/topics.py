@@ -58,6 +58,20 @@ def is_topic(topic: str) -> bool:
     return True
 
 
+_SHAPE = (("cityflux",), ("v1",), (), MEASURED_FAMILIES, (), PERIODS)
+"""The words that each level keeps in a shape."""
+
+
+def topic_shape(topic: str) -> str:
+    """The topic with `+` for every level that is not one of the few words known there, and `#` for what follows six levels.
+
+    `cityflux/v1/+/air/+/hour` for all stations' hours of air. However senders choose their topics there are few shapes.
+    """
+    levels = topic.split("/")
+    shape = [level if level in words else "+" for level, words in zip(levels, _SHAPE, strict=False)]
+    return "/".join([*shape, "#"] if len(levels) > len(_SHAPE) else shape)
+
+
 def topic_of(address: Address) -> str:
     """Address to topic: the inverse of `parse_topic`."""
     return f"cityflux/v1/{address.district}/{address.family}/{address.station}/{address.period}"

@@ -1,8 +1,9 @@
 """The merge rule that every adapter keeps: what a stored point becomes when a reading of the same identity comes in.
 
 Quantity by quantity: one that the reading does not name stays; of a named one the greater version wins (equal: the one that
-comes in; of one journal's topic the later batch, so that a clock set back costs no correction), so a doubtful value displaces a good one and the other way round; an absent one is filled even by an older version.
-A point remembers the version of a quantity where it differs from the point's own, so the rule is exact whatever came between.
+comes in; of one journal's topic the later batch, so that a clock set back costs no correction), so a doubtful value displaces
+a good one and the other way round; an absent one is filled even by an older version. A point remembers the version of a
+quantity where it differs from the point's own, so the rule is exact whatever came between.
 """
 
 import json

@@ -21,7 +21,7 @@ _Serial = BigInteger().with_variant(Integer, "sqlite")
 counters = Table(
     "counters",
     metadata,
-    Column("name", String, primary_key=True),  # registry_version, mark_sequence
+    Column("name", String, primary_key=True),  # registry_version, mark_sequence, dead_letter_bytes
     Column("value", BigInteger, nullable=False),
 )
 
@@ -69,13 +69,54 @@ dead_letters = Table(
     Column("position", Integer, nullable=False),  # of the message in its batch
     Column("received_at", BigInteger, nullable=False),
     Column("topic", String, nullable=False),
-    Column("payload", LargeBinary, nullable=False),  # the whole of it, or the head of an oversized one
     Column("length", BigInteger, nullable=False),  # of the whole payload [bytes]
     Column("sha256", String),  # of the whole payload, where only its head is kept
-    Column("code", String, nullable=False, index=True),  # of the first refusal
-    Column("refusals", Text, nullable=False),  # JSON list of sensors.refusals.Refusal
-    Column("state", String, nullable=False, default="open", index=True),  # open, replayed, discarded
+    Column("code", String, nullable=False),  # of the first refusal
+    Column("fingerprint", String, nullable=False),  # code and shape of the topic: bounded in number
+    Column("state", String, nullable=False),  # open, replayed, discarded
+    Column("size", BigInteger, nullable=False),  # what it counts of the cap [bytes]
+    Column("worked_at", BigInteger),  # when somebody last discarded it or had it judged again
+    Column("worked_by", String),
+    Column("why", Text),  # of the discarding, or the replay request
+    Column("refusals", Text, nullable=False),  # JSON list of sensors.refusals.Refusal, of the last judging
+    Column(
+        "payload", LargeBinary, nullable=False
+    ),  # the whole of it, or the head of an oversized one; last: it is long
     UniqueConstraint("journal", "batch", "position"),
+    # SQLite's indexes end in the id: what is equal in both columns comes in order of arrival.
+    Index("dead_letters_by_code", "state", "code"),
+    Index("dead_letters_by_fingerprint", "state", "fingerprint"),
+    sqlite_autoincrement=True,
+)
+
+exported_letters = Table(
+    "exported_letters",
+    metadata,
+    Column("id", _Serial, primary_key=True, autoincrement=True),
+    Column("file", Text, nullable=False),
+    Column("first_id", BigInteger, nullable=False),
+    Column("last_id", BigInteger, nullable=False),
+    Column("count", BigInteger, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("bytes", BigInteger, nullable=False),  # of the file
+)
+
+replay_requests = Table(
+    "replay_requests",
+    metadata,
+    Column("id", _Serial, primary_key=True, autoincrement=True),
+    Column("asked_at", BigInteger, nullable=False),
+    Column("who", String, nullable=False),
+    Column("selection", Text, nullable=False),  # JSON: ids, code or fingerprint
+    Column("upto", BigInteger, nullable=False),  # the greatest id when it was asked
+    Column("asked", BigInteger, nullable=False),  # how many letters it was then
+    Column("state", String, nullable=False, default="open", index=True),  # open, done
+    Column("last_id", BigInteger, nullable=False, default=0),  # up to which it is done
+    Column("replayed", BigInteger, nullable=False, default=0),
+    Column("refused", BigInteger, nullable=False, default=0),
+    Column("done_at", BigInteger),
+    Column("worker", String),  # the journal whose ingest works on it
+    Column("leased_until", BigInteger, nullable=False, default=0),
     sqlite_autoincrement=True,
 )
 

@@ -26,8 +26,16 @@ ADAPTERS = {
     "amqtt": {"cityflux/broker.py"},
     "influxdb_client": {"store/influx.py"},
     "urllib3": {"store/influx.py"},
-    "sqlalchemy": {"store/books.py", "store/judgements.py", "store/schema.py"},
+    "sqlalchemy": {
+        "store/books.py",
+        "store/judgements.py",
+        "store/letters.py",
+        "store/replays.py",
+        "store/schema.py",
+        "store/transaction.py",
+    },
     "fastapi": {"wall/app.py"},
+    "prometheus_client": {"ingest/metrics.py"},
     "uvicorn": {"cityflux/programs.py"},
 }
 

@@ -8,16 +8,14 @@ from processors.plans import Plan
 from processors.standards.tables import air_rules
 from processors.windows import civil_day
 from sensors.instants import HOUR_MS, iso
-from store.books import Books
+from store.books import INGEST_SILENT_MS, Books
 from store.judgements import Claims, Judgements
+from store.letters import Letters
 from store.port import ReadingsStore, StoreError
 
 # Chosen: an hourly value is due within the hour after its end; two hours after it, it is old.
 STALE_MS = 2 * HOUR_MS
 """An hourly value older than this is shown grey: silence never looks like clean air."""
-
-# Chosen: ingest copies its ledger each second; after ten it has stopped, or cannot reach the books.
-INGEST_SILENT_MS = 10_000
 
 
 def status(store: ReadingsStore, books: Books, plan: Plan, zone: ZoneInfo, now: int) -> dict[str, Any]:
@@ -112,7 +110,7 @@ def _pipeline(books: Books, zone: ZoneInfo, now: int) -> dict[str, Any]:
         },
         "ingest_seen": None if last is None else iso(last - last % 1000, zone),
         "ingest_silent": last is None or now - last > INGEST_SILENT_MS,
-        "open_dead_letters": sum(n for (state, _), n in books.count_dead_letters().items() if state == "open"),
+        "open_dead_letters": sum(n for (state, _), n in Letters(books).count().items() if state == "open"),
         "unknown_stations": len(books.unknown()),
         "windows_waiting": Claims(books).waiting(),
     }

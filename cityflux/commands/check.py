@@ -8,12 +8,14 @@ from typing import Annotated, NamedTuple
 
 import typer
 
-from cityflux.composition import connect_to, now_ms, open_books, open_store, plan_of, read_registry
+from cityflux.asking import ask_broker, ask_health
+from cityflux.composition import connect_to, journal_folder, now_ms, open_books, open_store, plan_of, read_registry
 from cityflux.console import Format, out, print_rows, refused, settings
 from cityflux.settings import Settings, SettingsError
 from ingest.transport import TransportError
 from sensors.instants import iso
 from store.books import BooksUnavailable
+from store.letters import Letters
 from store.port import StoreError
 
 
@@ -30,7 +32,7 @@ def doctor(
         bool, typer.Option("--settings", help="list every setting with its value and variable")
     ] = False,
 ) -> None:
-    """Try broker, store, books, disk, registry and plan, and say what is wrong and how to mend it. Example: cityflux doctor"""
+    """Try broker, ingest, store, books, disk, registry and plan; say what is wrong and how to mend. Example: cityflux doctor"""
     chosen = settings()
     if show_settings:
         rows = [
@@ -56,6 +58,7 @@ def doctor(
 async def _examine(chosen: Settings) -> list[Finding]:
     checks: list[tuple[str, Callable[[Settings], Awaitable[str]]]] = [
         ("broker", _broker),
+        ("ingest", _ingest),
         ("store", _store),
         ("books", _books),
         ("disk", _disk),
@@ -71,6 +74,10 @@ async def _examine(chosen: Settings) -> list[Finding]:
     return findings
 
 
+# What keeps Mosquitto from dropping what we have not taken yet, and from forgetting it when it is restarted or killed.
+_BROKER_SETTINGS = "max_queued_messages 0, max_queued_bytes 0, persistence true, autosave_interval 30 or less"
+
+
 class _Ill(Exception):
     """A finding that no part raises by itself."""
 
@@ -79,8 +86,37 @@ async def _broker(chosen: Settings) -> str:
     broker = chosen.broker
     # As ingest subscribes, so that permissions are tried too; but under another name, and leaving no session behind.
     session = replace(chosen.session, client_id=f"{chosen.mqtt_client_id}-doctor", expiry_s=0)
-    async with connect_to(broker)(broker, session):
-        return f"{broker} answers, MQTT {'5' if broker.version == 5 else '3.1.1'}"
+    connect = connect_to(broker)
+    async with connect(broker, session):
+        found = f"{broker} answers, MQTT {'5' if broker.version == 5 else '3.1.1'}"
+    says = await ask_broker(connect, broker, session)
+    if says.version is not None:
+        found += f", {says.version}"
+    if says.dropped:
+        raise _Ill(
+            f"{found}; it has dropped {says.dropped} messages since it was started: set {_BROKER_SETTINGS} in mosquitto.conf"
+        )
+    found += (
+        "; what it dropped it does not show (that needs $SYS, and read on it)"
+        if says.dropped is None
+        else "; it has dropped nothing"
+    )
+    return f"{found}; not shown by any broker, look yourself at mosquitto.conf: {_BROKER_SETTINGS}"
+
+
+async def _ingest(chosen: Settings) -> str:
+    host, port, here = chosen.ingest_http_host, chosen.ingest_http_port, str(journal_folder(chosen).resolve())
+    if port <= 0:
+        return f"not asked: ingest_http_port is {port}"
+    health = await asyncio.to_thread(ask_health, host, port)
+    if health is None:
+        return f"no ingest answers at http://{host}:{port}/health; is it running?"
+    if health.get("journal") != here:
+        return f"the one at http://{host}:{port}/health has the journal {health.get('journal')}, not {here}: not asked"
+    causes = [cause["what"] for cause in health["causes"]]
+    if health["status"] == "red":
+        raise _Ill("; ".join(causes))
+    return "; ".join([f"{health['status']}, {health['pending_messages']} messages wait for the store", *causes])
 
 
 async def _store(chosen: Settings) -> str:
@@ -95,7 +131,7 @@ async def _books(chosen: Settings) -> str:
     with open_books(chosen) as books:
         books.prepare()
         copies = books.ledgers()
-        letters = sum(count for (state, _), count in books.count_dead_letters().items() if state == "open")
+        letters = sum(count for (state, _), count in Letters(books).count().items() if state == "open")
         last = max((row.updated_at for row in copies), default=None)
         seen = f"ingest last seen {iso(last, chosen.zone)}" if last else "no ingest has run yet"
         return f"{books.engine.url.render_as_string()}: {letters} open dead letters, {seen}"

@@ -25,6 +25,8 @@ FUTURE_MS = HOUR_MS  # a clock more than an hour fast is wrong; less is drift (c
 _SECONDS_NOT_MILLIS = (
     100_000_000_000  # as milliseconds March 1973, as seconds the year 5138: such an `at` is in seconds
 )
+# 1900-01-01: nothing was produced before it, and every store and every calendar holds what comes after (chosen).
+_EARLIEST_ISSUED = -2_208_988_800_000
 _MAX_SEQ = 2**53  # what every JSON reader and every store keeps exactly
 
 
@@ -91,6 +93,10 @@ class Contract:
         if record.get("issued") is not None:
             issued = instant(record["issued"], "issued")
             check_age(issued, received_at, None, "issued")
+            if issued < _EARLIEST_ISSUED:
+                raise Refused(
+                    "invalid_time", "issued", f"{_shown(issued)} is before 1900", "send when this version was produced"
+                )
         seq = record.get("seq", 0)
         if type(seq) is not int or not 0 <= seq < _MAX_SEQ:
             raise Refused("invalid_shape", "seq", f"{seq!r} is not a number from 0 to 2^53", "number events from 0 up")
@@ -188,7 +194,7 @@ def _refuse_unknown_keys(record: dict[str, Any]) -> None:
         if key not in RECORD_KEYS:
             near = get_close_matches(key, RECORD_KEYS, n=1)
             hint = f"did you mean {near[0]}?" if near else f"a reading has {', '.join(sorted(RECORD_KEYS))}"
-            raise Refused("invalid_shape", key, "is not a key of a reading", hint)
+            raise Refused("invalid_shape", key or '""', "is not a key of a reading", hint)
 
 
 def _status(code: str, status: object) -> Status:

@@ -42,7 +42,10 @@ def decode(payload: bytes) -> Sequence[object]:
         return [message]
     if extra := sorted(set(message) - {"readings"}):
         raise Refused(
-            "invalid_shape", extra[0], "stands beside readings", 'send {"readings": […]} and nothing else at the top'
+            "invalid_shape",
+            extra[0] or '""',
+            "stands beside readings",
+            'send {"readings": […]} and nothing else at the top',
         )
     readings = message["readings"]
     if not isinstance(readings, list):

@@ -100,13 +100,13 @@ async def test_bad_input_goes_to_the_dead_letters_and_the_rest_is_stored(
         assert balance["balances"]
         assert balance["messages"] == {"journalled": 16, "written": 3, "refused": 13, "pending": 0}
         assert balance["quantities"] == {"refused": 4}
-        letters = json.loads(cityflux("dead-letters", "list", "--format", "json", environment=environment))
+        letters = json.loads(cityflux("dead-letters", "list", "--each", "--format", "json", environment=environment))
         assert [letter["reason"] for letter in letters] == [code for _, _, code in POISON]
         assert all(letter["field"] and letter["fix"] for letter in letters)
         big = next(letter for letter in letters if letter["reason"] == "too_large")
         shown = json.loads(cityflux("dead-letters", "show", str(big["id"]), environment=environment))
         assert shown["length"] > 300_000
-        assert len(shown["sha256"]) == 64
+        assert len(shown["payload_sha256"]) == 64
         assert len(shown["payload"]) == 65_536
 
         stored = {(row["station"], row["at"]): row for row in readings(environment)}
@@ -125,14 +125,14 @@ async def test_bad_input_goes_to_the_dead_letters_and_the_rest_is_stored(
     cityflux("stations", "adopt", "hx-99", environment=environment)
     assert "hx-99" in cityflux("stations", "export", environment=environment)
     cityflux("stations", "adopt", "hx-99", environment=environment, expect=2)
-    assert "1 are refused as before" in cityflux(
-        "dead-letters", "replay", "--code", "too_old", environment=environment, expect=1
-    )
     wider = {**environment, "CITYFLUX_HORIZON_DAYS": "500"}
-    cityflux("dead-letters", "replay", "--code", "too_old", environment=wider)
+    with Program("ingest", environment=wider, log=tmp_path / "wider.log") as ingest:
+        wait_for("ingest to subscribe", lambda: "receiving" in ingest.log(), ingest)
+        cityflux("dead-letters", "replay", "--code", "too_old", environment=environment)
+        assert ingest.stop() == 0
     assert len(readings(environment)) == 8
     cityflux("dead-letters", "discard", str(big["id"]), "--why", "a test", environment=environment)
-    left = json.loads(cityflux("dead-letters", "list", "--format", "json", environment=environment))
+    left = json.loads(cityflux("dead-letters", "list", "--each", "--format", "json", environment=environment))
     assert len(left) == len(POISON) - 2
 
 
@@ -165,7 +165,7 @@ async def test_a_clean_stop_drains_and_a_restart_goes_on(environment: dict[str, 
 def test_a_second_ingest_on_the_same_folder_is_refused(environment: dict[str, str], tmp_path: Path) -> None:
     with Program("ingest", environment=environment, log=tmp_path / "ingest.log") as ingest:
         wait_for("ingest to subscribe", lambda: "receiving" in ingest.log(), ingest)
-        said = cityflux("ingest", environment=environment, expect=1)
+        said = cityflux("ingest", environment=environment, expect=2)
         assert "belongs to another running ingest" in said
         assert "Traceback" not in said
 
@@ -185,10 +185,10 @@ def test_a_broker_that_is_not_there_is_said_once_and_waited_for(environment: dic
 def test_doctor_finds_the_ill_part_and_says_what_to_do(environment: dict[str, str]) -> None:
     said = cityflux("doctor", environment=environment).splitlines()
     assert [line.split()[:2] for line in said] == [
-        ["well", part] for part in ("broker", "store", "books", "disk", "registry", "plan")
+        ["well", part] for part in ("broker", "ingest", "store", "books", "disk", "registry", "plan")
     ]
     lost = {**environment, "CITYFLUX_MQTT_URL": f"mqtt://127.0.0.1:{free_port()}"}
-    assert "1 of 6 parts are not well: broker" in cityflux("doctor", environment=lost, expect=1)
+    assert "1 of 7 parts are not well: broker" in cityflux("doctor", environment=lost, expect=1)
     assert "CITYFLUX_MQTT_URL" in cityflux("doctor", "--settings", environment=environment)
 
 
@@ -209,6 +209,15 @@ def test_doctor_finds_the_ill_part_and_says_what_to_do(environment: dict[str, st
         (["explain", "good_air_day", "2026"], {}, ["good_air_days"]),
         (["explain", "good_air_days", "26"], {}, ["2026"]),
         (["dead-letters", "show", "99"], {}, ["99", "dead-letters list"]),
+        (["dead-letters", "export", "99"], {}, ["99", "dead-letters list"]),
+        (["dead-letters", "export", "--out", "/dev/null/x"], {}, ["--out", "/dev/null/x"]),
+        (["dead-letters", "list", "--state", "shut"], {}, ["shut", "discarded"]),
+        (["dead-letters", "replay", "99"], {}, ["99", "dead-letters list"]),
+        (["dead-letters", "replay"], {}, ["--code", "--fingerprint"]),
+        (["dead-letters", "replay", "--code", "too_old", "--fingerprint", "x"], {}, ["--code", "--fingerprint"]),
+        (["dead-letters", "replay", "--fingerprint", "too_old:x"], {}, ["too_old:x", "dead-letters list"]),
+        (["dead-letters", "discard", "--code", "too_old", "--why", "x"], {}, ["too_old", "dead-letters list"]),
+        (["dead-letters", "discard", "--code", "too_old", "--why", " "], {}, ["--why"]),
     ],
 )
 def test_wrong_use_is_one_line_and_exit_2(
@@ -261,7 +270,7 @@ async def test_the_faults_of_the_simulated_city_are_found_again(environment: dic
     faults = [json.loads(line) for line in log.read_text("utf-8").splitlines()]
     poison = [fault["refusal"] for fault in faults if fault["kind"] == "poison"]
     letters = json.loads(
-        cityflux("dead-letters", "list", "--most", "1000", "--format", "json", environment=environment)
+        cityflux("dead-letters", "list", "--each", "--most", "1000", "--format", "json", environment=environment)
     )
     assert len(poison) > 5
     assert sorted(letter["reason"] for letter in letters) == sorted(poison)
@@ -289,9 +298,13 @@ def test_the_demos_page_answers_and_ctrl_c_leaves_nothing_behind(tmp_path: Path)
         url = demo.log().split("status page: ")[1].split()[0]
         page = urllib.request.urlopen(url, timeout=30).read().decode()  # noqa: S310 - our own page on loopback
         assert "虎溪" in page
-        status = json.loads(urllib.request.urlopen(url + "api/status", timeout=30).read())  # noqa: S310 - as above
-        assert len(status["stations"]) == 10
-        assert status["pipeline"]["pending"] == 0
+
+        def status() -> dict[str, Any]:
+            answer: dict[str, Any] = json.loads(urllib.request.urlopen(url + "api/status", timeout=30).read())  # noqa: S310 - as above
+            return answer
+
+        assert len(status()["stations"]) == 10
+        wait_for("a moment without anything under way", lambda: status()["pipeline"]["pending"] == 0, demo)
         assert demo.process is not None
         demo.process.send_signal(2)
         assert demo.process.wait(60) == 0

@@ -17,6 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from tests.faults.broken import WAYS
 from tests.faults.catalogue import CATALOGUE
 from tests.faults.lab import run
 from tests.faults.seeds import setting_of
@@ -60,7 +61,7 @@ def main() -> int:
 
 
 def run_seed(options: argparse.Namespace) -> dict[str, Any]:
-    """One seed's run, as plain data."""
+    """One seed's run, as plain data; whatever goes wrong is in it."""
     setting = setting_of(options.seed, faults=tuple(options.fault or ()), store=options.store)
     if options.broken:
         setting = replace(setting, module=("tests.faults.broken", options.broken))
@@ -127,7 +128,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--jobs", type=int, default=2, help="how many at once")
     parser.add_argument("--fault", action="append", choices=list(CATALOGUE), help="these instead of the seed's own")
     parser.add_argument("--store", choices=["sqlite", "influx"], help="with this store")
-    parser.add_argument("--broken", help="an ingest broken on purpose: tests/faults/broken.py says which there are")
+    parser.add_argument("--broken", choices=list(WAYS), help="an ingest broken on purpose")
     parser.add_argument("--keep", type=Path, help="keep the files of failed runs in this folder")
     parser.add_argument("--json", action="store_true", help="of one seed: the outcome as JSON")
     return parser

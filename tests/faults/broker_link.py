@@ -63,6 +63,7 @@ class BrokerLink:
         self.port = 0
         self.legs: list[Leg] = []
         self.refusing = False
+        self.refused = 0
         self.bytes_per_s: int | None = None
         self._reset_in_packet = False
         self._held: list[Leg] = []
@@ -147,7 +148,9 @@ class BrokerLink:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         try:
-            if not self.refusing:
+            if self.refusing:
+                self.refused += 1
+            else:
                 with suppress(OSError):
                     await self._join(from_ingest, to_ingest)
         finally:

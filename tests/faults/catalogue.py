@@ -21,7 +21,6 @@ class Fault(NamedTuple):
 
     strike: Callable[[Lab], Awaitable[None]]
     store: str | None = None  # only with this store
-    mqtt_version: int | None = None
     needs: str | None = None  # the field of Setting that must be True
 
 
@@ -50,8 +49,14 @@ def kill_at(point: Point) -> Callable[[Lab], Awaitable[None]]:
 
 
 async def stop_ingest(lab: Lab) -> None:
-    """SIGTERM with a full pipeline."""
-    code = await lab.patient.stop()
+    """SIGTERM with a full pipeline; half of the time while the store takes nothing, so that the journal keeps a backlog."""
+    if lab.rng.random() < 0.5:
+        async with _store_in_trouble(lab):
+            await until(lambda: lab.pending() > 300, lab.waits_for("a backlog"), within_s=60)
+            code = await lab.patient.stop()
+            assert lab.pending() > 0, "it stopped before its journal was empty, or the store was not in trouble"
+    else:
+        code = await lab.patient.stop()
     assert code == 0, f"SIGTERM: exit {code}\n{lab.patient.log()[-2000:]}"
     lab.patient.start()
     await asyncio.sleep(1)
@@ -107,9 +112,18 @@ async def kill_broker(lab: Lab) -> None:
 
 
 async def cut_network(lab: Lab) -> None:
-    lab.link.refusing = True
-    lab.link.cut()
-    await asyncio.sleep(lab.rng.uniform(0, 1.5))
+    async with _no_way_through(lab):
+        lab.link.cut()
+        await asyncio.sleep(lab.rng.uniform(0, 1.5))
+
+
+@asynccontextmanager
+async def _no_way_through(lab: Lab) -> AsyncIterator[None]:
+    """The broker cannot be reached, until ingest has tried in vain: a network that fails, and not somebody else who connects
+    in our name (three connections closed in a row without a failed one between them are taken for that)."""
+    before, lab.link.refusing = lab.link.refused, True
+    yield
+    await until(lambda: lab.link.refused > before, lab.waits_for("ingest to try in vain"), within_s=60)
     lab.link.refusing = False
 
 
@@ -135,7 +149,8 @@ async def slow_network(lab: Lab) -> None:
 
 async def late_acknowledgements(lab: Lab) -> None:
     before = len(lab.link.legs)
-    lab.link.deliver_acknowledgements_late()
+    async with _no_way_through(lab):
+        lab.link.deliver_acknowledgements_late()
     await until(lambda: len(lab.link.legs) > before, lab.waits_for("ingest to connect again"), within_s=60)
 
 
@@ -212,8 +227,10 @@ async def fill_disk(lab: Lab) -> None:
 async def _store_in_trouble(lab: Lab) -> AsyncIterator[None]:
     if lab.store_link is not None:
         lab.store_link.mode = "500"
-        yield
-        lab.store_link.mode = None
+        try:
+            yield
+        finally:
+            lab.store_link.mode = None
         return
     await until((lab.data / "readings.sqlite").exists, lab.waits_for("the store to be there"), within_s=60)
     with closing(sqlite3.connect(lab.data / "readings.sqlite", isolation_level=None, timeout=60)) as db:

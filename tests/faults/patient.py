@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from cityflux.console import TAKEN
 from ingest.pauses import VARIABLE, Point
 from tests.programs import clean_environment
 
@@ -80,12 +81,13 @@ class Patient:
         return False
 
     async def supervise(self) -> None:
-        """What a supervisor does: start it again when it ends by itself. For ever."""
+        """What a supervisor does: start it again when it ends by itself, but not where it has lost its session. For ever."""
         while True:
             await asyncio.sleep(0.2)
             self._look_at_memory()
             code = None if self._process is None else self._process.poll()
-            if self._wanted and code is not None:
+            if self._wanted and code not in {None, TAKEN}:
+                assert code is not None
                 self.ended_with.append(code)
                 self.start()
 

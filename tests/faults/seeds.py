@@ -15,15 +15,15 @@ def setting_of(seed: int, *, faults: tuple[str, ...] = (), store: str | None = N
     # Its turn first: in a row of seeds every fault is struck.
     first = faults[0] if faults else list(CATALOGUE)[seed % len(CATALOGUE)]
     store = store or CATALOGUE[first].store or rng.choice(["sqlite", "influx"])
-    needs = CATALOGUE[first].needs
+    needs = {CATALOGUE[name].needs for name in faults or (first,)}
     setting = Setting(
         seed,
         store,
-        mqtt_version=CATALOGUE[first].mqtt_version or rng.choice([5, 5, 5, 3]),
+        mqtt_version=rng.choice([5, 5, 5, 3]),
         faults=faults or (first,),
-        own_clock=rng.random() < 0.15 or needs == "own_clock",
-        small_disk=rng.random() < 0.15 or needs == "small_disk",
-        broker_saves_all=rng.random() < 0.15 or needs == "broker_saves_all",
+        own_clock=rng.random() < 0.15 or "own_clock" in needs,
+        small_disk=rng.random() < 0.15 or "small_disk" in needs,
+        broker_saves_all=rng.random() < 0.15 or "broker_saves_all" in needs,
     )
     if faults:
         return setting

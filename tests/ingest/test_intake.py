@@ -1,5 +1,6 @@
 """Intake's verdicts on whole batches: what becomes a reading, what a dead letter, and what is counted."""
 
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -129,6 +130,18 @@ def test_past_ten_thousand_unknown_stations_new_ones_are_refused() -> None:
     )
     assert verdict.letters[0].refusals[0].code == "too_many_unknown_stations"
     assert [reading.station for reading in verdict.readings] == ["x-5"]
+
+
+def test_refused_topics_are_not_remembered() -> None:
+    one = intake()
+    tracemalloc.start()
+    try:
+        for number in range(500):
+            one.judge(batch((f"{number}/{'x' * 60_000}", b"")))
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 1_000_000
 
 
 def test_a_window_is_the_utc_hour_in_which_the_reading_ends() -> None:

@@ -38,6 +38,7 @@ async def test_batches_come_back_in_order_and_once_settled_are_gone(tmp_path: Pa
             (second, 2000, ONE[:1]),
         ]
         assert [b.id for b in journal.front(1)] == [first]
+        assert [b.id for b in journal.front(100, most_bytes=len(pack(ONE)))] == [first]
         await journal.settle(first, Counts(written=2, refused=1, readings_written=5, readings_refused=1))
         assert [b.id for b in journal.front(100)] == [second]
         ledger = journal.ledger()

@@ -19,6 +19,7 @@ from sensors.reading import Period, Reading
 from sensors.stations import Station
 from store.books import Books, BooksUnavailable
 from store.judgements import Claims
+from store.letters import Letters, Selection
 from store.port import Rejected, StoreMisconfigured, StoreUnavailable
 from store.sqlite import SqliteStore
 
@@ -81,7 +82,7 @@ class City:
         )
         assert ledger.readings_decoded == ledger.readings_written + ledger.readings_refused
         assert len(self.store.readings("air", "hour", 0, 2 * NOON)) == stored
-        assert len(self.books.dead_letters()) == letters
+        assert len(Letters(self.books).page(Selection())) == letters
         assert self.books.ledgers()[0].written == written
 
 
@@ -169,7 +170,7 @@ async def test_what_the_store_refuses_is_a_dead_letter_with_its_words(city: City
     double = Double(city.store, [Rejected(1, "field type conflict")])
     await city.settle([message(0), message(1), Message(TOPIC, b"{")], store=double)
     await city.check_balance(written=1, refused=2, stored=1, letters=2)
-    [letter] = city.books.dead_letters(code="store_refused")
+    [letter] = Letters(city.books).page(Selection(code="store_refused"))
     assert letter.letter.payload == message(1).payload
     assert "field type conflict" in letter.letter.refusals[0].detail
 
@@ -177,7 +178,7 @@ async def test_what_the_store_refuses_is_a_dead_letter_with_its_words(city: City
 async def test_a_message_refused_by_us_and_by_the_store_is_one_dead_letter(city: City) -> None:
     mixed = Message(TOPIC, encode([{"at": NOON, "values": {"o3": 1, "x": 2}}]))
     await city.settle([mixed], store=Double(city.store, [Rejected(0, "no")]))
-    [letter] = city.books.dead_letters()
+    [letter] = Letters(city.books).page(Selection())
     assert [refusal.code for refusal in letter.letter.refusals] == ["unknown_quantity", "store_refused"]
     with Journal(city.folder / "journal") as journal:
         assert journal.ledger()[:4] == (1, 0, 1, 0)
@@ -202,7 +203,7 @@ async def test_a_crash_between_store_and_books_repeats_without_a_trace(city: Cit
     with pytest.raises(Crash):
         await city.settle(MIXED, books=dying)
     assert len(city.store.readings("air", "hour", 0, 2 * NOON)) == 2
-    assert city.books.dead_letters() == []
+    assert Letters(city.books).page(Selection()) == []
     await city.settle()
     await city.check_balance(written=2, refused=2, stored=2, letters=2)
 
@@ -214,7 +215,7 @@ async def test_a_crash_between_books_and_journal_repeats_without_a_trace(city: C
 
     with pytest.raises(Crash):
         await city.settle(MIXED, journal_type=Dying)
-    assert len(city.books.dead_letters()) == 2
+    assert len(Letters(city.books).page(Selection())) == 2
     marks = Claims(city.books).waiting()
     await city.settle([message(5)])
     await city.check_balance(written=3, refused=2, stored=3, letters=2)

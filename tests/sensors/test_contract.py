@@ -49,6 +49,7 @@ def test_the_example_of_the_format() -> None:
         (b'{"readings": []}', "no_readings", "readings"),
         (b'{"readings": {}}', "invalid_shape", "readings"),
         (b'{"readings": [{}], "at": 1}', "invalid_shape", "at"),
+        (b'{"readings": [{}], "": 1}', "invalid_shape", '""'),
     ],
 )
 def test_a_message_that_cannot_be_taken_apart(payload: bytes, code: str, field: str) -> None:
@@ -74,6 +75,8 @@ def test_a_message_that_cannot_be_taken_apart(payload: bytes, code: str, field: 
         ({"at": NOON - HORIZON - 1, "values": {}}, "too_old", "at"),
         ({"at": -(10**30), "values": {}}, "too_old", "at"),
         ({"at": NOON, "issued": NOON + HOUR_MS + 1, "values": {}}, "in_future", "issued"),
+        ({"at": NOON, "issued": -(2**63) - 1, "values": {}}, "invalid_time", "issued"),
+        ({"at": NOON, "issued": "1899-12-31T23:59:59Z", "values": {}}, "invalid_time", "issued"),
         ({"at": NOON, "station": "hx-02", "values": {}}, "station_mismatch", "station"),
         ({"at": NOON}, "invalid_shape", "values"),
         ({"at": NOON, "values": [1]}, "invalid_shape", "values"),
@@ -81,6 +84,7 @@ def test_a_message_that_cannot_be_taken_apart(payload: bytes, code: str, field: 
         ({"at": NOON, "values": {}, "seq": -1}, "invalid_shape", "seq"),
         ({"at": NOON, "values": {}, "seq": "1"}, "invalid_shape", "seq"),
         ({"at": NOON, "value": {"pm2_5": 1}}, "invalid_shape", "value"),
+        ({"at": NOON, "": {"pm2_5": 1}}, "invalid_shape", '""'),
     ],
 )
 def test_a_reading_that_is_refused_as_a_whole(record: object, code: str, field: str) -> None:
@@ -123,6 +127,7 @@ def test_an_unknown_status_refuses_its_quantity_only() -> None:
         ({"o3": -1}, {}, {}, {"o3": Doubt("out_of_range", -1.0)}),
         ({"o3": 2001}, {}, {}, {"o3": Doubt("out_of_range", 2001.0)}),
         ({"o3": 2000}, {}, {"o3": 2000.0}, {}),
+        ({"o3": 1e25, "co": -1e308}, {}, {}, {"o3": Doubt("out_of_range", 1e25), "co": Doubt("out_of_range", -1e308)}),
         ({"o3": -1}, {"o3": "maintenance"}, {}, {"o3": Doubt("maintenance", -1.0)}),
         ({}, {"o3": "withdrawn"}, {}, {"o3": Doubt("withdrawn", None)}),
         ({"o3": None}, {"o3": "fault"}, {}, {"o3": Doubt("fault", None)}),

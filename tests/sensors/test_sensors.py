@@ -10,7 +10,7 @@ from sensors.instants import NoOffsetError, iso, parse_instant
 from sensors.quantities import MEASURED_FAMILIES, OF_FAMILY, QUANTITIES, quantise
 from sensors.refusals import Refused
 from sensors.stations import RegistryError, dump_registry, load_registry
-from sensors.topics import Address, is_topic, parse_topic, topic_of
+from sensors.topics import Address, is_topic, parse_topic, topic_of, topic_shape
 
 
 def test_every_measured_family_has_quantities_and_no_code_twice() -> None:
@@ -44,6 +44,11 @@ def test_quantising_is_half_even_on_the_decimal_digits(value: float, scale: int,
 def test_quantising_equals_decimal_arithmetic(value: float, scale: int) -> None:
     exact = Decimal(repr(value)).quantize(Decimal(1).scaleb(-scale), rounding=ROUND_HALF_EVEN)
     assert quantise(value, scale) == float(exact)
+
+
+@pytest.mark.parametrize("value", [2.0**52, -(2.0**52) - 1, 1e22, 1e25, -1e306, 1.7976931348623157e308])
+def test_a_number_too_large_for_decimals_stays(value: float) -> None:
+    assert quantise(value, 3) == value
 
 
 def test_instants_keep_the_moment_and_demand_an_offset() -> None:
@@ -85,6 +90,23 @@ def test_a_topic_outside_the_format_is_refused_with_a_fix(topic: str) -> None:
     assert refused.value.refusal.code == "unknown_topic"
     assert refused.value.refusal.fix
     assert not is_topic(topic)
+
+
+@pytest.mark.parametrize(
+    ("topic", "shape"),
+    [
+        ("cityflux/v1/gaoxin/air/hx-01/hour", "cityflux/v1/+/air/+/hour"),
+        ("cityflux/v1/yubei/water/q-7/raw", "cityflux/v1/+/water/+/raw"),
+        ("cityflux/v1/gaoxin/air/hx-01/week", "cityflux/v1/+/air/+/+"),
+        ("cityflux/v1/air/air/hour/air", "cityflux/v1/+/air/+/+"),
+        ("cityflux/v1/gaoxin", "cityflux/v1/+"),
+        ("cityflux/v1/a/air/b/hour/c/d/e", "cityflux/v1/+/air/+/hour/#"),
+        ("other/v2", "+/+"),
+        ("", "+"),
+    ],
+)
+def test_the_shape_of_a_topic_keeps_only_known_words(topic: str, shape: str) -> None:
+    assert topic_shape(topic) == shape
 
 
 STATION = """

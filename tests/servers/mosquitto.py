@@ -1,6 +1,7 @@
 """A real Mosquitto on a port of its own, to be stopped, killed and started again by tests."""
 
 import shutil
+import signal
 import subprocess
 from collections.abc import Mapping
 from getpass import getuser
@@ -90,6 +91,17 @@ class Mosquitto:
             self._process.terminate()
             self._process.wait(WAIT_S)
             self._process = None
+
+    def reload(self) -> None:
+        """SIGHUP: read passwords and access lists again."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGHUP)
+
+    def forget(self) -> None:
+        """Restart without what was persistent: sessions and what waited in them are gone."""
+        self.stop()
+        (self._config.parent / "mosquitto.db").unlink(missing_ok=True)
+        self.restart()
 
     def kill(self) -> None:
         """SIGKILL, and wait."""

@@ -8,8 +8,10 @@ import pytest
 
 from sensors.refusals import Refusal
 from sensors.stations import RegistryError, Station
-from store.books import ALL_HOURS, Books, BooksUnavailable, DeadLetter, LedgerRow, MarkKey, StaleRegistry
+from store.books import ALL_HOURS, Books, BooksUnavailable, LedgerRow, MarkKey
 from store.judgements import Claims, Closed, Judgement, Judgements, Key, Running, Superseded, same_verdict
+from store.letters import DeadLetter, Letters, Selection
+from store.transaction import StaleRegistry
 
 KEY = MarkKey("air", "hx-01", "hour", 492_000)
 REFUSAL = Refusal("no_offset", "at", "has no zone", "append the offset", reading=2)
@@ -43,11 +45,9 @@ def test_a_batch_is_booked_once(books: Books) -> None:
     settle(books, 4, letters=(LETTER,))
     settle(books, 4, letters=(LETTER,))
     settle(books, 6, letters=(LETTER, LETTER._replace(batch=6)))
-    stored = books.dead_letters()
+    stored = Letters(books).page(Selection())
     assert [s.letter for s in stored] == [LETTER, LETTER._replace(batch=6)]
-    assert books.count_dead_letters() == {("open", "no_offset"): 2}
-    assert books.dead_letter(stored[0].id) == stored[0]
-    assert books.dead_letter(99) is None
+    assert Letters(books).count() == {("open", "no_offset"): 2}
     assert [u.station for u in books.unknown()] == ["x"]
 
 
@@ -55,9 +55,9 @@ def test_a_verdict_of_an_older_registry_is_not_booked(books: Books) -> None:
     books.register([STATION], who="me", now=1)
     with pytest.raises(StaleRegistry):
         settle(books, 4, letters=(LETTER,), version=0)
-    assert books.dead_letters() == []
+    assert Letters(books).page(Selection()) == []
     settle(books, 4, letters=(LETTER,), version=1)
-    assert len(books.dead_letters()) == 1
+    assert len(Letters(books).page(Selection())) == 1
 
 
 def test_registering_raises_the_version_and_marks_all_windows_once(books: Books) -> None:

@@ -1,0 +1,60 @@
+"""Liveness: which stations should have sent by now, and have not. A function of the registry, of what was stored, and of a
+time that is passed in.
+
+Every active station with an averaging period (minute, hour, day; `raw` has none) is expected once a period. It is overdue
+when nothing of it was stored for two periods and five minutes, counted from the later of our start and its last receipt. A
+family is silent when all of its expected stations are overdue: then it is not a station that fails but what they share.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from sensors.instants import DAY_MS, HOUR_MS
+from sensors.quantities import Family
+from sensors.stations import Registry
+from store.books import MarkKey
+
+_PERIOD_MS: Mapping[str, int] = {"minute": 60_000, "hour": HOUR_MS, "day": DAY_MS}
+# Chosen: one period may be missed (maintenance), and a station may send some minutes late.
+_PERIODS = 2
+_GRACE_MS = 5 * 60_000
+
+
+class Attendance(NamedTuple):
+    """Of one family: how many stations should send, and how many of them are overdue."""
+
+    expected: int
+    overdue: int
+
+    @property
+    def silent(self) -> bool:
+        """Whether nobody sends."""
+        return 0 < self.expected == self.overdue
+
+
+class Liveness:
+    """Since `started_at` [ms]. What it remembers is bounded by the registry: marks are of known stations only."""
+
+    def __init__(self, started_at: int) -> None:
+        self.known_until = started_at
+        """What came until then has been stored [ms]; what came later may still be in the journal."""
+        self.registry = Registry(())
+        self._started_at = started_at
+        self._last: dict[tuple[str, str], int] = {}
+
+    def stored(self, changed: Iterable[MarkKey], received_at: int) -> None:
+        """Readings that were received until `received_at` [ms] are stored; `changed` says of which stations."""
+        self.known_until = received_at
+        for family, station, _, _ in changed:
+            self._last[family, station] = received_at
+
+    def attendance(self, at: int) -> dict[Family, Attendance]:
+        """Who was expected and who was overdue at `at` [ms]. Families of which nobody is expected are left out."""
+        found: dict[Family, list[bool]] = {}
+        for entry in self.registry:
+            period_ms = _PERIOD_MS.get(entry.period)
+            if period_ms is None or not entry.active_at(at):
+                continue
+            last = max(self._last.get((entry.family, entry.id), 0), self._started_at)
+            found.setdefault(entry.family, []).append(at - last > _PERIODS * period_ms + _GRACE_MS)
+        return {family: Attendance(len(overdue), sum(overdue)) for family, overdue in found.items()}

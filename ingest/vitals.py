@@ -1,0 +1,112 @@
+"""Vitals: once a second what ingest knows of itself, as a snapshot for `ingest/serving.py`; and alarms that nobody else
+raises: a family that is silent, a backlog and its end."""
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from ingest.consume import Consumer
+from ingest.drain import Drain
+from ingest.health import Snapshot
+from ingest.journal import Journal, JournalError, Ledger
+from ingest.liveness import Attendance, Liveness
+from ingest.settle import Settler
+from sensors.instants import DAY_MS
+from sensors.quantities import Family
+from store.books import Books, BooksUnavailable
+
+log = structlog.get_logger()
+
+_LOOK_EVERY_S = 1.0
+# Chosen: the registry and who is overdue change slowly, and going through thousands of stations takes milliseconds.
+_STATIONS_EVERY_S = 10.0
+
+
+class Vitals:
+    """Looks at one ingest. `liveness` hears from the settler; `show` gets each snapshot; `clock` is ms since the epoch."""
+
+    def __init__(
+        self,
+        consumer: Consumer,
+        settler: Settler,
+        journal: Journal,
+        books: Books,
+        liveness: Liveness,
+        clock: Callable[[], int],
+        show: Callable[[Snapshot], None],
+    ) -> None:
+        self._consumer = consumer
+        self._settler = settler
+        self._journal = journal
+        self._books = books
+        self._liveness = liveness
+        self._clock = clock
+        self._show = show
+        self._drain = Drain()
+        self._ledger = Ledger(*[0] * len(Ledger._fields))
+        self._gaps: list[int] = []
+        self._attendance: dict[Family, Attendance] = {}
+        self._silent: set[Family] = set()
+        self._stations_due_s = float("-inf")
+
+    async def run(self) -> None:
+        """For ever."""
+        while True:
+            self._show(self._look(asyncio.get_running_loop().time()))
+            await asyncio.sleep(_LOOK_EVERY_S)
+
+    def _look(self, now_s: float) -> Snapshot:
+        journal, consumer, heartbeat = self._journal, self._consumer, self._consumer.heartbeat
+        journal_failure = None
+        try:
+            self._ledger = journal.ledger()
+            self._gaps = [gap.until for gap in journal.gaps()]
+        except JournalError as error:
+            journal_failure = str(error)
+        if (
+            line := self._drain.look(now_s, self._ledger.pending, self._ledger.written + self._ledger.refused)
+        ) is not None:
+            log.info(line)
+        if now_s >= self._stations_due_s:
+            self._stations_due_s = now_s + _STATIONS_EVERY_S
+            self._look_at_stations()
+        return Snapshot(
+            made_s=now_s,
+            ledger=self._ledger,
+            pending_bytes=journal.pending_bytes,
+            cap_bytes=journal.cap_bytes,
+            journal_failure=journal_failure,
+            journal_full=consumer.full,
+            connected=consumer.connected,
+            connections=consumer.connections,
+            receiving_failure=consumer.failure,
+            silent=heartbeat.alarm is not None,
+            taken=consumer.taken is not None,
+            message_age_s=None if consumer.message_at_s is None else now_s - consumer.message_at_s,
+            heartbeat_age_s=None if heartbeat.came_at_s is None else now_s - heartbeat.came_at_s,
+            store_failure=self._settler.failure,
+            settled_per_s=self._drain.settled_per_s,
+            backlog_left_s=self._drain.left_s,
+            backlog=self._drain.backlog,
+            gaps=len(self._gaps),
+            gaps_of_late=sum(until > self._clock() - DAY_MS for until in self._gaps),
+            attendance=self._attendance,
+        )
+
+    def _look_at_stations(self) -> None:
+        liveness = self._liveness
+        try:
+            if self._books.registry_version() != liveness.registry.version:
+                liveness.registry = self._books.registry()
+        except BooksUnavailable as error:
+            log.debug("registry not read", why=str(error))
+        # What waits in the journal has come, but nobody knows of whom: so far only is anybody overdue.
+        at = liveness.known_until if self._journal.pending_bytes else self._clock()
+        self._attendance = liveness.attendance(at)
+        silent = {family for family, attendance in self._attendance.items() if attendance.silent}
+        for family in sorted(silent - self._silent):
+            log.error("no station of this family sends", family=family, expected=self._attendance[family].expected)
+        for family in sorted(self._silent - silent):
+            log.info("stations of this family send again", family=family)
+        self._silent = silent

@@ -1,0 +1,93 @@
+"""What write transactions of the books are made of: inserts that may meet what is there, counters, marks, unknown stations,
+lines of the audit. Every function works within the caller's transaction and commits nothing."""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, cast
+
+from sqlalchemy import Connection, Table, insert, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from store.schema import audit, counters, unknown_stations
+
+if TYPE_CHECKING:
+    from store.books import MarkKey
+
+
+class StaleRegistry(Exception):
+    """The registry changed since these verdicts were made: nothing was written, judge again with the new one."""
+
+
+def insert_into(connection: Connection, table: Table) -> sqlite.Insert:
+    """An insert that can say what to do on a conflict."""
+    # Both dialects' inserts have the same on_conflict methods; SQLAlchemy gives them no common type.
+    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    return cast("sqlite.Insert", make(table))
+
+
+def counter(connection: Connection, name: str) -> int:
+    """A counter; 0 where it was never raised."""
+    return connection.execute(select(counters.c.value).where(counters.c.name == name)).scalar() or 0
+
+
+def raise_counter(connection: Connection, name: str, by: int = 1) -> int:
+    """Raise a counter, and give its new value."""
+    upsert = insert_into(connection, counters)
+    raised = connection.execute(
+        upsert.on_conflict_do_update(
+            index_elements=["name"], set_={"value": counters.c.value + upsert.excluded.value}
+        ).returning(counters.c.value),
+        {"name": name, "value": by},
+    )
+    return int(raised.scalar_one())
+
+
+def require_registry(connection: Connection, version: int) -> None:
+    """Raises StaleRegistry where the registry is no longer that of `version`."""
+    if counter(connection, "registry_version") != version:
+        raise StaleRegistry
+
+
+_MARK_COLUMNS = "family, station, period, hour, first_touched, last_touched, sequence"
+_TOUCH = {
+    style: f"INSERT INTO marks ({_MARK_COLUMNS}, leased_until) VALUES ({', '.join([mark] * 7)}, 0)"  # noqa: S608 - no data in it
+    " ON CONFLICT (family, station, period, hour)"
+    " DO UPDATE SET sequence = excluded.sequence, last_touched = excluded.last_touched"
+    for style, mark in {"qmark": "?", "format": "%s", "pyformat": "%s"}.items()
+}
+"""The upsert of a mark, by the driver's way to write a parameter."""
+
+
+def touch(connection: Connection, changed: "Iterable[MarkKey]", now: int) -> None:
+    """Mark windows as changed: a new sequence for each, and the time of the first and the last touch."""
+    keys = list(changed)
+    if not keys:
+        return
+    sequence = raise_counter(connection, "mark_sequence")
+    rows = [(*key, now, now, sequence) for key in keys]
+    # By the driver's own executemany: this is the hot path, and Core's parameter dictionaries cost more than the rows.
+    connection.exec_driver_sql(_TOUCH[connection.dialect.paramstyle], rows)
+
+
+def list_unknown(connection: Connection, topics: Mapping[tuple[str, str], str], seen: int) -> None:
+    """List stations, topic by (family, station), that are not in the registry and were seen at `seen` [ms]."""
+    if topics:
+        upsert = insert_into(connection, unknown_stations)
+        connection.execute(
+            upsert.on_conflict_do_update(
+                index_elements=["family", "station"],
+                set_={"last_seen": upsert.excluded.last_seen},
+                where=unknown_stations.c.last_seen < upsert.excluded.last_seen,
+            ),
+            [
+                {"family": family, "station": station, "topic": topic, "first_seen": seen, "last_seen": seen}
+                for (family, station), topic in topics.items()
+            ],
+        )
+
+
+def note(connection: Connection, now: int, who: str, what: str, subject: str, detail: object) -> None:
+    """One line of the audit."""
+    connection.execute(
+        insert(audit).values(at=now, who=who, what=what, subject=subject, detail=json.dumps(detail, ensure_ascii=False))
+    )
