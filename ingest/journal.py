@@ -202,7 +202,7 @@ class Journal:
                     "UPDATE ledger SET journalled = journalled + ?, last_received_at = ?, session = 1",
                     (len(messages), received_at),
                 )
-                await self._commit()
+                cancelled = await self._commit()
             except sqlite3.Error as error:
                 self._roll_back()
                 self._free_at_check = 0  # look again before the next batch, whatever the disk said
@@ -210,6 +210,8 @@ class Journal:
         self.pending_bytes += len(frames)
         self._taken_since_check += len(frames)
         self.appended.set()
+        if cancelled is not None:
+            raise cancelled
         return int(batch or 0)
 
     def front(self, most_messages: int, most_bytes: int = MEBI) -> list[JournalBatch]:
@@ -252,7 +254,7 @@ class Journal:
                         counts.quantities_refused,
                     ),
                 )
-                await self._commit()
+                cancelled = await self._commit()
             except sqlite3.Error as error:
                 self._roll_back()
                 self._give_ballast()
@@ -262,6 +264,8 @@ class Journal:
         self.pending_bytes -= int(dropped)
         if self.pending_bytes == 0:
             self._give_space_back()
+        if cancelled is not None:
+            raise cancelled
 
     def room(self) -> bool:
         """Whether another batch may be taken: below the cap, and the disk above its reserve."""
@@ -346,10 +350,19 @@ class Journal:
         row: tuple[int | str, ...] = self._db.execute(sql, parameters).fetchone()
         return row
 
-    async def _commit(self) -> None:
-        # Only the commit leaves the loop's thread: it waits for the disk without the GIL. Shielded, because a cancelled
-        # wait must not let another transaction begin before this one has ended.
-        await asyncio.shield(asyncio.get_running_loop().run_in_executor(None, self._db.execute, "COMMIT"))
+    async def _commit(self) -> asyncio.CancelledError | None:
+        """Commit; give a cancellation that came meanwhile, to be raised when the books of this object are right again.
+
+        Only the commit leaves the loop's thread: it waits for the disk without the GIL.
+        """
+        committing = asyncio.get_running_loop().run_in_executor(None, self._db.execute, "COMMIT")
+        try:
+            await asyncio.shield(committing)
+        except asyncio.CancelledError as cancelled:
+            await asyncio.wait([committing])
+            committing.result()
+            return cancelled
+        return None
 
     def _roll_back(self) -> None:
         if self._db.in_transaction:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import structlog
 
 from ingest.backoff import Backoff
-from ingest.intake import Intake, Verdict, dead_letter, marks_of
+from ingest.intake import MAX_REFUSALS_SHOWN, Intake, Verdict, dead_letter, marks_of
 from ingest.journal import Counts, Gap, Journal, JournalBatch, JournalError, Ledger
 from ingest.pauses import Pause, no_pause
 from ingest.replays import Replayer
@@ -248,7 +248,7 @@ def _gather(verdicts: Sequence[Verdict], rejected: Mapping[int, str]) -> tuple[l
                 message = verdict.batch.messages[position]
                 before = found.get(position)
                 found[position] = (
-                    before._replace(refusals=(*before.refusals, refusal))
+                    before._replace(refusals=(*before.refusals, refusal)[:MAX_REFUSALS_SHOWN])
                     if before
                     else dead_letter(verdict.batch.id, position, verdict.batch.received_at, message, [refusal])
                 )

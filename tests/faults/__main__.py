@@ -19,7 +19,7 @@ from typing import Any
 
 from tests.faults.broken import WAYS
 from tests.faults.catalogue import CATALOGUE
-from tests.faults.lab import run
+from tests.faults.lab import run, scratch_environment
 from tests.faults.seeds import setting_of
 from tests.servers.influx import Influx
 
@@ -92,7 +92,9 @@ def _in_a_process(seed: int, arguments: Sequence[str]) -> dict[str, Any]:
     command = [sys.executable, "-m", "tests.faults", *arguments, "--seed", str(seed), "--json"]
     failed = {"seed": seed, "what": "", "again": f"python -m tests.faults --seed {seed}", **_NOTHING}
     try:
-        ended = subprocess.run(command, capture_output=True, text=True, timeout=_SEED_WITHIN_S, check=False)
+        ended = subprocess.run(
+            command, capture_output=True, text=True, timeout=_SEED_WITHIN_S, check=False, env=scratch_environment()
+        )
     except subprocess.TimeoutExpired:
         return {**failed, "wrong": [f"not done within {_SEED_WITHIN_S} s"]}
     try:

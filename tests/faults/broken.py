@@ -27,7 +27,7 @@ def acknowledge_before_the_journal() -> None:
 
     async def too_late(journal: Journal, messages: Sequence[Message], received_at: int) -> int:
         of_this_batch.pop()()
-        await asyncio.sleep(0.02)  # what a slow disk takes; the process may be killed in it
+        await asyncio.sleep(0.1)  # what a slow disk takes; the process may be killed in it
         return await append(journal, messages, received_at)
 
     take = Link.__anext__
@@ -53,7 +53,7 @@ def settle_before_the_store() -> None:
             await settle(settler, batches)
         while write_later:
             its, readings = write_later.pop(0)
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.1)
             await its.write(readings)
 
     patch.object(Settler, "_settle", wrong_order).start()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.faults.catalogue import CATALOGUE
-from tests.faults.lab import FAKETIME
+from tests.faults.lab import FAKETIME, scratch_environment
 from tests.servers import missing
 
 RUNS: dict[str, tuple[str, ...]] = {
@@ -40,6 +40,7 @@ def laboratory(seed: int, *options: str) -> dict[str, Any]:
         text=True,
         timeout=600,
         check=False,
+        env=scratch_environment(),
         cwd=Path(__file__).parent.parent.parent,
     )
     assert ended.stdout, ended.stderr

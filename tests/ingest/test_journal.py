@@ -4,6 +4,8 @@ import asyncio
 import sqlite3
 import subprocess
 import sys
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -50,9 +52,9 @@ async def test_a_batch_that_is_not_committed_yet_is_not_seen(tmp_path: Path, mon
     with Journal(tmp_path) as journal:
         commit, may_commit = journal._commit, asyncio.Event()
 
-        async def commit_later() -> None:
+        async def commit_later() -> asyncio.CancelledError | None:
             await may_commit.wait()
-            await commit()
+            return await commit()
 
         monkeypatch.setattr(journal, "_commit", commit_later)
         appending = asyncio.create_task(journal.append(ONE, 1000))
@@ -64,6 +66,36 @@ async def test_a_batch_that_is_not_committed_yet_is_not_seen(tmp_path: Path, mon
         batch = await appending
         assert [found.id for found in journal.front(100)] == [batch]
         assert journal.ledger().journalled == 3
+
+
+async def test_an_append_that_is_cancelled_while_it_commits_is_finished(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Journal(tmp_path) as journal:
+        loop, committing = asyncio.get_running_loop(), asyncio.Event()
+        execute = loop.run_in_executor
+
+        def slow(executor: None, function: Callable[[str], object], sql: str) -> asyncio.Future[object]:
+            def after_a_moment() -> object:
+                loop.call_soon_threadsafe(committing.set)
+                may_end.wait(30)
+                return function(sql)
+
+            return execute(executor, after_a_moment)
+
+        may_end = threading.Event()
+        monkeypatch.setattr(loop, "run_in_executor", slow)
+        journal.front(1)  # nothing: `appended` is clear now
+        appending = asyncio.create_task(journal.append(ONE, 1000))
+        await committing.wait()
+        appending.cancel()
+        await asyncio.sleep(0)
+        may_end.set()
+        with pytest.raises(asyncio.CancelledError):
+            await appending
+        assert journal.appended.is_set()
+        assert journal.pending_bytes == len(pack(ONE))
+        assert [batch.messages for batch in journal.front(100)] == [ONE]
 
 
 async def test_a_restart_finds_everything_and_reuses_no_batch_id(tmp_path: Path) -> None:
