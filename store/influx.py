@@ -26,9 +26,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import aiohttp
 import urllib3
-from influxdb_client.client.influxdb_client_async import InfluxDBClientAsync
-from influxdb_client.domain.write_precision import WritePrecision
-from influxdb_client.rest import ApiException
 
 from sensors.instants import iso
 from sensors.quantities import OF_FAMILY, Family
@@ -137,7 +134,7 @@ class InfluxStore:
         self._token = token
         self._keepsake: Keepsake = keepsake or _InMemory()
         self._http = urllib3.PoolManager(retries=False, timeout=_TIMEOUT_S)
-        self._client: InfluxDBClientAsync | None = None
+        self._session: aiohttp.ClientSession | None = None
         # Bounded by the stations that intake lets in: the registry's, and a capped number of unknown ones.
         self._series: dict[tuple[str, str, str], _Series] = {}
         self._shapes: dict[tuple[str, ...], str] = {}
@@ -284,8 +281,10 @@ class InfluxStore:
         predicate = f"_measurement={quoted(measurement_of(family, period))} AND station={quoted(station)}"
         if seq:
             predicate += f' AND seq="{seq}"'
-        with self._translated():
-            await self._connected().delete_api().delete(iso(at), iso(at), predicate, self._bucket, self._org)
+        asked = {"start": iso(at), "stop": iso(at), "predicate": predicate}
+        answer = await self._api("delete", {}, json.dumps(asked).encode())
+        if answer is not None:
+            raise self._failure(*answer)
 
     async def _post(self, lines: Sequence[str]) -> list[tuple[int, str]]:
         """Write lines; the positions that will never be taken, and why. Raises StoreUnavailable, StoreMisconfigured."""
@@ -308,16 +307,25 @@ class InfluxStore:
 
     async def _post_body(self, body: bytes) -> str | None:
         """None: taken; otherwise what the server has against the data."""
+        answer = await self._api("write", {"precision": "ms"}, body)
+        if answer is None:
+            return None
+        status, _, said = answer
+        why = fault_of_data(status, said)
+        if why is None:
+            raise self._failure(*answer)
+        return why
+
+    async def _api(self, name: str, parameters: dict[str, str], body: bytes) -> tuple[int, str | None, bytes] | None:
+        """POST to /api/v2/{name}: None where it is done, otherwise (status, Retry-After, body). Raises StoreError."""
+        place = {"org": self._org, "bucket": self._bucket, **parameters}
         with self._translated():
-            try:
-                api = self._connected().write_api()
-                await api.write(self._bucket, self._org, body, write_precision=WritePrecision.MS)  # type: ignore[arg-type] # its stub says the class, its constants are str
-            except ApiException as error:
-                why = fault_of_data(error.status, error.body)
-                if why is None:
-                    raise
-                return why
-        return None
+            async with self._connected().post(
+                f"{self._url}/api/v2/{name}", params=place, data=body, allow_redirects=False
+            ) as answer:
+                if answer.status < 300:
+                    return None
+                return answer.status, answer.headers.get("Retry-After"), await answer.read()
 
     # Reading
 
@@ -425,17 +433,16 @@ class InfluxStore:
     async def close(self) -> None:
         """As the port promises."""
         self._http.clear()
-        if self._client is not None:
-            await self._client.close()  # type: ignore[no-untyped-call] # the client's, without annotations
-            self._client = None
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
 
-    def _connected(self) -> InfluxDBClientAsync:
-        if self._client is None:
-            # Its batching and retries are not used: they give up after three minutes and lose what they hold.
-            self._client = InfluxDBClientAsync(
-                self._url, self._token, self._org, timeout=int(_TIMEOUT_S * 1000), allow_redirects=False
+    def _connected(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                headers={"Authorization": f"Token {self._token}"}, timeout=aiohttp.ClientTimeout(total=_TIMEOUT_S)
             )
-        return self._client
+        return self._session
 
     def _place(self) -> str:
         return f"{self._url} bucket {self._bucket} of {self._org}"
@@ -445,9 +452,6 @@ class InfluxStore:
         """The clients' exceptions as the port's."""
         try:
             yield
-        except ApiException as error:
-            retry_after = error.headers.get("Retry-After") if error.headers else None
-            raise self._failure(error.status, retry_after, error.body) from error
         except (aiohttp.InvalidURL, urllib3.exceptions.LocationValueError) as error:
             raise StoreMisconfigured(f"{self._place()}: {error}; set influx_url to http(s)://host:port") from error
         except (aiohttp.ClientSSLError, urllib3.exceptions.SSLError) as error:
@@ -457,7 +461,7 @@ class InfluxStore:
         except (aiohttp.ClientError, urllib3.exceptions.HTTPError, OSError) as error:
             raise StoreUnavailable(f"{self._place()}: {str(error) or type(error).__name__}") from error
 
-    def _failure(self, status: int, retry_after: str | None, body: bytes | str | None) -> StoreError:
+    def _failure(self, status: int, retry_after: str | None, body: bytes) -> StoreError:
         """What an answer other than success means, in the server's words. A Retry-After in the form of a date is not used."""
         said = f"{self._place()}: HTTP {status}, {words_of(body)}"
         if status in {408, 429} or status >= 500:

@@ -145,7 +145,7 @@ def conditions(stations: Collection[str] | None, time: str = "") -> list[str]:
     return [f'WHERE {f"{time} AND " if time else ""}"station" =~ /^({"|".join(part)})$/' for part in parts]
 
 
-def fault_of_data(status: int, body: bytes | str | None) -> str | None:
+def fault_of_data(status: int, body: bytes) -> str | None:
     """Why the lines themselves are refused; None where it is not about them.
 
     400: nothing was taken (a line cannot be parsed); 413: the body, or the one line, is too large; 422: some was taken, and it
@@ -157,17 +157,17 @@ def fault_of_data(status: int, body: bytes | str | None) -> str | None:
     return None
 
 
-def _message(body: bytes | str | None) -> str | None:
+def _message(body: bytes) -> str | None:
     """The message of an answer in the API's form."""
     try:
-        answer = json.loads(body or b"")
+        answer = json.loads(body)
     except ValueError:
         return None
     said = answer.get("message", answer.get("error")) if isinstance(answer, dict) else None
     return said if isinstance(said, str) else None
 
 
-def words_of(body: bytes | str | None) -> str:
+def words_of(body: bytes) -> str:
     """What a person can read of an answer."""
-    text = body.decode("utf-8", "replace") if isinstance(body, bytes) else body or ""
+    text = body.decode("utf-8", "replace")
     return _message(body) or text.strip()[:500] or "no explanation"

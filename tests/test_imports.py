@@ -24,7 +24,7 @@ ADAPTERS = {
     "paho": {"ingest/mqtt3.py", "simulators/publisher.py"},
     "aiomqtt": {"simulators/publisher.py"},
     "amqtt": {"cityflux/broker.py"},
-    "influxdb_client": {"store/influx.py"},
+    "aiohttp": {"store/influx.py"},
     "urllib3": {"store/influx.py"},
     "sqlalchemy": {
         "store/books.py",

@@ -54,6 +54,16 @@ def expected_store(journalled: Sequence[Message]) -> Stored:
     return stored
 
 
+def _history(journalled: Sequence[Message], identity: Identity) -> list[str]:
+    """What came of one reading, in order: the place in the journal, the values, when issued."""
+    return [
+        f"{number}: {dict(part.values)}" + (f" issued {part.issued}" if part.issued else "")
+        for number, message in enumerate(journalled)
+        for part in message.parts
+        if part.identity == identity
+    ]
+
+
 def judge_journal(
     verdict: Verdict,
     journalled: Sequence[Message],
@@ -91,7 +101,9 @@ def judge_journal(
     verdict.check(
         not different,
         f"{len(different)} readings with a wrong value, for example "
-        + ", ".join(f"{i}: {stored[i]}, should be {expected[i]}" for i in sorted(different)[:2]),
+        + ", ".join(
+            f"{i}: {stored[i]}, should be {expected[i]} after {_history(journalled, i)}" for i in sorted(different)[:2]
+        ),
     )
     verdict.journalled += len(journalled)
     verdict.dead_letters += dead_letters.total()

@@ -32,7 +32,8 @@ from tests.servers.influx import Influx
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.processes import HOST
 
-_SETTLED_WITHIN_S = 150.0
+# Chosen: InfluxDB deletes displaced points one by one, and a loaded machine takes minutes for a backlog of them.
+_SETTLED_WITHIN_S = 300.0
 FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")
 
 
@@ -128,7 +129,7 @@ async def _experiment(lab: Lab) -> Verdict:
 
     async def publish() -> None:
         while publishing.is_set():
-            for _ in range(lab.rng.randint(1, 40)):
+            for _ in range(lab.rng.randint(1, 12)):
                 message = messages.next()
                 made[message.key] = message
                 await lab.publisher.publish(message)
