@@ -8,8 +8,9 @@ what `store.merge.pack_extra` says of it: doubtful values and deviating versions
 
 Two ways to write. A reading newer in time than anything stored of its series has nothing to merge with: it is appended. The
 newest time of a series is asked of the server once and then kept in memory. Every other reading is merged: the stored point is
-read, merged (store/merge.py) and written back. Line protocol cannot take a field away; where one has to go (a good value
-displaced by a doubtful one) the point is deleted and written again, and a Keepsake holds it meanwhile.
+read, merged (store/merge.py) and written back. Line protocol cannot take a field away; where a value has to go (a good one
+displaced by a doubtful one) the point is deleted and written again, which is slow, and a Keepsake holds it meanwhile. An
+`extra` that has nothing more to say is blanked instead.
 
 A crash between writing and deleting, or another process that appended over a point it had not seen, leaves a quantity both
 good and doubtful. `extra` decides: where its receipt is still the point's, the doubt is the newer of the two, else the value.
@@ -39,9 +40,9 @@ from store.influx_text import (
     between,
     clamped,
     conditions,
+    displaced_of,
     escaped,
     fault_of_data,
-    fields_of,
     good_of,
     line_of,
     measurement_of,
@@ -223,15 +224,17 @@ class InfluxStore:
             point = before.point if before else None
             for index in its:
                 point = Point(readings[index], {}) if point is None else merge(point, readings[index])
-            if point is not None and (before is None or point != before.point or before.fields - fields_of(point)):
+            if point is not None and (before is None or point != before.point or displaced_of(before.fields, point)):
                 changed[identity] = point
         identities = list(changed)
         # Written before anything is deleted: what the server refuses costs the stored point nothing.
-        refused = await self._post([self._point_line(point) for point in changed.values()])
+        refused = await self._post(
+            [self._point_line(p, stored[i].fields if i in stored else ()) for i, p in changed.items()]
+        )
         bad = {identities[position]: why for position, why in refused}
         for identity in bad:
             del changed[identity]
-        displaced = {i for i, p in changed.items() if i in stored and stored[i].fields - fields_of(p)}
+        displaced = {i for i, p in changed.items() if i in stored and displaced_of(stored[i].fields, p)}
         if displaced:
             now = {identity: its.point for identity, its in stored.items()} | changed
             # A deletion that names no seq takes every seq of the instant along: those are written again too.
@@ -265,8 +268,8 @@ class InfluxStore:
                     found[family, period, station, cells[0], seq] = point_of(family, period, codes, station, seq, cells)
         return found
 
-    def _point_line(self, point: Point) -> str:
-        return line_of(self._series[_SERIES_OF(point.reading)].head, point)
+    def _point_line(self, point: Point, stored: Collection[str] = ()) -> str:
+        return line_of(self._series[_SERIES_OF(point.reading)].head, point, stored)
 
     async def _rewrite(self, lines: Sequence[bytes]) -> None:
         """Write points that the server has taken before, and let the keepsake go."""

@@ -32,34 +32,30 @@ class Stored(NamedTuple):
     fields: frozenset[str]
 
 
-def line_of(head: str, point: Point) -> str:
-    """A point in line protocol, whatever it holds."""
+def line_of(head: str, point: Point, stored: Collection[str] = ()) -> str:
+    """A point in line protocol, whatever it holds; of the fields that are `stored` those that can be blanked are."""
     reading = point.reading
     fields = [f"{code}={value}" for code, value in reading.values.items()]
     fields.append(f"received_at={reading.received_at}i")
     if reading.issued is not None:
         fields.append(f"issued={reading.issued}i")
-    if reading.unknown_station:
-        fields.append("unknown_station=true")
+    if reading.unknown_station or "unknown_station" in stored:
+        fields.append(f"unknown_station={'true' if reading.unknown_station else 'false'}")
     fields.append(f"origin={reading.origin}i,batch={reading.batch}i")
     extra = pack_extra(point)
     if extra is not None:
         fields.append(f"extra={quoted(f'{reading.received_at}{extra}')}")
+    elif "extra" in stored:
+        fields.append('extra=""')
     series = f"{head},seq={reading.seq}" if reading.seq else head
     return f"{series} {','.join(fields)} {reading.observed_at}"
 
 
-def fields_of(point: Point) -> frozenset[str]:
-    """The names of the fields that `line_of` writes."""
+def displaced_of(stored: frozenset[str], point: Point) -> frozenset[str]:
+    """The stored fields that must go when `point` takes the place; what can be blanked need not."""
     reading = point.reading
-    optional = {
-        "issued": reading.issued is not None,
-        "unknown_station": reading.unknown_station,
-        "extra": bool(reading.doubtful or point.older),
-    }
-    return frozenset(reading.values).union(
-        ("received_at", "origin", "batch"), (n for n, is_there in optional.items() if is_there)
-    )
+    stay = frozenset(reading.values).union(FIXED) - ({"issued"} if reading.issued is None else set())
+    return stored - stay
 
 
 def point_of(
