@@ -50,6 +50,7 @@ def kill_at(point: Point) -> Callable[[Lab], Awaitable[None]]:
 
 async def stop_ingest(lab: Lab) -> None:
     """SIGTERM with a full pipeline; half of the time while the store takes nothing, so that the journal keeps a backlog."""
+    await until(lab.patient.is_receiving, lab.waits_for("ingest to be up"), within_s=60)
     if lab.rng.random() < 0.5:
         async with _store_in_trouble(lab):
             await until(lambda: lab.pending() > 300, lab.waits_for("a backlog"), within_s=60)

@@ -26,6 +26,7 @@ class Patient:
         self._hit = folder / "paused"
         self._process: subprocess.Popen[bytes] | None = None
         self._wanted = False
+        self._started_at = 0
         self.may_end_with: set[int] = set()
         """Exit codes that a fault is expected to cause."""
         self.ended_with: list[int] = []
@@ -37,6 +38,7 @@ class Patient:
         if pause is not None:
             self._hit.unlink(missing_ok=True)
             environment = {**environment, VARIABLE: f"{pause[0]}:{pause[1]}:{self._hit}"}
+        self._started_at = len(self.log())
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(self.command, env=environment, stdout=log, stderr=log)
         self._wanted = True
@@ -67,6 +69,10 @@ class Patient:
             await asyncio.sleep(_LOOK_EVERY_S)
         self.kill()
         raise AssertionError(f"ingest did not end within {_WITHIN_S:.0f} s\n{self.log()[-3000:]}")
+
+    def is_receiving(self) -> bool:
+        """Whether it has been connected since it was started."""
+        return "receiving  " in self.log()[self._started_at :]
 
     def has_ended(self) -> bool:
         """Whether it runs no more."""
