@@ -91,7 +91,9 @@ async def second_with_same_client_id(lab: Lab) -> None:
         await asyncio.sleep(lab.rng.uniform(0.2, 1))
         if winner is second:
             assert await second.stop() == 0
-            first.start()
+        else:
+            first.kill()  # it has lost its session twice already: once more soon, for whatever reason, and it would give way
+        first.start()
         lab.others.append((data, link, environment))
     await asyncio.sleep(1)
 

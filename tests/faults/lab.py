@@ -91,9 +91,9 @@ class Lab:
         """The journal's own file system."""
         return self.data / "journal"
 
-    def waits_for(self, what: str) -> str:
-        """What is waited for, and what ingest says meanwhile."""
-        return f"{what}\n--- ingest ---\n{self.patient.log()[-3000:]}"
+    def waits_for(self, what: str) -> Callable[[], str]:
+        """Says what was waited for, and what ingest has said meanwhile."""
+        return lambda: f"{what}\n--- ingest ---\n{self.patient.log()[-3000:]}"
 
 
 def scratch_environment() -> dict[str, str]:
@@ -296,12 +296,12 @@ async def second_ingest(lab: Lab, name: str) -> AsyncIterator[tuple[Patient, Pat
         patient.kill()
 
 
-async def until(found: Callable[[], bool], what: str, within_s: float = _SETTLED_WITHIN_S) -> None:
+async def until(found: Callable[[], bool], what: Callable[[], str], within_s: float = _SETTLED_WITHIN_S) -> None:
     """Wait until it is so. Raises AssertionError that says what did not come."""
     deadline = time.monotonic() + within_s
     while not found():
         if time.monotonic() > deadline:
-            raise AssertionError(f"waited {within_s:.0f} s in vain for {what}")
+            raise AssertionError(f"waited {within_s:.0f} s in vain for {what()}")
         await asyncio.sleep(0.05)
 
 
