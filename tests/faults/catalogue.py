@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 import subprocess
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, closing, suppress
 from typing import NamedTuple
@@ -262,6 +263,11 @@ async def read_only_disk(lab: Lab) -> None:
 async def jump_clock(lab: Lab) -> None:
     for offset_s in lab.rng.choice([(3600, 0), (-3600, 0), (3600, -3600, 0)]):
         lab.set_clock(offset_s)
+        await until(
+            lambda: abs(lab.clock_of_ingest_s() - time.time() - offset_s) < 600,  # noqa: B023 - awaited here
+            lab.waits_for(f"messages received at a clock {offset_s:+} s off"),
+            within_s=60,
+        )
         await asyncio.sleep(lab.rng.uniform(0.3, 1.5))
 
 

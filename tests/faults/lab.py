@@ -81,6 +81,15 @@ class Lab:
         new.write_text(f"{offset_s:+d}\n")
         new.rename(self.folder / "clock")
 
+    def clock_of_ingest_s(self) -> float:
+        """When the last batch was received, by ingest's clock [s since the epoch]; 0 before the first."""
+        with (
+            suppress(sqlite3.OperationalError),
+            closing(sqlite3.connect(self.data / "journal" / "journal.sqlite")) as db,
+        ):
+            return (db.execute("SELECT last_received_at FROM ledger").fetchone()[0] or 0) / 1000
+        return 0.0
+
     def pending(self) -> int:
         """Messages in the journal; -1 where it cannot be read now."""
         with suppress(sqlite3.OperationalError):
@@ -265,6 +274,8 @@ def _environment(
             "CITYFLUX_INFLUX_TOKEN_FILE": str(folder / "token"),
         }
     if setting.own_clock:
+        if not FAKETIME.exists():
+            raise RuntimeError(f"{FAKETIME} is not there: apt-get install faketime")
         environment |= {
             "LD_PRELOAD": str(FAKETIME),
             "FAKETIME_TIMESTAMP_FILE": str(folder / "clock"),
