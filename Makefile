@@ -21,7 +21,8 @@ check: $(STAMP) ## format, lint and types
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 
-bench: $(STAMP) ## CPU per message from broker to store, beside the bare pipe; needs mosquitto and victoria-metrics
+bench: $(STAMP) ## cost and latency from broker to store, beside Telegraf and others; needs mosquitto and victoria-metrics
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	@$(BIN)/python -m benchmarks.ingest $(BENCH)
 
 N ?= 1000000

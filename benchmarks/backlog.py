@@ -19,6 +19,8 @@ QUANTITIES = (
 )
 # The publisher's own window: Mosquitto takes its QoS 1 messages faster in bursts.
 _WINDOW = 1_000
+# Of a PUBACK that says success; one that says that nobody subscribes is longer, and here somebody does.
+PUBACK_BYTES = 4
 
 
 def payload(at: int, dice: random.Random) -> bytes:
@@ -32,22 +34,25 @@ def packets(count: int, last_at: int, seed: int) -> Iterator[tuple[int, bytes]]:
     dice = random.Random(seed)
     rounds = -(-count // STATIONS)
     for number in range(count):
-        station, minute = number % STATIONS, number // STATIONS
-        at = last_at - (rounds - 1 - minute) * 60_000
-        topic = f"cityflux/v1/bench/air/st-{station:04d}/minute"
-        packet_id = number % 65_535 + 1
-        packet = mqtt5.PublishPacket(topic, payload(at, dice), qos=mqtt5.QoS.AT_LEAST_ONCE, packet_id=packet_id)
-        yield packet_id, packet.write()
+        at = last_at - (rounds - 1 - number // STATIONS) * 60_000
+        yield number % 65_535 + 1, packet(number, at, dice)
+
+
+def packet(number: int, at: int, dice: random.Random) -> bytes:
+    """The PUBLISH of message `number`, observed `at` [ms]: 1,000 stations in turn, packet ids in turn."""
+    topic = f"cityflux/v1/bench/air/st-{number % STATIONS:04d}/minute"
+    publish = mqtt5.PublishPacket(topic, payload(at, dice), qos=mqtt5.QoS.AT_LEAST_ONCE, packet_id=number % 65_535 + 1)
+    return publish.write()
 
 
 async def prepare(port: int, client_id: str) -> None:
     """Make `client_id` a session subscribed to everything of ours, and leave it."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(mqtt5.ConnectPacket(client_id, clean_start=True, session_expiry_interval=3600).write())
-    await _packet(reader, mqtt5.ConnAckPacket)
+    await packet_of(reader, mqtt5.ConnAckPacket)
     filters = [mqtt5.TopicFilter("cityflux/v1/#", max_qos=mqtt5.QoS.AT_LEAST_ONCE)]
     writer.write(mqtt5.SubscribePacket(1, topic_filters=filters).write())
-    await _packet(reader, mqtt5.SubAckPacket)
+    await packet_of(reader, mqtt5.SubAckPacket)
     writer.write(mqtt5.DisconnectPacket().write())
     await writer.drain()
     writer.close()
@@ -57,27 +62,20 @@ async def fill(port: int, count: int, last_at: int, seed: int) -> None:
     """Publish the backlog; returns when the broker has acknowledged every message."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(mqtt5.ConnectPacket("bench-publisher", clean_start=True).write())
-    await _packet(reader, mqtt5.ConnAckPacket)
+    await packet_of(reader, mqtt5.ConnAckPacket)
     window: list[bytes] = []
-    for _, packet in packets(count, last_at, seed):
-        window.append(packet)
+    for _, publish in packets(count, last_at, seed):
+        window.append(publish)
         if len(window) == _WINDOW:
             writer.writelines(window)
-            await _acknowledged(reader, len(window))
+            await reader.readexactly(PUBACK_BYTES * len(window))
             window.clear()
     writer.writelines(window)
-    await _acknowledged(reader, len(window))
+    await reader.readexactly(PUBACK_BYTES * len(window))
     writer.close()
 
 
-async def _acknowledged(reader: asyncio.StreamReader, count: int) -> None:
-    """Read `count` PUBACKs: 4 bytes each where the reason is success, else 6."""
-    for _ in range(count):
-        head = await reader.readexactly(2)
-        await reader.readexactly(head[1])
-
-
-async def _packet(reader: asyncio.StreamReader, kind: type) -> None:
+async def packet_of(reader: asyncio.StreamReader, kind: type) -> None:
     """Read until one packet of `kind` is whole."""
     data = b""
     while True:

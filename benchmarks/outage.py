@@ -21,7 +21,9 @@ from pathlib import Path
 import mqtt5
 
 from benchmarks.backlog import packets
-from benchmarks.ingest import answers, ingest_environment, mosquitto, settled, sink, until
+from benchmarks.consumers import ingest_environment, store_environment
+from benchmarks.servers import answers, mosquitto, start, until, victoria_command
+from benchmarks.sinks import settled
 from cityflux.ports import free_port
 
 _LIVE_S = 20.0  # of ordinary flow before the outage, after which memory is taken as ordinary
@@ -34,23 +36,18 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--rate", type=int, default=5_000, help="messages per second")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="cityflux-outage-") as scratch, mosquitto(Path(scratch)) as port:
-        asyncio.run(outage(Path(scratch), port, options.minutes * 60, options.rate))
+    with tempfile.TemporaryDirectory(prefix="cityflux-outage-") as scratch, mosquitto(Path(scratch)) as broker:
+        asyncio.run(outage(Path(scratch), broker.port, options.minutes * 60, options.rate))
 
 
 async def outage(folder: Path, port: int, seconds: float, rate: int) -> None:
     """Ordinary flow, the store stopped for so long, the store back, until the journal is empty."""
     store_port = free_port()
     store = start_sink(folder, store_port)
-    (folder / "token").write_text("none")
-    environment = ingest_environment(folder, port) | {
-        "CITYFLUX_STORE": "influx",
-        "CITYFLUX_INFLUX_URL": f"http://127.0.0.1:{store_port}",
-        "CITYFLUX_INFLUX_TOKEN_FILE": str(folder / "token"),
-        "CITYFLUX_JOURNAL_CAP_BYTES": str(4 << 30),
-    }
+    environment = ingest_environment(folder, port) | store_environment(folder, f"http://127.0.0.1:{store_port}")
+    environment["CITYFLUX_JOURNAL_CAP_BYTES"] = str(4 << 30)
     log, journal = folder / "ingest.log", folder / "data" / "journal" / "journal.sqlite"
-    ingest = start_ingest(environment, log)
+    ingest = start([sys.executable, "-m", "cityflux", "ingest"], log, environment)
     try:
         until("ingest to receive", lambda: b"receiving" in log.read_bytes(), ingest, log)
         sent = [0]
@@ -130,15 +127,9 @@ async def _count_acknowledgements(reader: asyncio.StreamReader, sent: list[int])
         sent[0] += 1
 
 
-def start_ingest(environment: dict[str, str], log: Path) -> subprocess.Popen[bytes]:
-    """`cityflux ingest`, saying to `log` what it says."""
-    with log.open("wb") as said:
-        return subprocess.Popen([sys.executable, "-m", "cityflux", "ingest"], env=environment, stdout=said, stderr=said)
-
-
 def start_sink(folder: Path, port: int) -> subprocess.Popen[bytes]:
     """VictoriaMetrics on `port`, up."""
-    process = subprocess.Popen(sink(folder, port), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = start(victoria_command(folder, port), None)
     until("the store", lambda: answers(port), process, None)
     return process
 

@@ -1,0 +1,122 @@
+"""One backlog drained by one consumer: cost, rate, memory, and what arrived."""
+
+import asyncio
+import re
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from benchmarks.backlog import fill, prepare
+from benchmarks.consumers import Command, Consumer, command
+from benchmarks.measure import Usage
+from benchmarks.servers import Broker, mosquitto, start, until
+from benchmarks.sinks import Readings, Sink, noted, victoria
+
+_LOOK_EVERY_S = 0.05
+# Chosen: longer than any flush interval, retry or pause that is not the end.
+_QUIET_S = 15.0
+# What comes after the last write belongs to the message as well: acknowledging, settling.
+AFTERMATH_S = 0.3
+_WITHIN_S = 900.0
+
+
+class Drained(NamedTuple):
+    """CPU [µs per message that arrived], rate [messages/s], peak resident memory [MB], bytes to disk per message, seconds from
+    the start of the program to the broker's CONNACK; messages published and arrived. None: not measured."""
+
+    consumer: str
+    cpu_us: float
+    rate: float
+    memory_mb: float
+    disk_bytes: float | None
+    start_s: float | None
+    published: int
+    arrived: int
+
+
+class Running(NamedTuple):
+    """A consumer that the broker has just accepted."""
+
+    process: subprocess.Popen[bytes]
+    start_s: float
+    usage: Usage
+
+
+def drain(consumer: Consumer, count: int, seed: int, *, quiet_sink: bool) -> Drained:
+    """Drain `count` messages. `quiet_sink`: into the noting sink, which costs least, instead of VictoriaMetrics."""
+    with tempfile.TemporaryDirectory(prefix="cityflux-bench-") as scratch, mosquitto(Path(scratch)) as broker:
+        folder = Path(scratch)
+        asyncio.run(prepare(broker.port, consumer.client_id))
+        asyncio.run(fill(broker.port, count, time.time_ns() // 1_000_000, seed))
+        if consumer.sqlite:
+            return _drained(consumer, count, broker, folder, Readings(folder / "data"))
+        with noted() if quiet_sink else victoria(folder) as sink:
+            return _drained(consumer, count, broker, folder, sink)
+
+
+def _drained(consumer: Consumer, count: int, broker: Broker, folder: Path, sink: Sink) -> Drained:
+    ready = command(consumer, folder, broker.port, sink.url, count)
+    if consumer.name == "null":
+        return _null(count, ready)
+    running = run(consumer, ready, broker, folder)
+    try:
+        until_there = Readings(folder / "data").taken if consumer.client_id == "cityflux-ingest" else sink.taken
+        taken, took = follow(until_there, count, time.monotonic())
+        time.sleep(AFTERMATH_S)
+        used = Usage.of(running.process.pid)
+    finally:
+        stop(running.process)
+    return Drained(
+        consumer.name,
+        (used.cpu_s - running.usage.cpu_s) / taken * 1e6,
+        taken / took,
+        used.memory_mb,
+        (used.disk_bytes - running.usage.disk_bytes) / taken,
+        running.start_s,
+        count,
+        sink.arrived(),
+    )
+
+
+def _null(count: int, ready: Command) -> Drained:
+    """The one that stores nothing: it counts and measures itself, from its first message on."""
+    told = subprocess.run(
+        ready.arguments, env=ready.environment, check=True, capture_output=True, text=True, timeout=_WITHIN_S
+    ).stdout
+    found = re.fullmatch(r"null: (\d+) messages, (\d+) msg/s, ([\d.]+) µs CPU/message, (\d+) MB\n", told)
+    if found is None:
+        raise RuntimeError(f"null said: {told}")
+    return Drained("null", float(found[3]), float(found[2]), float(found[4]), None, None, count, int(found[1]))
+
+
+def run(consumer: Consumer, ready: Command, broker: Broker, folder: Path) -> Running:
+    """Start a consumer; returns when the broker has accepted it."""
+    before, log = broker.accepted(consumer.client_id), folder / "consumer.log"
+    started = time.monotonic()
+    process = start(ready.arguments, log, ready.environment)
+    until(
+        f"{consumer.name} to connect", lambda: broker.accepted(consumer.client_id) > before, process, log, every_s=0.002
+    )
+    return Running(process, time.monotonic() - started, Usage.of(process.pid))
+
+
+def follow(taken: Callable[[], int], count: int, started: float) -> tuple[int, float]:
+    """Until `count` messages are taken or none comes any more: how many, and how long after `started` the last one was seen."""
+    seen, last = 0, time.monotonic()
+    while seen < count and time.monotonic() - last < _QUIET_S:
+        time.sleep(_LOOK_EVERY_S)
+        now = taken()
+        if now > seen:
+            seen, last = now, time.monotonic()
+    if not seen:
+        raise RuntimeError("nothing has arrived")
+    return seen, last - started
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """SIGTERM, and wait."""
+    process.terminate()
+    process.wait(60)

@@ -1,0 +1,204 @@
+"""Tables and a plot of a benchmark's figures.
+
+    python -m benchmarks.report build/benchmark.json [--into docs/PERFORMANCE.md]
+
+Prints the tables; with `--into` puts them into that page, between the marks that it must have, and the plot beside it.
+Needs matplotlib (the extra `bench`) for the plot only.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from benchmarks.results import Results, Spread
+
+_BEGIN, _END = "<!-- benchmark: begin -->", "<!-- benchmark: end -->"
+_COLOURS = {
+    "null": "#c8c8c8",
+    "floor": "#8a8a8a",
+    "cityflux-influx": "#0b6e4f",
+    "cityflux-sqlite": "#6bbf59",
+    "telegraf-low-latency": "#f2a65a",
+    "telegraf-best": "#c65d21",
+    "telegraf-usual": "#7a3b12",
+    "tutorial": "#5b5ea6",
+}
+_LOADED = 10_000  # messages/s, the pace that the bars name
+
+
+class Bar(NamedTuple):
+    """A bar of issue 5: `consumer`'s field, or its ratio to that of `to`, at most (or at least) so much."""
+
+    says: str
+    consumer: str
+    field: str
+    limit: float
+    to: str | None = None
+    rate: int | None = None
+    at_least: bool = False
+
+    def measured(self, results: Results) -> Spread | None:
+        """What it is held against."""
+        if self.to is None:
+            return results.spread(self.consumer, self.field, self.rate)
+        return results.ratio(self.consumer, self.to, self.field, self.rate)
+
+
+BARS = (
+    Bar("backlog, line protocol: CPU, times Telegraf's best", "cityflux-influx", "cpu_us", 1 / 3, "telegraf-best"),
+    Bar("backlog, line protocol: CPU, times the floor", "cityflux-influx", "cpu_us", 2, "floor"),
+    Bar(
+        "backlog, SQLite: CPU, times Telegraf's best into InfluxDB", "cityflux-sqlite", "cpu_us", 1 / 2, "telegraf-best"
+    ),
+    Bar("10,000 msg/s: CPU, times Telegraf's best", "cityflux-influx", "cpu_us", 1 / 2, "telegraf-best", _LOADED),
+    Bar("drain rate, times Telegraf's best", "cityflux-influx", "rate", 2, "telegraf-best", at_least=True),
+    Bar("drain rate, times a null subscriber's", "cityflux-influx", "rate", 0.7, "null", at_least=True),
+    Bar("10,000 msg/s, line protocol: p99 [ms]", "cityflux-influx", "p99_ms", 100, rate=_LOADED),
+    Bar("10,000 msg/s, SQLite: p99 [ms]", "cityflux-sqlite", "p99_ms", 100, rate=_LOADED),
+    Bar("backlog: resident memory [MB]", "cityflux-influx", "memory_mb", 120),
+    Bar("10,000 msg/s: resident memory [MB]", "cityflux-influx", "memory_mb", 120, rate=_LOADED),
+)
+
+
+def tables(results: Results) -> str:
+    """All of it in Markdown."""
+    parts = [_machine(results), _bars(results), _drained(results), *(_lived(results, rate) for rate in results.rates())]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _machine(results: Results) -> str:
+    return ", ".join(f"{name} {value}" for name, value in results.machine.items()) + "."
+
+
+def _bars(results: Results) -> str:
+    rows = []
+    for bar in BARS:
+        found = bar.measured(results)
+        if found is not None:
+            met = found.median >= bar.limit if bar.at_least else found.median <= bar.limit
+            rows.append(
+                (
+                    bar.says,
+                    f"{'≥' if bar.at_least else '≤'} {bar.limit:.3g}",
+                    _spread(found, 2),
+                    "met" if met else "missed",
+                )
+            )
+    return _table("Bars", ("figure", "bar", "measured", ""), rows)
+
+
+def _drained(results: Results) -> str:
+    rows = [
+        (
+            name,
+            _spread(results.spread(name, "cpu_us"), 2),
+            _spread(results.ratio(name, "floor", "cpu_us"), 2),
+            _spread(results.ratio(name, "telegraf-best", "cpu_us"), 2),
+            _spread(results.spread(name, "rate"), 0),
+            _spread(results.spread(name, "memory_mb"), 0),
+            _spread(results.spread(name, "disk_bytes"), 0),
+            _spread(results.spread(name, "start_s"), 2),
+            _arrived(results, name, None),
+        )
+        for name in results.consumers()
+    ]
+    head = (
+        "consumer", "CPU [µs/message]", "× floor", "× Telegraf best", "rate [msg/s]", "peak memory [MB]",
+        "to disk [B/message]", "start [s]", "arrived",
+    )  # fmt: skip
+    return _table("Draining a backlog", head, rows)
+
+
+def _lived(results: Results, rate: int) -> str:
+    rows = [
+        (
+            name,
+            *(_spread(results.spread(name, field, rate), 1) for field in ("p50_ms", "p95_ms", "p99_ms")),
+            _spread(results.spread(name, "cpu_us", rate), 2),
+            _spread(results.ratio(name, "telegraf-best", "cpu_us", rate), 2),
+            _spread(results.spread(name, "memory_mb", rate), 0),
+            _arrived(results, name, rate),
+        )
+        for name in results.consumers(rate)
+    ]
+    head = (
+        "consumer", "p50 [ms]", "p95 [ms]", "p99 [ms]", "CPU [µs/message]", "× Telegraf best", "peak memory [MB]", "arrived",
+    )  # fmt: skip
+    return _table(f"Live at {rate:,} messages/s, publish to readable", head, rows)
+
+
+def _spread(spread: Spread | None, digits: int) -> str:
+    """Median (least–most); the range only where there is one."""
+    if spread is None:
+        return "–"
+    median, least, most = (f"{value:,.{digits}f}" for value in spread)
+    return median if least == most else f"{median} ({least}–{most})"
+
+
+def _arrived(results: Results, name: str, rate: int | None) -> str:
+    """The least share of what was published, of all rounds; more than all of it came twice."""
+    shares = results.shares(name, rate)
+    if shares is None:
+        return "–"
+    return "all" if shares.least == shares.most == 1 else f"{shares.least:.2%}–{shares.most:.2%}"
+
+
+def _table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    if not rows:
+        return ""
+    line = "| {} |".format
+    ruled = [line(" | ".join(head)), "|" + "---|" * len(head), *(line(" | ".join(row)) for row in rows)]
+    return f"### {title}\n\n" + "\n".join(ruled)
+
+
+def plot(results: Results, file: Path) -> None:
+    """CPU per message and p99, as PNG."""
+    # Only who plots needs it: the extra bench.
+    from matplotlib.figure import Figure  # type: ignore[import-not-found,unused-ignore] # noqa: PLC0415
+
+    figure = Figure(figsize=(12, 4.5), layout="constrained")
+    cost, live_cost, latency = figure.subplots(1, 3)
+    names = results.consumers()
+    found = [spread for name in names if (spread := results.spread(name, "cpu_us"))]
+    cost.barh(names, [spread.median for spread in found], color=[_COLOURS[name] for name in names])
+    cost.invert_yaxis()
+    cost.set(title="Draining a backlog", xlabel="CPU [µs per message]")
+    for axes, field, label in ((live_cost, "cpu_us", "CPU [µs per message]"), (latency, "p99_ms", "p99 [ms]")):
+        for name, points in _by_rate(results, field):
+            axes.plot(*zip(*points, strict=True), marker="o", label=name, color=_COLOURS[name])
+        axes.set(title="Live", xlabel="messages/s", ylabel=label, yscale="log")
+    if results.lived:
+        latency.legend(fontsize="small")
+    figure.savefig(file, dpi=120)
+
+
+def _by_rate(results: Results, field: str) -> Iterator[tuple[str, list[tuple[int, float]]]]:
+    names = dict.fromkeys(name for rate in results.rates() for name in results.consumers(rate))
+    for name in names:
+        yield name, [(rate, it.median) for rate in results.rates() if (it := results.spread(name, field, rate))]
+
+
+def main() -> None:
+    """Print, or write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("results", type=Path)
+    parser.add_argument("--into", type=Path, help="a page with the marks; the plot goes beside it as performance.png")
+    options = parser.parse_args()
+    results = Results.read(options.results)
+    print(tables(results))
+    if options.into is None:
+        return
+    page: str = options.into.read_text("utf-8")
+    if _BEGIN not in page or _END not in page:
+        sys.exit(f"{options.into} has no {_BEGIN} … {_END}")
+    before, after = page.partition(_BEGIN)[0], page.partition(_END)[2]
+    picture = options.into.with_name("performance.png")
+    plot(results, picture)
+    shown = f"![CPU per message and latency]({picture.name})"
+    options.into.write_text(f"{before}{_BEGIN}\n{tables(results)}\n{shown}\n{_END}{after}", "utf-8")
+
+
+if __name__ == "__main__":
+    main()

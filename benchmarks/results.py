@@ -1,0 +1,90 @@
+"""The figures of a benchmark, kept as JSON, and what is taken from them: medians, and ratios within a round."""
+
+import json
+import statistics
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple, Self
+
+from benchmarks.drain import Drained
+from benchmarks.live import Lived
+
+
+class Spread(NamedTuple):
+    """The median of the rounds, and the least and greatest of them."""
+
+    median: float
+    least: float
+    most: float
+
+    @classmethod
+    def of(cls, values: list[float]) -> Self:
+        """Of one value or more."""
+        return cls(statistics.median(values), min(values), max(values))
+
+
+class Results(NamedTuple):
+    """On what machine, and (round, figure) of every run."""
+
+    machine: dict[str, str]
+    drained: list[tuple[int, Drained]]
+    lived: list[tuple[int, Lived]]
+
+    @classmethod
+    def read(cls, file: Path) -> Self:
+        """The inverse of `write`."""
+        kept = json.loads(file.read_text("utf-8"))
+        return cls(
+            kept["machine"],
+            [(number, Drained(**figure)) for number, figure in kept["drained"]],
+            [(number, Lived(**figure)) for number, figure in kept["lived"]],
+        )
+
+    def write(self, file: Path) -> None:
+        """As JSON."""
+        file.parent.mkdir(parents=True, exist_ok=True)
+        kept = {
+            "machine": self.machine,
+            "drained": [(number, figure._asdict()) for number, figure in self.drained],
+            "lived": [(number, figure._asdict()) for number, figure in self.lived],
+        }
+        file.write_text(json.dumps(kept, ensure_ascii=False, indent=1) + "\n", "utf-8")
+
+    def consumers(self, rate: int | None = None) -> list[str]:
+        """Who was measured, in the order of the first round: draining, or live at `rate`."""
+        return list(dict.fromkeys(figure.consumer for _, figure in self._figures(rate)))
+
+    def rates(self) -> list[int]:
+        """The paces that were kept [messages/s]."""
+        return sorted({figure.rate for _, figure in self.lived})
+
+    def spread(self, consumer: str, field: str, rate: int | None = None) -> Spread | None:
+        """Of one field of a consumer's figures; None where there is none."""
+        values = [
+            value
+            for _, figure in self._figures(rate)
+            if figure.consumer == consumer and (value := getattr(figure, field)) is not None
+        ]
+        return Spread.of(values) if values else None
+
+    def ratio(self, consumer: str, other: str, field: str, rate: int | None = None) -> Spread | None:
+        """Of one consumer's figure to another's of the same round; None where they share no round."""
+        by_round = {
+            name: {number: getattr(figure, field) for number, figure in self._figures(rate) if figure.consumer == name}
+            for name in (consumer, other)
+        }
+        ratios = [
+            value / by_round[other][number] for number, value in by_round[consumer].items() if number in by_round[other]
+        ]
+        return Spread.of(ratios) if ratios else None
+
+    def shares(self, consumer: str, rate: int | None = None) -> Spread | None:
+        """What arrived of what was published."""
+        values = [its.arrived / its.published for _, its in self._figures(rate) if its.consumer == consumer]
+        return Spread.of(values) if values else None
+
+    def _figures(self, rate: int | None) -> Iterator[tuple[int, Drained | Lived]]:
+        if rate is None:
+            yield from self.drained
+        else:
+            yield from ((number, figure) for number, figure in self.lived if figure.rate == rate)
