@@ -44,9 +44,10 @@ _DRAINED_CHECK_S = 0.1
 async def ingest(settings: Settings) -> None:
     """Broker → journal → store and books, with health and metrics on HTTP. Raises SettingsError, JournalError before anything
     is started; SessionTaken where another client has our session, once the journal is drained."""
-    # What is loaded by now lives as long as the program; young objects are messages, freed by reference counts.
+    # What is loaded by now lives as long as the program; young objects are messages, freed by reference counts, so looking for
+    # cycles among them is wasted. What leaves cycles is asyncio, a few per batch: those are collected each second.
     gc.freeze()
-    gc.set_threshold(100_000, 50, 50)
+    gc.disable()
     stopped = stop_signals()
     broker, session = settings.broker, settings.session
     pause = pause_of(os.environ)
@@ -75,6 +76,7 @@ async def ingest(settings: Settings) -> None:
                     beside = [
                         tasks.create_task(vitals.run(), name="vitals"),
                         tasks.create_task(overflow.run(), name="overflow"),
+                        tasks.create_task(_collect_cycles(), name="cycles"),
                     ]
                     settling = tasks.create_task(settler.run(), name="settle")
                     consuming = tasks.create_task(consumer.run(), name="consume")
@@ -91,6 +93,12 @@ async def ingest(settings: Settings) -> None:
     log.info("stopped")
     if consumer.taken is not None:
         raise consumer.taken
+
+
+async def _collect_cycles() -> None:
+    while True:
+        await asyncio.sleep(1)
+        gc.collect()
 
 
 async def _taken_and_drained(consuming: asyncio.Task[None], journal: Journal) -> None:
