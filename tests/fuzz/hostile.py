@@ -179,7 +179,8 @@ def said(version: int, data: bytes, session: Session = SESSION) -> Said:
     except IndexError:
         pass  # the rest is not whole
     except _Malformed:
-        return Said(given, "ends")
+        # paho waits for a fifth byte of a length before it calls it malformed.
+        return Said(given, "unclear" if version == 3 and len(data) - at <= 5 else "ends")
     except _Lax:
         return Said(given, "unclear")
     return Said(given, "goes on")
