@@ -5,18 +5,17 @@ I/O, so a second verdict on a batch equals the first. `Intake.judge` looks at ea
 
     topic   → route: which family's contract, which station, whether the registry knows it      (cached per topic)
     payload → the ordinary case, in one call: one reading, all quantities known, finite and in range
+            → the same of several readings
             → otherwise record by record: good values, doubtful values with their flag, refusals in words
 """
 
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from pydantic import ValidationError
-
 from ingest.journal import Counts, JournalBatch
 from ingest.transport import Message, Oversized
 from sensors.families import CONTRACTS
-from sensors.families.contract import FUTURE_MS, Contract, Nominal, instant
+from sensors.families.contract import FUTURE_MS, NOT_NOMINAL, Contract, instant, values_of
 from sensors.formats.native import decode
 from sensors.instants import DAY_MS, HOUR_MS
 from sensors.quantities import Family
@@ -80,16 +79,15 @@ class Intake:
 
     def judge(self, batch: JournalBatch) -> Verdict:
         """The verdict on every message of `batch`."""
-        received_at = batch.received_at
+        received_at, number = batch.received_at, batch.id
         earliest, latest = received_at - self._horizon_ms, received_at + FUTURE_MS
         readings: list[Reading] = []
         positions: list[int] = []
         letters: dict[int, DeadLetter] = {}
         unknown: dict[tuple[str, str], str] = {}
-        instants: dict[str, int] = {}
+        instants: dict[int | str, int] = {}
         readings_refused = quantities_refused = 0
-        number = batch.id
-        routes = self._routes
+        routes, new, add, add_position = self._routes, tuple.__new__, readings.append, positions.append
         for position, message in enumerate(batch.messages):
             topic, payload = message
             route = routes.get(topic) or self._route(topic)
@@ -98,37 +96,21 @@ class Intake:
                 if is_unknown:
                     unknown[family, station] = topic
                 try:
-                    nominal = contract.nominal(payload)
-                    sent = nominal["at"]
-                    at = (
-                        sent
-                        if isinstance(sent, int)
-                        else instants.get(sent) or instants.setdefault(sent, instant(sent, "at"))
-                    )
-                except (ValidationError, Refused):
+                    sent = contract.nominal(payload)
+                    at = sent.at
+                    if type(at) is not int:
+                        at = instants.get(at) or instants.setdefault(at, instant(at, "at"))
+                except (*NOT_NOMINAL, Refused):
                     pass
                 else:
-                    if len(nominal) == 2 and earliest <= at <= latest:
-                        values = nominal["values"]
-                        if contract.may_be_finer(payload) or None in values.values():
+                    if earliest <= at <= latest:
+                        values = values_of(sent.values)
+                        if contract.may_be_finer(payload):
                             values = contract.quantised(values)
-                        readings.append(
-                            Reading(
-                                family,
-                                station,
-                                period,
-                                at,
-                                received_at,
-                                values,
-                                NO_DOUBTS,
-                                0,
-                                None,
-                                is_unknown,
-                                origin,
-                                number,
-                            )
-                        )
-                        positions.append(position)
+                        where = family, station, period, at, received_at
+                        # Half the time of Reading(…), which is 0.3 µs.
+                        add(new(Reading, (*where, values, NO_DOUBTS, 0, None, is_unknown, origin, number)))
+                        add_position(position)
                         continue
             found, refusals, whole = self._judge_closely(message, route, received_at, number)
             readings += found
@@ -155,6 +137,9 @@ class Intake:
             return [], [_too_large(payload)], 0
         if isinstance(route, Refusal):
             return [], [route], 0
+        ordinary = self._several(route, payload, received_at, batch)
+        if ordinary:
+            return ordinary, [], 0
         try:
             records = decode(payload)
         except Refused as refused:
@@ -190,6 +175,22 @@ class Intake:
                 )
             )
         return readings, refusals, whole
+
+    def _several(self, route: _Route, payload: bytes, received_at: int, batch: int) -> list[Reading]:
+        """The readings of a message that holds several, where all of them are ordinary; else none."""
+        contract, family, station, period, unknown, origin = route
+        try:
+            several = [(instant(sent.at, "at"), values_of(sent.values)) for sent in contract.nominals(payload)]
+        except (*NOT_NOMINAL, Refused):
+            return []
+        if not all(received_at - self._horizon_ms <= at <= received_at + FUTURE_MS for at, _ in several):
+            return []
+        if contract.may_be_finer(payload):
+            several = [(at, contract.quantised(values)) for at, values in several]
+        return [
+            Reading(family, station, period, at, received_at, values, NO_DOUBTS, 0, None, unknown, origin, batch)
+            for at, values in several
+        ]
 
     def _horizon_of(self, record: object) -> int:
         source = record.get("source") if isinstance(record, dict) else None
@@ -243,11 +244,9 @@ def dead_letter(batch: int, position: int, received_at: int, message: Message, r
 
 def marks_of(readings: list[Reading]) -> set[MarkKey]:
     """The windows that readings of known stations change: the UTC hour in which each of them ends."""
-    return {
-        MarkKey(family, station, period, (at - 1) // HOUR_MS)
-        for family, station, period, at, _, _, _, _, _, unknown, _, _ in readings
-        if not unknown
-    }
+    # By position, and a MarkKey only of each window: both are half the time of the obvious way.
+    windows = {(it[0], it[1], it[2], (it[3] - 1) // HOUR_MS) for it in readings if not it[9]}
+    return set(map(MarkKey._make, windows))
 
 
 def _too_large(payload: Oversized) -> Refusal:
@@ -259,4 +258,4 @@ def _too_large(payload: Oversized) -> Refusal:
     )
 
 
-__all__ = ["MAX_REFUSALS_SHOWN", "MAX_UNKNOWN_STATIONS", "Intake", "Nominal", "Verdict", "dead_letter", "marks_of"]
+__all__ = ["MAX_REFUSALS_SHOWN", "MAX_UNKNOWN_STATIONS", "Intake", "Verdict", "dead_letter", "marks_of"]

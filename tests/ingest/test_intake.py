@@ -50,6 +50,32 @@ def test_text_times_and_integer_times_are_one() -> None:
     assert verdict.readings[0] == verdict.readings[1]
 
 
+@pytest.mark.parametrize(
+    "values",
+    [
+        [{"pm2_5": 35.2, "co": 0.70049}, {"o3": 61}, {}],
+        [{"pm2_5": 35.2}, {"o3": 12e-5}],
+        [{"pm2_5": 35.2}, {"o3": None}],
+        [{"pm2_5": 35.2}, {"o3": -1}],
+    ],
+)
+def test_several_readings_in_a_message_come_out_as_one_by_one(values: list[dict[str, Any]]) -> None:
+    records = [{"at": NOON - HOUR_MS * n, "values": each} for n, each in enumerate(values)]
+    together = intake().judge(batch((TOPIC, encode(records))))
+    alone = intake().judge(batch(*((TOPIC, encode([record])) for record in records)))
+    assert together.readings == alone.readings
+    assert together.letters == alone.letters == {}
+    assert together.counts == Counts(written=1, readings_written=len(values))
+    assert together.positions == [0] * len(values)
+
+
+def test_one_old_reading_of_several_is_refused_alone() -> None:
+    records = [{"at": NOON - days * DAY_MS, "values": {"o3": 1}} for days in (0, 400, 401)]
+    verdict = intake().judge(batch((TOPIC, encode(records))))
+    assert [r.observed_at for r in verdict.readings] == [NOON, NOON - 400 * DAY_MS]
+    assert [(r.reading, r.code) for r in verdict.letters[0].refusals] == [(2, "too_old")]
+
+
 def test_a_message_with_a_bad_part_is_refused_and_the_rest_is_stored() -> None:
     records: list[dict[str, Any]] = [
         {"at": NOON, "values": {"o3": 1}},

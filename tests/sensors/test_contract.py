@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
 from sensors.families import CONTRACTS
+from sensors.families.contract import NOT_NOMINAL, values_of
 from sensors.formats.native import decode, encode
 from sensors.instants import DAY_MS, HOUR_MS
 from sensors.reading import Doubt
@@ -163,11 +163,12 @@ def test_the_ordinary_way_and_the_close_look_agree(values: dict[str, float | Non
     judged = judge(decode(payload)[0])
     try:
         nominal = AIR.nominal(payload)
-    except ValidationError:
-        assert judged.refusals or judged.doubtful or any(v != round(v, 3) for v in values.values() if v is not None)
+    except NOT_NOMINAL:
+        missing_or_finer = any(v is None or v != round(v, 3) for v in values.values())
+        assert judged.refusals or judged.doubtful or missing_or_finer
         return
-    ordinary = nominal["values"]
-    if AIR.may_be_finer(payload) or None in ordinary.values():
+    ordinary = values_of(nominal.values)
+    if AIR.may_be_finer(payload):
         ordinary = AIR.quantised(ordinary)
     assert ordinary == judged.values
     assert not judged.refusals
@@ -182,6 +183,9 @@ def test_the_ordinary_way_and_the_close_look_agree(values: dict[str, float | Non
         '{"at": %d, "values": {"o3": "1"}}',
         '{"at": %d, "values": {"o3": NaN}}',
         '{"at": %d, "values": {"o3": 1e400}}',
+        '{"at": %d, "values": {"o3": null}}',
+        '{"at": %d, "values": {"o3": 1}, "seq": 1}',
+        '{"at": %d, "values": {"o3": 1}} 1',
         '{"at": %d, "values": {"o3": 1}, "extra": 1}',
         '{"at": %d, "values": {"o4": 1}}',
         '{"at": %d, "values": {"o3": -0.001}}',
@@ -190,8 +194,23 @@ def test_the_ordinary_way_and_the_close_look_agree(values: dict[str, float | Non
     ],
 )
 def test_only_the_ordinary_goes_the_ordinary_way(payload: str) -> None:
-    with pytest.raises(ValidationError):
+    with pytest.raises(NOT_NOMINAL):
         AIR.nominal((payload % NOON).encode())
+
+
+@pytest.mark.parametrize("at", [b"\xff", b"\\ud800", b"\xed\xa0\x80"])
+def test_a_time_that_is_no_text_does_not_go_the_ordinary_way(at: bytes) -> None:
+    with pytest.raises(NOT_NOMINAL):
+        AIR.nominal(b'{"at": "' + at + b'", "values": {}}')
+
+
+def test_several_ordinary_readings_go_the_ordinary_way_together() -> None:
+    one, other = {"at": NOON, "values": {"pm2_5": 35.5, "co": 2}}, {"at": "2026-03-01T14:00:00+08:00", "values": {}}
+    found = [(nominal.at, values_of(nominal.values)) for nominal in AIR.nominals(encode([one, other]))]
+    assert found == [(NOON, {"pm2_5": 35.5, "co": 2.0}), ("2026-03-01T14:00:00+08:00", {})]
+    for bad in ({**one, "seq": 1}, {**one, "status": {"co": "fault"}}, {"at": NOON, "values": {"o3": -1}}, 3):
+        with pytest.raises(NOT_NOMINAL):
+            AIR.nominals(json.dumps({"readings": [one, bad]}).encode())
 
 
 def test_encoding_and_decoding_are_inverse() -> None:
