@@ -29,6 +29,11 @@ log = structlog.get_logger()
 
 # Chosen: how often a full journal or disk is looked at again; the settler makes room in steps of tens of milliseconds.
 _ROOM_CHECK_S = 0.1
+# Chosen: a batch costs a commit, a write to the store and their wake-ups, about 3 ms of CPU, be it of 1 message or of 1,000.
+# So after a small batch the next one gathers in the kernel: 14 µs a message at 10,000/s instead of 60, for 50 ms at most.
+_GATHER_S = 0.05
+# Chosen: a batch of more says that there is a backlog, or too much a second to wait.
+_SMALL_BATCH = 2_000
 
 
 class Consumer:
@@ -141,6 +146,8 @@ class Consumer:
                 self._pause("journalled")
             connection.acknowledge(batch)
             self._pause("acknowledged")
+            if len(batch.messages) < _SMALL_BATCH:
+                await asyncio.sleep(_GATHER_S)
             heartbeat.listening(loop.time())
 
     async def _wait_for_room(self, connection: Connection) -> None:

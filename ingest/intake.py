@@ -9,7 +9,7 @@ I/O, so a second verdict on a batch equals the first. `Intake.judge` looks at ea
             → otherwise record by record: good values, doubtful values with their flag, refusals in words
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from ingest.journal import Counts, JournalBatch
@@ -242,7 +242,7 @@ def dead_letter(batch: int, position: int, received_at: int, message: Message, r
     )
 
 
-def marks_of(readings: list[Reading]) -> set[MarkKey]:
+def marks_of(readings: Sequence[Reading]) -> set[MarkKey]:
     """The windows that readings of known stations change: the UTC hour in which each of them ends."""
     # By position, and a MarkKey only of each window: both are half the time of the obvious way.
     windows = {(it[0], it[1], it[2], (it[3] - 1) // HOUR_MS) for it in readings if not it[9]}

@@ -214,15 +214,18 @@ class Journal:
             raise cancelled
         return int(batch or 0)
 
-    def front(self, most_messages: int, most_bytes: int = 2 * MEBI) -> list[JournalBatch]:
-        """The oldest batches, in order: at least one where there is any, and no further one past either bound.
+    def front(self, most_messages: int, most_bytes: int = 2 * MEBI, *, after: int = 0) -> list[JournalBatch]:
+        """The oldest batches `after` one, in order: at least one where there is any, and no further one past either bound.
 
         Raises JournalError.
         """
         rows: list[tuple[int, int, int, bytes]] = []
         messages = size = 0
         with self._reading() as db:
-            for row in db.execute("SELECT id, received_at, messages, frames FROM batches ORDER BY id"):
+            found = db.execute(
+                "SELECT id, received_at, messages, frames FROM batches WHERE id > ? ORDER BY id", (after,)
+            )
+            for row in found:
                 messages, size = messages + row[2], size + len(row[3])
                 if rows and (messages > most_messages or size > most_bytes):
                     break

@@ -2,8 +2,9 @@
 
 The socket is read only while the consumer waits for messages. What comes while it is busy gathers in the kernel, and is
 read and decoded in one go: 0.9 µs of CPU a message against 2.5 µs for reading as it comes (200,000 waiting in Mosquitto,
-the consumer busy for 1 ms a batch). Two more reasons, each on its own, keep it from being read: `in_flight` messages are
-decoded and unacknowledged, or `pause` was called.
+the consumer busy for 1 ms a batch). Then once more, because TCP at the other end may have held back small packets until it
+saw us read: without that they wait for the next round (p99 at 10,000 messages/s: 96 ms instead of 61). Two more reasons,
+each on its own, keep it from being read: `in_flight` messages are decoded and unacknowledged, or `pause` was called.
 
 While it is not read PINGREQ still goes out and nothing is expected to come back; while it is, silence of one and a half
 keep-alives means that the connection is lost.
@@ -55,6 +56,7 @@ class Link(ABC):
         self._packet_ids: list[int] = []
         self._unacknowledged = 0
         self._arrived = asyncio.Event()
+        self._waited_for = True
         self._failure: TransportError | None = None
         self._paused = False
         self._reading = True
@@ -72,14 +74,19 @@ class Link(ABC):
     async def __anext__(self) -> Batch:
         """What has come, at most `batch_cap` messages, as soon as there is one.
 
-        Raises what ended the connection, at once: what can no longer be acknowledged will be sent again.
+        Raises what ended the connection; where the broker did, after what came before it: at QoS 0 nobody sends that again; at
+        QoS 1 the broker does, since it can no longer be acknowledged, and writing twice is writing once.
         """
-        while not self._messages and self._failure is None:
+        while not self._messages:
+            if self._failure is not None:
+                raise self._failure
+            self._waited_for = True
             self._arrived.clear()
             self._read_or_not()
             await self._arrived.wait()
-        if self._failure is not None:
-            raise self._failure
+            await asyncio.sleep(0)  # time for a second read (module docstring)
+            self._waited_for = False
+            self._read_or_not()
         cap = self._session.batch_cap
         batch = Batch(self._messages[:cap], self._packet_ids[:cap])
         del self._messages[:cap], self._packet_ids[:cap]
@@ -140,12 +147,16 @@ class Link(ABC):
             self.opened.set_result(None)
 
     def _read_or_not(self) -> None:
-        waited_for = not self._arrived.is_set()
-        wanted = waited_for and not self._paused and self._room() > 0
+        wanted = self._waited_for and not self._paused and self._room() > 0
         if wanted != self._reading and self._failure is None:
             self._reading = wanted
             self._last_read_s = self._loop.time()
             self._set_reading(wanted)
+
+    def _forget_messages(self) -> None:
+        """Not to give what nobody has taken yet: who breaks the protocol is not believed."""
+        self._messages.clear()
+        self._packet_ids.clear()
 
     def _fail(self, failure: TransportError) -> None:
         """The connection is over, for this reason; the first reason stays."""

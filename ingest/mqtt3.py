@@ -188,6 +188,8 @@ class Mqtt3Connection(Link):
         self._subscribed()
 
     def _on_message(self, client: paho.Client, data: Any, message: paho.MQTTMessage) -> None:
+        if self._failure is not None:
+            return
         if not self._accepted:
             self._end(ConnectionLost(f"{self._broker}: it sent a PUBLISH before CONNACK"))
             return
@@ -212,6 +214,7 @@ class Mqtt3Connection(Link):
             self._fail(ConnectionRefused(f"{self._broker} does not speak MQTT 3.1.1"))
 
     def _end(self, failure: TransportError) -> None:
+        self._forget_messages()
         self._fail(failure)
         self._loop.call_soon(self._cut)
 

@@ -152,6 +152,8 @@ class Mqtt5Connection(Link, asyncio.BufferedProtocol):
                 add_packet_id(packet.packet_id or 0)
             else:
                 self._on_control(packet)
+                if self._failure is not None:
+                    break
         else:
             self._low = low
             return True
@@ -277,6 +279,7 @@ class Mqtt5Connection(Link, asyncio.BufferedProtocol):
     def _leave(self, reason: mqtt5.DisconnectReasonCode, why: str) -> None:
         """Send DISCONNECT; the broker closes then. Until it does what it still sends is read and thrown away: a socket
         closed with bytes unread resets the connection, and the broker does not see our last PUBACKs."""
+        self._forget_messages()
         self._write(mqtt5.DisconnectPacket(reason_code=reason).write())
         self._fail(ConnectionLost(f"{self._broker}: {why}"))
         self._set_reading(True)

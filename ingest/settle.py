@@ -1,16 +1,19 @@
 """Settling: batches from the journal's front into the store and the books, then out of the journal.
 
-The order of steps is the proof of the delivery promise, so it stands in one function, `Settler._settle`:
-    1. readings into the store (idempotent)
+The order of steps is the proof of the delivery promise:
+    1. readings into the store (idempotent): `Settler._write`
     2. one books transaction: dead letters, changed windows, unknown stations, settled(journal, last batch);
        it does nothing for batches that are in it already
-    3. one journal transaction: the batches out, the ledger's counters up
-A crash between any two repeats the batches, with the same verdict, without a trace; the ledger counts them once.
-First in, first out: an old value cannot land on top of its correction.
+    3. one journal transaction: the batches out, the ledger's counters up. 2 and 3 are `Settler._book`
+2 and 3 take in what 1 has done with since the last time (`_Unbooked`): 1 makes a reading readable and is done at once, 2 and 3
+cost as much for many batches as for one. A crash between any two repeats the batches, with the same verdict, without a trace;
+the ledger counts them once. First in, first out: an old value cannot land on top of its correction.
 """
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from operator import add
 from typing import NamedTuple
 
 import structlog
@@ -21,6 +24,7 @@ from ingest.journal import Counts, Gap, Journal, JournalBatch, JournalError, Led
 from ingest.pauses import Pause, no_pause
 from ingest.replays import Replayer
 from ingest.rework import store_refusal
+from sensors.reading import Reading
 from sensors.topics import is_topic
 from store.books import Books, BooksUnavailable, LedgerRow, MarkKey
 from store.letters import DeadLetter
@@ -37,6 +41,10 @@ Stored = Callable[[Iterable[MarkKey], int], None]
 
 # Chosen: one settling keeps the loop busy for some 30 ms and takes 10 MB at most; with 2,000 a message costs 1.3 µs more.
 SETTLE_MESSAGES = 6_000
+# Chosen: when something keeps coming, how long what is stored may wait for its booking. Marks and ledger are that late.
+BOOK_EVERY_S = 0.25
+# Chosen: payloads of dead letters that are held for the books.
+_LETTERS_BYTES = 1 << 20
 # Chosen: topics that lineage names. Past it (somebody invents districts) a reading's origin is 0: its batch still finds it.
 MAX_ORIGINS = 200_000
 # Chosen: half of the time after which a copy of the ledger means that no ingest runs (INGEST_SILENT_MS).
@@ -52,6 +60,32 @@ class Horizons(NamedTuple):
 
     live_days: int
     by_source: Mapping[str, int]
+
+
+class _Unbooked:
+    """What the books and the ledger are to be told of batches whose readings are stored."""
+
+    def __init__(self) -> None:
+        self.registry_version = 0
+        self.messages = 0
+        self.received_at = 0
+        self.letters: list[DeadLetter] = []
+        self.letters_bytes = 0
+        self.counts = Counts()
+        self.changed: set[MarkKey] = set()
+        self.unknown: dict[tuple[str, str], str] = {}
+
+    def add(self, verdicts: Sequence[Verdict], readings: Sequence[Reading], rejected: Mapping[int, str]) -> None:
+        """Verdicts on further batches, all of their `readings`, and which of them (by index) the store will never take."""
+        letters, counts = _gather(verdicts, rejected)
+        self.messages += sum(len(verdict.batch.messages) for verdict in verdicts)
+        self.received_at = verdicts[-1].batch.received_at
+        self.letters += letters
+        self.letters_bytes += sum(len(letter.payload) for letter in letters)
+        self.counts = Counts(*map(add, self.counts, counts))
+        self.changed |= marks_of([r for n, r in enumerate(readings) if n not in rejected] if rejected else readings)
+        for verdict in verdicts:
+            self.unknown |= verdict.unknown
 
 
 class Settler:
@@ -83,6 +117,9 @@ class Settler:
         self._origins: dict[str, int] = {}
         self._unknown: set[tuple[str, str]] = set()
         self._intake: Intake | None = None
+        self._unbooked = _Unbooked()
+        self._stored_to = 0
+        self._booked_s = float("-inf")
         self._stopping = asyncio.Event()
         self._failure: str | None = None
 
@@ -110,64 +147,95 @@ class Settler:
     async def _settle_all(self) -> None:
         backoff = Backoff()
         while True:
-            batches: list[JournalBatch] = []
             try:
-                batches = self._journal.front(SETTLE_MESSAGES)
-                stopping = self._stopping.is_set()
-                if not batches and self._prepare is None and (stopping or not self._replays.waiting):
-                    if stopping:
-                        return
-                    await self._journal.appended.wait()
-                    continue
                 if self._prepare is not None:
                     self._prepare()
                     self._prepare = None
-                if batches:
-                    await self._settle(batches)
-                if self._replays.waiting and not stopping:
-                    await self._replays.turn(self._intake or self._read_registry())
+                if not await self._do_next() and self._stopping.is_set():
+                    return
             except (StoreUnavailable, StoreMisconfigured, BooksUnavailable, JournalError) as error:
                 if self._stopping.is_set():
-                    log.warning("stopped; the journal keeps what is in it", why=str(error), pending=len(batches))
+                    log.warning("stopped; the journal keeps what is in it", why=str(error))
                     return
                 wait_s = backoff.next_s(getattr(error, "retry_after_s", None))
                 self._say_once(str(error), wait_s)
                 await self._wait(wait_s)
             except StaleRegistry:
                 self._intake = None
+                self._unbooked = _Unbooked()
+                self._stored_to = 0
             else:
                 if self._failure is not None:
                     log.info("settling again")
                     self._failure = None
                 backoff = Backoff()
 
-    async def _settle(self, batches: Sequence[JournalBatch]) -> None:
+    async def _do_next(self) -> bool:
+        """Book; or write, or wait for something to do, and then a slice of a replay. False: there is nothing at all to do."""
+        stopping = self._stopping.is_set()
+        if self._is_booking_due(stopping):
+            await self._book()
+            return True
+        if batches := self._journal.front(SETTLE_MESSAGES, after=self._stored_to):
+            await self._write(batches)
+        elif stopping:
+            return False
+        elif self._unbooked.messages or not self._replays.waiting:
+            await self._wait_for_more()
+        if self._replays.waiting and not stopping:
+            await self._replays.turn(self._intake or self._read_registry())
+        return True
+
+    def _is_booking_due(self, stopping: bool) -> bool:
+        its = self._unbooked
+        if not its.messages:
+            return False
+        enough = its.messages >= SETTLE_MESSAGES or its.letters_bytes >= _LETTERS_BYTES
+        return stopping or enough or asyncio.get_running_loop().time() >= self._booked_s + BOOK_EVERY_S
+
+    async def _wait_for_more(self) -> None:
+        """Until something is appended, or a booking is due."""
+        due_s = self._booked_s + BOOK_EVERY_S if self._unbooked.messages else None
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(due_s):
+                await self._journal.appended.wait()
+
+    async def _write(self, batches: Sequence[JournalBatch]) -> None:
+        """Step 1. Raises StaleRegistry where what is not booked yet was judged with another registry."""
         intake = self._intake or self._read_registry()
+        its = self._unbooked
+        if its.messages and its.registry_version != intake.registry.version:
+            raise StaleRegistry
         self._number_origins(batches)
         verdicts = [intake.judge(batch) for batch in batches]
         readings = [reading for verdict in verdicts for reading in verdict.readings]
         self._pause("judged")
         rejected = await self._store.write(readings) if readings else ()
         self._pause("stored")
-        letters, counts = _gather(verdicts, {r.index: r.why for r in rejected})
-        refused = {r.index for r in rejected}
-        written = [r for n, r in enumerate(readings) if n not in refused] if refused else readings
-        changed = marks_of(written)
+        its.registry_version = intake.registry.version
+        its.add(verdicts, readings, {r.index: r.why for r in rejected})
+        self._stored_to = batches[-1].id
+
+    async def _book(self) -> None:
+        """Steps 2 and 3, of everything that step 1 has done with."""
+        its = self._unbooked
         # In this thread, though it waits for the disk: sqlite3 gives the GIL away at every row, and another thread would
         # wait for its return as often.
         self._books.settle(
             self._journal.uuid,
-            batches[-1].id,
-            registry_version=intake.registry.version,
+            self._stored_to,
+            registry_version=its.registry_version,
             now=self._clock(),
-            letters=letters,
-            changed=changed,
-            unknown={key: topic for verdict in verdicts for key, topic in verdict.unknown.items()},
+            letters=its.letters,
+            changed=its.changed,
+            unknown=its.unknown,
         )
         self._pause("booked")
-        await self._journal.settle(batches[-1].id, counts)
+        await self._journal.settle(self._stored_to, its.counts)
         self._pause("settled")
-        self._stored(changed, batches[-1].received_at)
+        self._unbooked = _Unbooked()
+        self._booked_s = asyncio.get_running_loop().time()
+        self._stored(its.changed, its.received_at)
 
     def _read_registry(self) -> Intake:
         registry = self._books.registry()
@@ -259,6 +327,6 @@ def _gather(verdicts: Sequence[Verdict], rejected: Mapping[int, str]) -> tuple[l
                     readings_refused=counts.readings_refused + 1,
                 )
         letters += found.values()
-        totals = [total + count for total, count in zip(totals, counts, strict=True)]
+        totals = list(map(add, totals, counts))
         start += len(verdict.readings)
     return letters, Counts(*totals)

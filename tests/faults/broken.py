@@ -38,7 +38,7 @@ def acknowledge_before_the_journal() -> None:
 
 def settle_before_the_store() -> None:
     """The batch leaves the journal while its readings are not in the store yet."""
-    settle = Settler._settle
+    write_and_forget = Settler._write
     write_later: list[tuple[ReadingsStore, Sequence[Reading]]] = []
 
     async def wrong_order(settler: Settler, batches: Sequence[JournalBatch]) -> None:
@@ -50,13 +50,14 @@ def settle_before_the_store() -> None:
                 return ()
 
         with patch.object(settler, "_store", Later()):
-            await settle(settler, batches)
+            await write_and_forget(settler, batches)
+            await settler._book()
         while write_later:
             its, readings = write_later.pop(0)
             await asyncio.sleep(0.1)
             await its.write(readings)
 
-    patch.object(Settler, "_settle", wrong_order).start()
+    patch.object(Settler, "_write", wrong_order).start()
 
 
 def ignore_a_422() -> None:

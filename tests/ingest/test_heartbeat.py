@@ -152,8 +152,9 @@ async def test_a_journal_without_room_is_not_silence(tmp_path: Path) -> None:
     with Mosquitto(tmp_path) as broker, Journal(tmp_path / "journal", cap_bytes=1) as journal:
         async with consuming(journal, 5, broker.port, INTERVAL_S) as consumer:
             await until(lambda: consumer.connected)
-            for number in (b"1", b"2"):
-                assert await publish([OutMessage(DATA, number)], host=HOST, port=broker.port, version=5) == 1
+            assert await publish([OutMessage(DATA, b"1")], host=HOST, port=broker.port, version=5) == 1
+            await until(lambda: journal.pending_bytes > 0)
+            assert await publish([OutMessage(DATA, b"2")], host=HOST, port=broker.port, version=5) == 1
             await until(lambda: consumer.full is not None)
             await asyncio.sleep(4 * INTERVAL_S)
             assert (consumer.connections, consumer.heartbeat.alarm) == (1, None)
