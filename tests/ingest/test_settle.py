@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from ingest import settle
 from ingest.consume import Consumer
 from ingest.journal import Counts, Journal
 from ingest.settle import Horizons, Settler
@@ -206,6 +207,118 @@ async def test_a_crash_between_store_and_books_repeats_without_a_trace(city: Cit
     assert Letters(city.books).page(Selection()) == []
     await city.settle()
     await city.check_balance(written=2, refused=2, stored=2, letters=2)
+
+
+class Counting(Books):
+    """Books that note the last batch of each booking, and crash at the booking of `dies_at`."""
+
+    def __init__(self, folder: Path, dies_at: int | None = None) -> None:
+        super().__init__(f"sqlite:///{folder / 'books.sqlite'}")
+        self.booked: list[int] = []
+        self._dies_at = dies_at
+
+    def settle(self, journal: str, last_batch: int, **named: Any) -> None:
+        """As ever, unless it is time to die."""
+        if last_batch == self._dies_at:
+            raise Crash
+        super().settle(journal, last_batch, **named)
+        self.booked.append(last_batch)
+
+
+async def one_by_one(city: City, books: Books, messages: Sequence[Message]) -> Double:
+    """Append `messages` as batches, each when the one before is stored, then settle all and stop; the store they went to."""
+    double = Double(city.store)
+    with Journal(city.folder / "journal") as journal:
+        settler = Settler(journal, double, books, lambda: NOON, Horizons(400, {}), city.prepare)
+        running = asyncio.create_task(settler.run())
+        for number, each in enumerate(messages, start=1):
+            await journal.append([each], NOON)
+            await until(lambda number=number: running.done() or len(double.batches) >= number)  # type: ignore[misc] # bound now
+        settler.stop()
+        try:
+            await running
+        except BaseExceptionGroup as group:
+            raise group.exceptions[0] from None
+    return double
+
+
+async def test_what_keeps_coming_is_stored_at_once_and_booked_together(
+    city: City, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settle, "BOOK_EVERY_S", 3600.0)
+    books = Counting(city.folder)
+    double = await one_by_one(city, books, [message(hour) for hour in range(4)])
+    assert [len(batch) for batch in double.batches] == [1, 1, 1, 1]
+    assert books.booked == [1, 4], "the first alone, since nothing was booked before it"
+    await city.check_balance(written=4, refused=0, stored=4, letters=0)
+
+
+async def test_what_is_stored_is_booked_when_nothing_more_comes(city: City) -> None:
+    books = Counting(city.folder)
+    with Journal(city.folder / "journal") as journal:
+        settler = Settler(journal, city.store, books, lambda: NOON, Horizons(400, {}), city.prepare)
+        running = asyncio.create_task(settler.run())
+        for number in range(3):
+            await journal.append([message(number)], NOON)
+            await asyncio.sleep(0)
+        await until(lambda: journal.ledger().written == 3)
+        assert books.booked[-1] == 3
+        settler.stop()
+        await running
+
+
+async def test_a_crash_with_several_batches_stored_and_not_booked_repeats_without_a_trace(
+    city: City, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settle, "BOOK_EVERY_S", 3600.0)
+    bad = Message(TOPIC, encode([{"at": NOON - 3 * HOUR_MS, "values": {"o3": 1, "x": 2}}]))
+    with pytest.raises(Crash):
+        await one_by_one(city, Counting(city.folder, dies_at=4), [message(0), bad, message(1), message(2)])
+    await city.settle()
+    await city.check_balance(written=3, refused=1, stored=4, letters=1)
+
+
+async def test_many_dead_letters_do_not_wait_for_their_booking(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settle, "BOOK_EVERY_S", 3600.0)
+    books = Counting(city.folder)
+    large = Message(TOPIC, b"{" * 600_000)
+    with Journal(city.folder / "journal") as journal:
+        settler = Settler(journal, city.store, books, lambda: NOON, Horizons(400, {}), city.prepare)
+        running = asyncio.create_task(settler.run())
+        for _ in range(5):
+            await journal.append([large], NOON)
+        await until(lambda: books.booked[-1:] == [5])
+        settler.stop()
+        await running
+    assert len(Letters(city.books).page(Selection())) == 5
+
+
+async def test_a_registry_that_changes_before_the_booking_counts_for_all_that_waits(
+    city: City, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settle, "BOOK_EVERY_S", 3600.0)
+    topic = "cityflux/v1/gaoxin/air/hx-02/hour"
+    other = Station(id="hx-02", family="air", name_zh="新站", district="gaoxin")
+    with Journal(city.folder / "journal") as journal:
+        double = Double(city.store)
+        settler = Settler(journal, double, city.books, lambda: NOON, Horizons(400, {}), city.prepare)
+        running = asyncio.create_task(settler.run())
+        for number in (0, 1):
+            await journal.append([message(number, topic=topic)], NOON)
+            await until(lambda number=number: len(double.batches) > number)  # type: ignore[misc] # bound now
+        city.books.register([other], who="test", now=0)
+        settler.stop()
+        await running
+    detail = city.store.readings("air", "hour", 0, 2 * NOON, detail=True)
+    assert len(detail) == 2
+    assert journal_is_empty(city)
+    hours = {mark.key.hour for mark in Claims(city.books).take(2 * NOON, 10) if mark.key.station == "hx-02"}
+    assert NOON // HOUR_MS - 2 in hours, "of the batch that was not booked yet the window is marked"
+
+
+def journal_is_empty(city: City) -> bool:
+    with Journal(city.folder / "journal") as journal:
+        return not journal.front(1)
 
 
 async def test_a_crash_between_books_and_journal_repeats_without_a_trace(city: City) -> None:
