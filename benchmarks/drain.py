@@ -25,7 +25,8 @@ _WITHIN_S = 900.0
 
 class Drained(NamedTuple):
     """CPU [µs per message that arrived], rate [messages/s], peak resident memory [MB], bytes to disk per message, seconds from
-    the start of the program to the broker's CONNACK; messages published and arrived. None: not measured."""
+    the start of the program to the broker's CONNACK; messages published and arrived; the rate [messages/s] at which the broker
+    was relieved of its backlog (cityflux: journalled and acknowledged). None: not measured, or not another."""
 
     consumer: str
     cpu_us: float
@@ -35,6 +36,22 @@ class Drained(NamedTuple):
     start_s: float | None
     published: int
     arrived: int
+    relieved_rate: float | None = None
+
+
+class Relief:
+    """Looks at an ingest: how much it has settled, and when it had journalled all `count` messages."""
+
+    def __init__(self, readings: Readings, count: int) -> None:
+        self._readings = readings
+        self._count = count
+        self.complete_s: float | None = None
+
+    def __call__(self) -> int:
+        """Messages settled."""
+        if self.complete_s is None and self._readings.journalled() >= self._count:
+            self.complete_s = time.monotonic()
+        return self._readings.taken()
 
 
 class Running(NamedTuple):
@@ -62,9 +79,10 @@ def _drained(consumer: Consumer, count: int, broker: Broker, folder: Path, sink:
     if consumer.name == "null":
         return _null(count, ready)
     running = run(consumer, ready, broker, folder)
+    relief = Relief(Readings(folder / "data"), count) if consumer.client_id == "cityflux-ingest" else None
+    started = time.monotonic()
     try:
-        until_there = Readings(folder / "data").taken if consumer.client_id == "cityflux-ingest" else sink.taken
-        taken, took = follow(until_there, count, time.monotonic())
+        taken, took = follow(relief or sink.taken, count, started)
         time.sleep(AFTERMATH_S)
         used = Usage.of(running.process.pid)
     finally:
@@ -78,6 +96,7 @@ def _drained(consumer: Consumer, count: int, broker: Broker, folder: Path, sink:
         running.start_s,
         count,
         sink.arrived(),
+        count / (relief.complete_s - started) if relief and relief.complete_s else None,
     )
 
 

@@ -67,16 +67,22 @@ class Results(NamedTuple):
         ]
         return Spread.of(values) if values else None
 
-    def ratio(self, consumer: str, other: str, field: str, rate: int | None = None) -> Spread | None:
-        """Of one consumer's figure to another's of the same round; None where they share no round."""
-        by_round = {
-            name: {number: getattr(figure, field) for number, figure in self._figures(rate) if figure.consumer == name}
-            for name in (consumer, other)
-        }
-        ratios = [
-            value / by_round[other][number] for number, value in by_round[consumer].items() if number in by_round[other]
-        ]
+    def ratio(
+        self, consumer: str, other: str, field: str, rate: int | None = None, other_field: str | None = None
+    ) -> Spread | None:
+        """Of one consumer's figure to another's (`other_field` of it, where that differs) of the same round; None where they
+        share no round."""
+        ours = self._by_round(consumer, field, rate)
+        theirs = self._by_round(other, other_field or field, rate)
+        ratios = [value / theirs[number] for number, value in ours.items() if number in theirs]
         return Spread.of(ratios) if ratios else None
+
+    def _by_round(self, consumer: str, field: str, rate: int | None) -> dict[int, float]:
+        return {
+            number: value
+            for number, figure in self._figures(rate)
+            if figure.consumer == consumer and (value := getattr(figure, field)) is not None
+        }
 
     def shares(self, consumer: str, rate: int | None = None) -> Spread | None:
         """What arrived of what was published."""
