@@ -8,7 +8,6 @@ from pathlib import Path
 
 from cityflux.settings import Settings, SettingsError, read_secret
 from ingest.journal import Journal
-from ingest.mqtt3 import open_connection as connect_mqtt3
 from ingest.mqtt5 import open_connection as connect_mqtt5
 from ingest.settle import Horizons
 from ingest.transport import Broker, Connect
@@ -74,7 +73,11 @@ def letters_folder(settings: Settings) -> Path:
 
 def connect_to(broker: Broker) -> Connect:
     """The transport that speaks the broker's version."""
-    return connect_mqtt5 if broker.version == 5 else connect_mqtt3
+    if broker.version == 5:
+        return connect_mqtt5
+    from ingest.mqtt3 import open_connection as connect_mqtt3
+
+    return connect_mqtt3
 
 
 def horizons(settings: Settings) -> Horizons:

@@ -85,8 +85,8 @@ class Link(ABC):
             self._read_or_not()
             await self._arrived.wait()
             await asyncio.sleep(0)  # time for a second read (module docstring)
-            self._waited_for = False
-            self._read_or_not()
+        self._waited_for = False
+        self._read_or_not()
         cap = self._session.batch_cap
         batch = Batch(self._messages[:cap], self._packet_ids[:cap])
         del self._messages[:cap], self._packet_ids[:cap]

@@ -126,6 +126,32 @@ async def test_bytes_cut_anywhere_give_the_same_messages() -> None:
         await gives(fed, SMALL_GIVES)
 
 
+async def test_what_tcp_held_back_until_we_read_comes_with_the_same_batch() -> None:
+    fed = Fed()
+    fed.feed(OPENING)
+    taking = asyncio.ensure_future(anext(fed.connection))
+    await asyncio.sleep(0)
+    fed.feed(publish(b"one", 1))
+    assert fed.wire.reading, "once more, before what has come is given"
+    fed.feed(publish(b"two", 2))
+    assert [message.payload for message in (await taking).messages] == [b"one", b"two"]
+    assert not fed.wire.reading
+
+
+async def test_what_came_before_the_broker_closed_is_given_and_what_came_before_nonsense_is_not() -> None:
+    both: list[Given] = [[(b"one", 1)], [(b"two", 2)]]
+    for end, given in (("closed", both), ("nonsense", [])):
+        fed = Fed(replace(SESSION, batch_cap=1))
+        fed.feed(OPENING)
+        fed.feed(publish(b"one", 1) + publish(b"two", 2) + (b"" if end == "closed" else CONNACK + publish(b"three", 3)))
+        if end == "closed":
+            fed.connection.connection_lost(None)
+        for expected in given:
+            await gives(fed, expected)
+        with pytest.raises(ConnectionLost):
+            await fed.take()
+
+
 async def test_single_bytes_give_the_same_messages() -> None:
     fed = Fed()
     fed.feed(SMALL, [1] * len(SMALL))
