@@ -1,9 +1,10 @@
 """What a message costs from broker to store, and how long it takes: cityflux beside what a city would run otherwise.
 
     python -m benchmarks.ingest [--messages 500000] [--rounds 3] [--rates 1000,5000,10000,20000] [--seconds 10]
-                                [--only floor,cityflux-influx] [--parts drain,live] [--quiet-sink] [--json FILE]
+                                [--only floor,cityflux-influx] [--parts drain,quiet,live] [--json FILE]
 
-Drain: a backlog waits in a real Mosquitto, and each consumer drains it in turn. Live: a publisher keeps a pace, and each
+Drain: a backlog waits in a real Mosquitto, and each consumer drains it in turn. Quiet: the same into a sink that costs nearly
+nothing, because a real one takes more of two cores than the consumer does. Live: a publisher keeps a pace, and each
 message is followed until it can be read. Rounds alternate in order; a ratio is one of two figures of one round, and the median
 of the rounds is given. What arrived is counted by the sink: a fast pipe that loses is not fast. benchmarks/consumers.py says who
 is measured; `python -m benchmarks.report FILE` makes tables and a plot of the figures.
@@ -21,6 +22,7 @@ from benchmarks.report import tables
 from benchmarks.results import Results
 
 DRAINED = ("null", "floor", "cityflux-influx", "cityflux-sqlite", "telegraf-best", "telegraf-usual", "tutorial")
+QUIET = ("null", "floor", "cityflux-influx", "telegraf-best")
 LIVED = (
     "floor",
     "cityflux-influx",
@@ -35,14 +37,14 @@ LIVED = (
 def main() -> None:
     """Run the rounds, save each figure as soon as it is there, print the tables."""
     options = _options()
-    results = Results(machine() | versions(), [], [])
+    results = Results(machine() | versions(), [], [], [])
     for number in range(options.rounds):
-        if "drain" in options.parts:
-            for consumer in _in_turn(DRAINED, options.only, number):
-                drained = drain(consumer, options.messages, number, quiet_sink=options.quiet_sink)
-                results.drained.append((number, drained))
+        for part, names, figures in (("drain", DRAINED, results.drained), ("quiet", QUIET, results.quiet)):
+            for consumer in _in_turn(names, options.only, number) if part in options.parts else ():
+                drained = drain(consumer, options.messages, number, quiet_sink=part == "quiet")
+                figures.append((number, drained))
                 results.write(options.json)
-                print(f"round {number + 1} drain {_shown_drained(drained)}", flush=True)
+                print(f"round {number + 1} {part} {_shown_drained(drained)}", flush=True)
         if "live" in options.parts:
             for rate in options.rates:
                 for consumer in _in_turn(LIVED, options.only, number):
@@ -80,10 +82,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rates", type=_numbers, default=[1_000, 5_000, 10_000, 20_000], help="messages per second")
     parser.add_argument("--seconds", type=int, default=10, help="of each pace, after the warm-up")
     parser.add_argument("--only", type=_consumers, default=[], help="names of consumers")
-    parser.add_argument("--parts", type=_words, default=["drain", "live"])
-    parser.add_argument(
-        "--quiet-sink", action="store_true", help="drain into the noting sink, not into VictoriaMetrics"
-    )
+    parser.add_argument("--parts", type=_words, default=["drain", "quiet", "live"])
     parser.add_argument("--json", type=Path, default=Path("build/benchmark.json"))
     options = parser.parse_args()
     for name in options.only or CONSUMERS:

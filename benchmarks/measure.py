@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 _TICKS = os.sysconf("SC_CLK_TCK")
-_LIBRARIES = ("mqtt5", "pydantic", "aiohttp", "paho-mqtt", "aiomqtt", "influxdb-client")
+_LIBRARIES = ("mqtt5", "msgspec", "sqlalchemy", "aiohttp", "paho-mqtt", "aiomqtt", "influxdb-client")
 
 
 class Usage(NamedTuple):

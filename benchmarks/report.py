@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.results import Results, Spread
+from benchmarks.results import Pace, Results, Spread
 
 _BEGIN, _END = "<!-- benchmark: begin -->", "<!-- benchmark: end -->"
 _COLOURS = {
@@ -29,22 +29,22 @@ _LOADED = 10_000  # messages/s, the pace that the bars name
 
 
 class Bar(NamedTuple):
-    """A bar of issue 5: `consumer`'s field, or its ratio to that of `to`, at most (or at least) so much."""
+    """A bar: `consumer`'s field, or its ratio to that of `to`, at most (or at least) so much."""
 
     says: str
     consumer: str
     field: str
     limit: float
     to: str | None = None
-    rate: int | None = None
+    pace: Pace = None
     at_least: bool = False
     to_field: str | None = None
 
     def measured(self, results: Results) -> Spread | None:
         """What it is held against."""
         if self.to is None:
-            return results.spread(self.consumer, self.field, self.rate)
-        return results.ratio(self.consumer, self.to, self.field, self.rate, self.to_field)
+            return results.spread(self.consumer, self.field, self.pace)
+        return results.ratio(self.consumer, self.to, self.field, self.pace, self.to_field)
 
 
 BARS = (
@@ -55,9 +55,11 @@ BARS = (
     ),
     Bar("10,000 msg/s: CPU, times Telegraf's best", "cityflux-influx", "cpu_us", 1 / 2, "telegraf-best", _LOADED),
     Bar("drain rate, times Telegraf's best", "cityflux-influx", "rate", 2, "telegraf-best", at_least=True),
+    Bar("the same, quiet sink", "cityflux-influx", "rate", 2, "telegraf-best", "quiet", at_least=True),
     Bar("drain rate, times a null subscriber's", "cityflux-influx", "rate", 0.7, "null", at_least=True),
+    Bar("the same, quiet sink", "cityflux-influx", "rate", 0.7, "null", "quiet", at_least=True),
     Bar(
-        "the broker relieved of its backlog (journalled, acknowledged), times a null subscriber's rate",
+        "the broker relieved of its backlog, times a null subscriber's rate",
         "cityflux-influx",
         "relieved_rate",
         0.7,
@@ -65,16 +67,22 @@ BARS = (
         at_least=True,
         to_field="rate",
     ),
-    Bar("10,000 msg/s, line protocol: p99 [ms]", "cityflux-influx", "p99_ms", 100, rate=_LOADED),
-    Bar("10,000 msg/s, SQLite: p99 [ms]", "cityflux-sqlite", "p99_ms", 100, rate=_LOADED),
+    Bar("10,000 msg/s, line protocol: p99 [ms]", "cityflux-influx", "p99_ms", 100, pace=_LOADED),
+    Bar("10,000 msg/s, SQLite: p99 [ms]", "cityflux-sqlite", "p99_ms", 100, pace=_LOADED),
     Bar("backlog: resident memory [MB]", "cityflux-influx", "memory_mb", 120),
-    Bar("10,000 msg/s: resident memory [MB]", "cityflux-influx", "memory_mb", 120, rate=_LOADED),
+    Bar("10,000 msg/s: resident memory [MB]", "cityflux-influx", "memory_mb", 120, pace=_LOADED),
 )
 
 
 def tables(results: Results) -> str:
     """All of it in Markdown."""
-    parts = [_machine(results), _bars(results), _drained(results), *(_lived(results, rate) for rate in results.rates())]
+    parts = [
+        _machine(results),
+        _bars(results),
+        _drained(results, "Draining a backlog", None),
+        _drained(results, "Draining a backlog into a quiet sink", "quiet"),
+        *(_lived(results, rate) for rate in results.rates()),
+    ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -99,27 +107,27 @@ def _bars(results: Results) -> str:
     return _table("Bars", ("figure", "bar", "measured", ""), rows)
 
 
-def _drained(results: Results) -> str:
+def _drained(results: Results, title: str, pace: Pace) -> str:
     rows = [
         (
             name,
-            _spread(results.spread(name, "cpu_us"), 2),
-            _spread(results.ratio(name, "floor", "cpu_us"), 2),
-            _spread(results.ratio(name, "telegraf-best", "cpu_us"), 2),
-            _spread(results.spread(name, "rate"), 0),
-            _spread(results.spread(name, "relieved_rate"), 0),
-            _spread(results.spread(name, "memory_mb"), 0),
-            _spread(results.spread(name, "disk_bytes"), 0),
-            _spread(results.spread(name, "start_s"), 2),
-            _arrived(results, name, None),
+            _spread(results.spread(name, "cpu_us", pace), 2),
+            _spread(results.ratio(name, "floor", "cpu_us", pace), 2),
+            _spread(results.ratio(name, "telegraf-best", "cpu_us", pace), 2),
+            _spread(results.spread(name, "rate", pace), 0),
+            _spread(results.spread(name, "relieved_rate", pace), 0),
+            _spread(results.spread(name, "memory_mb", pace), 0),
+            _spread(results.spread(name, "disk_bytes", pace), 0),
+            _spread(results.spread(name, "start_s", pace), 2),
+            _arrived(results, name, pace),
         )
-        for name in results.consumers()
+        for name in results.consumers(pace)
     ]
     head = (
         "consumer", "CPU [µs/message]", "× floor", "× Telegraf best", "rate [msg/s]", "broker relieved [msg/s]",
         "peak memory [MB]", "to disk [B/message]", "start [s]", "arrived",
     )  # fmt: skip
-    return _table("Draining a backlog", head, rows)
+    return _table(title, head, rows)
 
 
 def _lived(results: Results, rate: int) -> str:
@@ -148,9 +156,9 @@ def _spread(spread: Spread | None, digits: int) -> str:
     return median if least == most else f"{median} ({least}–{most})"
 
 
-def _arrived(results: Results, name: str, rate: int | None) -> str:
+def _arrived(results: Results, name: str, pace: Pace) -> str:
     """The least share of what was published, of all rounds; more than all of it came twice."""
-    shares = results.shares(name, rate)
+    shares = results.shares(name, pace)
     if shares is None:
         return "–"
     return "all" if shares.least == shares.most == 1 else f"{shares.least:.2%}–{shares.most:.2%}"

@@ -107,9 +107,11 @@ class Intake:
                         values = values_of(sent.values)
                         if contract.may_be_finer(payload):
                             values = contract.quantised(values)
-                        where = family, station, period, at, received_at
-                        # Half the time of Reading(…), which is 0.3 µs.
-                        add(new(Reading, (*where, values, NO_DOUBTS, 0, None, is_unknown, origin, number)))
+                        # A third of the time of Reading(…), which is 0.3 µs. In the order of its fields.
+                        it = (
+                            family, station, period, at, received_at, values, NO_DOUBTS, 0, None, is_unknown, origin, number,
+                        )  # fmt: skip
+                        add(new(Reading, it))
                         add_position(position)
                         continue
             found, refusals, whole = self._judge_closely(message, route, received_at, number)

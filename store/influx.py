@@ -268,10 +268,17 @@ class InfluxStore:
 
     async def _post(self, lines: Sequence[str]) -> list[tuple[int, str]]:
         """Write lines; the positions that will never be taken, and why. Raises StoreUnavailable, StoreMisconfigured."""
+        posts = -(-len(lines) // _LINES_A_POST) or 1
+        size = -(-len(lines) // posts) or 1
+        starts = range(0, len(lines), size)
+        # Side by side, because no two lines are of one point; all of them to the end, whatever one of them comes to.
+        parts = [self._post_part(lines[start : start + size]) for start in starts]
+        answers = await asyncio.gather(*parts, return_exceptions=True)
         refused: list[tuple[int, str]] = []
-        for start in range(0, len(lines), _LINES_A_POST):
-            part = lines[start : start + _LINES_A_POST]
-            refused += [(start + position, why) for position, why in await self._post_part(part)]
+        for start, answer in zip(starts, answers, strict=True):
+            if isinstance(answer, BaseException):
+                raise answer
+            refused += [(start + position, why) for position, why in answer]
         return refused
 
     async def _post_part(self, lines: Sequence[str]) -> list[tuple[int, str]]:
