@@ -2,11 +2,11 @@
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from cityflux.settings import Settings, SettingsError, read_secret
+from cityflux.settings import MOST_WORKERS, Settings, SettingsError, read_secret
 from ingest.journal import Journal
 from ingest.mqtt5 import open_connection as connect_mqtt5
 from ingest.settle import Horizons
@@ -34,8 +34,15 @@ def whoami() -> str:
     return os.environ.get("SUDO_USER") or os.environ.get("USER") or f"uid {os.getuid()}"
 
 
-def open_store(settings: Settings, keepsake: Journal | None = None, *, patience_s: float = PATIENCE_S) -> ReadingsStore:
-    """The readings store; `keepsake` is where InfluxDB's keeps points over a delete and rewrite. Raises SettingsError."""
+def open_store(
+    settings: Settings,
+    keepsake: Journal | None = None,
+    writer: Callable[[], int] | None = None,
+    *,
+    patience_s: float = PATIENCE_S,
+) -> ReadingsStore:
+    """The readings store. For InfluxDB's: `keepsake` is where it keeps points over a delete and rewrite, `writer` gives our
+    number among several that write. Raises SettingsError."""
     if settings.store == "sqlite":
         make_data_folder(settings)
         return SqliteStore(settings.data_dir / "readings.sqlite", patience_s=patience_s)
@@ -46,7 +53,9 @@ def open_store(settings: Settings, keepsake: Journal | None = None, *, patience_
     token = read_secret(settings.influx_token_file, "influx_token_file")
     from store.influx import InfluxStore
 
-    return InfluxStore(settings.influx_url, settings.influx_org, settings.influx_bucket, token, keepsake=keepsake)
+    return InfluxStore(
+        settings.influx_url, settings.influx_org, settings.influx_bucket, token, keepsake=keepsake, writer=writer
+    )
 
 
 @contextmanager
@@ -61,9 +70,16 @@ def open_books(settings: Settings, *, patience_s: float = PATIENCE_S) -> Iterato
         books.close()
 
 
-def journal_folder(settings: Settings) -> Path:
-    """Where this machine's ingest keeps its journal."""
-    return settings.data_dir / "journal"
+def journal_folder(settings: Settings, worker: int = 1) -> Path:
+    """Where this machine's ingest, or one of its workers, keeps its journal."""
+    return settings.data_dir / ("journal" if worker == 1 else f"journal-{worker}")
+
+
+def journal_folders(settings: Settings) -> dict[int, Path]:
+    """The journals there are on this machine, by worker."""
+    return {
+        worker: folder for worker in range(1, MOST_WORKERS + 1) if (folder := journal_folder(settings, worker)).is_dir()
+    }
 
 
 def letters_folder(settings: Settings) -> Path:

@@ -38,6 +38,7 @@ def run() -> None:
     """Entry point: what a person can mend comes out as one line, not as a traceback."""
     structlog.configure(
         processors=[
+            structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),

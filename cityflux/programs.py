@@ -5,7 +5,7 @@ import asyncio
 import gc
 import os
 import signal
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from functools import partial
 from typing import Any
 
@@ -31,9 +31,11 @@ from ingest.journal import Journal
 from ingest.liveness import Liveness
 from ingest.overflow import Overflow
 from ingest.pauses import pause_of
+from ingest.retire import Leaving
 from ingest.serving import Board, serving
 from ingest.settle import Settler
 from ingest.vitals import Vitals
+from store.sharing import Sharing
 
 log = structlog.get_logger()
 
@@ -41,58 +43,84 @@ log = structlog.get_logger()
 _DRAINED_CHECK_S = 0.1
 
 
-async def ingest(settings: Settings) -> None:
-    """Broker → journal → store and books, with health and metrics on HTTP. Raises SettingsError, JournalError before anything
-    is started; SessionTaken where another client has our session, once the journal is drained."""
+async def ingest(settings: Settings, worker: int = 1) -> None:
+    """Broker → journal → store and books, with health and metrics on HTTP; `worker` is which of several we are. One past those
+    that settings ask for gives its session up and ends. Raises SettingsError, JournalError before anything is started;
+    SessionTaken where another client has our session, once the journal is drained."""
     # What is loaded by now lives as long as the program; young objects are messages, freed by reference counts, so looking for
     # cycles among them is wasted. What leaves cycles is asyncio, a few per batch, and they die young.
     gc.freeze()
     gc.disable()
     stopped = stop_signals()
-    broker, session = settings.broker, settings.session
-    pause = pause_of(os.environ)
+    broker, session = settings.broker, settings.session(worker)
+    connect, pause = connect_to(broker), pause_of(os.environ)
+    retires = worker > settings.ingest_workers
+    if settings.ingest_workers > 1 or retires:
+        structlog.contextvars.bind_contextvars(worker=worker)
     make_data_folder(settings)
     if settings.stations is not None:
         read_registry(settings.stations)
     with (
         Journal(
-            journal_folder(settings),
+            journal_folder(settings, worker),
             cap_bytes=settings.journal_cap_bytes,
             reserve_bytes=settings.disk_reserve_bytes,
             pause=pause,
         ) as journal,
         open_books(settings, patience_s=INGEST_PATIENCE_S) as books,
     ):
-        store = open_store(settings, journal, patience_s=INGEST_PATIENCE_S)
+        sharing = Sharing(books, journal.uuid) if settings.share is not None else None
+        writer = None if sharing is None else sharing.writer
+        store = open_store(settings, journal, writer, patience_s=INGEST_PATIENCE_S)
         prepare = partial(prepare_books, settings, books)
         liveness, board = Liveness(now_ms()), Board(str(journal.folder.resolve()))
         settler = Settler(journal, store, books, now_ms, horizons(settings), prepare, pause, liveness.stored)
-        consumer = Consumer(connect_to(broker), broker, session, journal, now_ms, pause, settings.mqtt_heartbeat_s)
-        vitals = Vitals(consumer, settler, journal, books, liveness, now_ms, board.show)
-        overflow = Overflow(books, letters_folder(settings), settings.dead_letters_cap_bytes, now_ms)
+        leaving = Leaving(connect, broker, session, journal, now_ms, pause) if retires else None
+        consumer = Consumer(connect, broker, session, journal, now_ms, pause, settings.mqtt_heartbeat_s)
+        if leaving is not None:
+            consumer = leaving.consumer
+        vitals = Vitals(consumer, settler, journal, books, liveness, now_ms, board.show, sharing)
+        beside = {"vitals": vitals.run(), "cycles": _collect_cycles()}
+        if worker == 1:
+            folder, cap_bytes = letters_folder(settings), settings.dead_letters_cap_bytes
+            beside["overflow"] = Overflow(books, folder, cap_bytes, now_ms).run()
         try:
-            with serving(board, settings.ingest_http_host, settings.ingest_http_port):
-                async with asyncio.TaskGroup() as tasks:
-                    beside = [
-                        tasks.create_task(vitals.run(), name="vitals"),
-                        tasks.create_task(overflow.run(), name="overflow"),
-                        tasks.create_task(_collect_cycles(), name="cycles"),
-                    ]
-                    settling = tasks.create_task(settler.run(), name="settle")
-                    consuming = tasks.create_task(consumer.run(), name="consume")
-                    await _first(stopped.wait(), _taken_and_drained(consuming, journal))
-                    log.info("stopping: the broker first, then the journal drains")
-                    consuming.cancel()
-                    await asyncio.wait([consuming])
-                    settler.stop()
-                    await settling
-                    for task in beside:
-                        task.cancel()
+            with serving(board, settings.ingest_http_host, settings.ingest_http_port_of(worker)):
+                await _take_and_settle(consumer, settler, beside, stopped, journal, leaving)
+            if leaving is not None and not stopped.is_set() and consumer.taken is None and not journal.pending_bytes:
+                await leaving.end()
+                log.info("retired: nothing waits at the broker any more, and the session there is ended")
         finally:
             await store.close()
     log.info("stopped")
     if consumer.taken is not None:
         raise consumer.taken
+
+
+async def _take_and_settle(
+    consumer: Consumer,
+    settler: Settler,
+    beside: Mapping[str, Coroutine[Any, Any, None]],
+    stopped: asyncio.Event,
+    journal: Journal,
+    leaving: Leaving | None,
+) -> None:
+    """Until stopped, or until there is nothing more to take; then the source is closed first, and the journal drains."""
+    async with asyncio.TaskGroup() as tasks:
+        others = [tasks.create_task(work, name=name) for name, work in beside.items()]
+        settling = tasks.create_task(settler.run(), name="settle")
+        consuming = tasks.create_task(consumer.run(), name="consume")
+        ends = [stopped.wait(), _taken_and_drained(consuming, journal)]
+        if leaving is not None:
+            ends.append(_emptied_and_drained(leaving, journal))
+        await _first(*ends)
+        log.info("stopping: the broker first, then the journal drains")
+        consuming.cancel()
+        await asyncio.wait([consuming])
+        settler.stop()
+        await settling
+        for task in others:
+            task.cancel()
 
 
 async def _collect_cycles() -> None:
@@ -108,6 +136,13 @@ async def _taken_and_drained(consuming: asyncio.Task[None], journal: Journal) ->
     """Until another client has our session and what we acknowledged before is settled, however long the store is down: nobody
     starts us again by himself."""
     await asyncio.wait([consuming])
+    while journal.pending_bytes:
+        await asyncio.sleep(_DRAINED_CHECK_S)
+
+
+async def _emptied_and_drained(leaving: Leaving, journal: Journal) -> None:
+    """Until nothing waits at the broker any more, and what came is settled."""
+    await leaving.emptied()
     while journal.pending_bytes:
         await asyncio.sleep(_DRAINED_CHECK_S)
 

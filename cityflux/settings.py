@@ -16,9 +16,11 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from ingest.transport import Broker, Session
-from sensors.topics import SUBSCRIPTION
+from sensors.topics import HEARTBEATS, SUBSCRIPTION
 
 PREFIX = "CITYFLUX_"
+MOST_WORKERS = 64
+_SHARE = "cityflux"  # where there are several workers and mqtt_share is not set
 # Variables with our prefix that are not settings: where the file is, and what only tests read.
 _NOT_SETTINGS = ("CITYFLUX_CONFIG", "CITYFLUX_REAL_DATA", "CITYFLUX_TEST_")
 
@@ -47,6 +49,12 @@ class Settings(BaseSettings):
     mqtt_heartbeat_s: float = Field(
         10, ge=0, le=3600, description="our own message through the broker and back; 0: none"
     )
+    mqtt_share: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9_.-]{1,64}$",
+        description="name of the shared subscription (MQTT 5) whose ingests, here and on other machines, share the messages",
+    )
+    ingest_workers: int = Field(1, ge=1, le=MOST_WORKERS, description="ingest processes here that share the messages")
     in_flight: int = Field(20_000, ge=1, le=65_535, description="unacknowledged messages at once")
     payload_cap_bytes: int = Field(256 * 1024, ge=1024, le=16 * 1024 * 1024)
 
@@ -122,11 +130,28 @@ class Settings(BaseSettings):
         )
 
     @property
-    def session(self) -> Session:
-        """How ingest subscribes."""
+    def share(self) -> str | None:
+        """The shared subscription that ingest takes part in; None: it takes everything alone. Raises SettingsError."""
+        share = self.mqtt_share or (_SHARE if self.ingest_workers > 1 else None)
+        if share is not None and self.broker.version != 5:
+            raise SettingsError(
+                f"mqtt_url = {self.mqtt_url!r}: MQTT 3.1.1 has no shared subscriptions; without ?version=3, or with "
+                "ingest_workers = 1 and no mqtt_share"
+            )
+        return share
+
+    def ingest_http_port_of(self, worker: int) -> int:
+        """Where a worker answers: the first on the port of the settings, each further one on the next."""
+        return self.ingest_http_port + worker - 1 if self.ingest_http_port > 0 else self.ingest_http_port
+
+    def session(self, worker: int = 1) -> Session:
+        """How ingest, or one of its workers, subscribes. Raises SettingsError."""
+        client_id = self.mqtt_client_id if worker == 1 else f"{self.mqtt_client_id}-{worker}"
+        share = self.share
         return Session(
-            self.mqtt_client_id,
-            (SUBSCRIPTION,),
+            client_id,
+            # Everybody of a share gets a part; what is for one of them comes by a subscription of his own.
+            (SUBSCRIPTION,) if share is None else (f"$share/{share}/{SUBSCRIPTION}", f"{HEARTBEATS}{client_id}"),
             expiry_s=self.mqtt_session_expiry_s,
             keep_alive_s=self.mqtt_keep_alive_s,
             in_flight=self.in_flight,

@@ -1,7 +1,8 @@
 """The supervisor: broker, ingest, process and wall as child processes, started in order, stopped in reverse.
 
 A child that ends by itself is started again with back-off, and said; also one that found a wrong configuration or a locked
-journal (exit 2: its predecessor may be dying). Not so an ingest whose session another one has (exit 3). Children die with
+journal (exit 2: its predecessor may be dying). Not so an ingest whose session another one has (exit 3), nor a part that has an
+end and reached it. Children die with
 the supervisor, even with a killed one (Linux: PR_SET_PDEATHSIG), so nothing is left behind.
 """
 
@@ -36,6 +37,8 @@ class Part:
     name: str
     arguments: Sequence[str] = ()
     ready: Callable[[], Awaitable[None]] | None = None
+    ends: bool = False
+    """Exit code 0 says that it has done what it was for."""
     process: asyncio.subprocess.Process | None = field(default=None, init=False)
 
 
@@ -96,7 +99,7 @@ async def _keep(part: Part, stopping: asyncio.Event) -> None:
     backoff = Backoff()
     while part.process is not None:
         code = await part.process.wait()
-        if stopping.is_set():
+        if stopping.is_set() or (part.ends and code == 0):
             return
         if code == TAKEN:
             log.error(

@@ -7,6 +7,7 @@ Where somebody else has our session (`ingest/takeover.py`) consuming ends for go
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 import structlog
 
@@ -60,6 +61,8 @@ class Consumer:
         self._takeovers = Takeovers()
         self.heartbeat = Heartbeat(session.client_id, heartbeat_s)
         self.connected = False
+        self.connected_at_s: float | None = None
+        """When the last connection was opened."""
         self.connections = 0
         """How many were opened."""
         self.failure: str | None = None
@@ -78,8 +81,9 @@ class Consumer:
             opened_at_s: float | None = None
             wait_s = 0.0
             try:
-                async with self._connect(self._broker, self._session) as connection:
-                    opened_at_s = loop.time()
+                session = replace(self._session, unwanted=self._journal.asking_for(self._session.topics))
+                async with self._connect(self._broker, session) as connection:
+                    opened_at_s = self.connected_at_s = loop.time()
                     self._on_connected(connection)
                     backoff = Backoff()
                     async with self.heartbeat.beating(connection):

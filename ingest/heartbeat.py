@@ -1,7 +1,8 @@
 """The heartbeat: a message of our own through the broker and back, so that silence is told from having nothing to say.
 
 It goes out empty, at QoS 0, on the connection that carries data, to a topic under the data subscription: it comes back only
-where that very connection, subscription and permission work. It is never journalled. When neither it nor a message came for
+where that very connection, subscription and permission work. (Of a shared subscription anybody may get it, so a worker
+subscribes to its own besides, in the same SUBSCRIBE.) It is never journalled. When neither it nor a message came for
 three intervals, although we are connected and reading, the connection is dropped (the next one subscribes again), and an
 alarm stays until something comes.
 
@@ -14,9 +15,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from ingest.transport import Batch, Connection, Message
-from sensors.topics import SUBSCRIPTION
+from sensors.topics import HEARTBEATS, SUBSCRIPTION
 
-_PREFIX = SUBSCRIPTION.removesuffix("#") + "heartbeat/"
 # Chosen: two may be late or lost (they are QoS 0) without anything being wrong.
 _MISSED = 3
 
@@ -28,7 +28,7 @@ class Heartbeat:
     """
 
     def __init__(self, client_id: str, interval_s: float) -> None:
-        self.topic = f"{_PREFIX}{client_id}"
+        self.topic = f"{HEARTBEATS}{client_id}"
         self.alarm: str | None = None
         """Why we think that nothing can reach us; None while all is well."""
         self.came_at_s: float | None = None
@@ -52,7 +52,7 @@ class Heartbeat:
             return batch.messages
         messages = []
         for message, packet_id in zip(batch.messages, batch.packet_ids, strict=True):
-            if message.payload or not message.topic.startswith(_PREFIX):
+            if message.payload or not message.topic.startswith(HEARTBEATS):
                 messages.append(message)
             elif message.topic == self.topic:
                 self.came_at_s = now_s

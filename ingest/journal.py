@@ -49,6 +49,7 @@ CREATE TABLE IF NOT EXISTS ledger (
     last_received_at INTEGER, session INTEGER NOT NULL DEFAULT 0
 );
 CREATE TABLE IF NOT EXISTS gaps (id INTEGER PRIMARY KEY AUTOINCREMENT, since INTEGER, until INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS filters (filter TEXT PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS keepsakes (id INTEGER PRIMARY KEY AUTOINCREMENT, line BLOB NOT NULL);
 """
 
@@ -300,6 +301,21 @@ class Journal:
             if has_session(db) and not present:
                 db.execute("INSERT INTO gaps (since, until) SELECT last_received_at, ? FROM ledger", (now,))
             db.execute("UPDATE ledger SET session = 1")
+
+    def asking_for(self, filters: Sequence[str]) -> tuple[str, ...]:
+        """We are about to subscribe to `filters`. Gives those that the session may have besides, from earlier. Raises
+        JournalError."""
+        with self._beside() as db:
+            known = [row[0] for row in db.execute("SELECT filter FROM filters ORDER BY filter")]
+            new = [(wanted,) for wanted in filters if wanted not in known]
+            db.executemany("INSERT INTO filters (filter) VALUES (?)", new)
+        return tuple(old for old in known if old not in filters)
+
+    def end_session(self) -> None:
+        """We give our session at the broker up, and nothing waits in it: its absence will be no gap. Raises JournalError."""
+        with self._beside() as db:
+            db.execute("UPDATE ledger SET session = 0")
+            db.execute("DELETE FROM filters")
 
     def gaps(self) -> list[Gap]:
         """All gaps of this journal, oldest first. Raises JournalError."""

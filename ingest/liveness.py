@@ -48,6 +48,16 @@ class Liveness:
         for family, station, _, _ in changed:
             self._last[family, station] = received_at
 
+    def heard_since(self, moment: int) -> dict[tuple[str, str], int]:
+        """The stations, by (family, id), that were heard after `moment` [ms], and when."""
+        return {station: at for station, at in self._last.items() if at > moment}
+
+    def heard_by_others(self, stations: Mapping[tuple[str, str], int]) -> None:
+        """Another ingest got something of these stations, then [ms]."""
+        for station, at in stations.items():
+            if at > self._last.get(station, 0):
+                self._last[station] = at
+
     def attendance(self, at: int) -> dict[Family, Attendance]:
         """Who was expected and who was overdue at `at` [ms]. Families of which nobody is expected are left out."""
         found: dict[Family, list[bool]] = {}

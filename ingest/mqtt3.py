@@ -174,6 +174,8 @@ class Mqtt3Connection(Link):
         self.session_present = flags.session_present
         self._keep_alive(self._session.keep_alive_s)
         client.subscribe([(topic, 1) for topic in self._session.topics])
+        if flags.session_present and self._session.unwanted:
+            client.unsubscribe(list(self._session.unwanted))
 
     def _on_suback(
         self, client: paho.Client, data: Any, mid: int, reasons: list[ReasonCode], properties: Properties | None

@@ -204,7 +204,7 @@ class Mqtt5Connection(Link, asyncio.BufferedProtocol):
                 self._on_connack(packet)
             case mqtt5.SubAckPacket():
                 self._on_suback(packet)
-            case mqtt5.PingRespPacket():
+            case mqtt5.PingRespPacket() | mqtt5.UnsubAckPacket():
                 pass
             case mqtt5.DisconnectPacket():
                 taken = packet.reason_code == mqtt5.DisconnectReasonCode.SESSION_TAKEN_OVER
@@ -234,6 +234,8 @@ class Mqtt5Connection(Link, asyncio.BufferedProtocol):
             for topic in self._session.topics
         ]
         self._write(mqtt5.SubscribePacket(1, filters).write())
+        if packet.session_present and self._session.unwanted:
+            self._write(mqtt5.UnsubscribePacket(2, list(self._session.unwanted)).write())
 
     def _on_suback(self, packet: mqtt5.SubAckPacket) -> None:
         if len(packet.reason_codes) != len(self._session.topics):

@@ -66,6 +66,8 @@ class Session:
 
     client_id: str
     topics: tuple[str, ...]
+    # Filters that the session may still have from earlier: given up once ours are asked for, so that nothing falls between.
+    unwanted: tuple[str, ...] = ()
     expiry_s: int = 7 * 24 * 3600  # 0: the session ends with the connection
     keep_alive_s: int = 30
     connect_timeout_s: float = 10.0

@@ -15,6 +15,7 @@ from ingest.settle import Settler
 from sensors.instants import DAY_MS
 from sensors.quantities import Family
 from store.books import Books, BooksUnavailable
+from store.sharing import Sharing
 
 log = structlog.get_logger()
 
@@ -35,7 +36,9 @@ class Vitals:
         liveness: Liveness,
         clock: Callable[[], int],
         show: Callable[[Snapshot], None],
+        sharing: Sharing | None = None,
     ) -> None:
+        """`sharing` is where other ingests are, that get a part of each station's messages."""
         self._consumer = consumer
         self._settler = settler
         self._journal = journal
@@ -43,6 +46,8 @@ class Vitals:
         self._liveness = liveness
         self._clock = clock
         self._show = show
+        self._sharing = sharing
+        self._told_until = 0
         self._drain = Drain()
         self._ledger = Ledger(*[0] * len(Ledger._fields))
         self._gaps: list[int] = []
@@ -96,13 +101,19 @@ class Vitals:
 
     def _look_at_stations(self) -> None:
         liveness = self._liveness
+        # What waits in the journal has come, but nobody knows of whom: so far only is anybody overdue.
+        at = liveness.known_until if self._journal.pending_bytes else self._clock()
         try:
             if self._books.registry_version() != liveness.registry.version:
                 liveness.registry = self._books.registry()
+            if self._sharing is not None:
+                heard, at_all = self._sharing.exchange(liveness.heard_since(self._told_until), at, self._clock())
+                liveness.heard_by_others(heard)
+                self._told_until, at = at, at_all
         except BooksUnavailable as error:
             log.debug("registry not read", why=str(error))
-        # What waits in the journal has come, but nobody knows of whom: so far only is anybody overdue.
-        at = liveness.known_until if self._journal.pending_bytes else self._clock()
+            if self._sharing is not None:
+                return  # nobody is late only because we cannot ask who heard him
         self._attendance = liveness.attendance(at)
         silent = {family for family, attendance in self._attendance.items() if attendance.silent}
         for family in sorted(silent - self._silent):

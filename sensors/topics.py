@@ -8,6 +8,8 @@ from sensors.reading import PERIODS, Period
 from sensors.refusals import Refused
 
 SUBSCRIPTION = "cityflux/v1/#"
+HEARTBEATS = "cityflux/v1/heartbeat/"
+"""Under it each client of ours has a topic for messages to itself. Four levels: no reading is published there."""
 
 _ID = re.compile(r"[a-z0-9-]{1,64}")
 

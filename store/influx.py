@@ -14,14 +14,18 @@ displaced by a doubtful one) the point is deleted and written again, which is sl
 
 A crash between writing and deleting, or another process that appended over a point it had not seen, leaves a quantity both
 good and doubtful. `extra` decides: where its receipt is still the point's, the doubt is the newer of the two, else the value.
-Otherwise one writer per series is assumed: InfluxDB has no transactions.
+
+One writer per series is assumed: InfluxDB has no transactions. Where several ingests share the work each has series of its own
+(tag `writer`, a number that the books give), and of an identity that several have stored whoever reads joins the points by
+version (store/merge.py): so nobody has to read, or lock, before writing.
 """
 
 import asyncio
 import json
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -52,7 +56,7 @@ from store.influx_text import (
     spans_of,
     words_of,
 )
-from store.merge import Point, merge, pack_extra
+from store.merge import Point, join, merge, pack_extra
 from store.port import Rejected, StoreError, StoreMisconfigured, StoreUnavailable
 
 if TYPE_CHECKING:
@@ -65,6 +69,7 @@ _TIMEOUT_S = 30.0
 _STATEMENTS_A_QUERY = 500
 _ROWS_A_CHUNK = 10_000
 _SERIES_OF = itemgetter(0, 2, 1)
+_IDENTITY = itemgetter(0, 1, 2)  # station, observed_at, seq of a row
 
 Identity = tuple[Family, Period, str, int, int]
 
@@ -113,9 +118,21 @@ class _Series:
 
 
 class InfluxStore:
-    """The readings store in `bucket` of `org` at `url`. Bound to the event loop of its first write."""
+    """The readings store in `bucket` of `org` at `url`. Bound to the event loop of its first write.
 
-    def __init__(self, url: str, org: str, bucket: str, token: str, *, keepsake: Keepsake | None = None) -> None:
+    `writer` gives our number where others write at the same time; it may raise what the settler knows.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        org: str,
+        bucket: str,
+        token: str,
+        *,
+        keepsake: Keepsake | None = None,
+        writer: Callable[[], int] | None = None,
+    ) -> None:
         self._url = url.rstrip("/")
         self._org = org
         self._bucket = bucket
@@ -123,6 +140,8 @@ class InfluxStore:
         self._keepsake: Keepsake = keepsake or _InMemory()
         self._http = urllib3.PoolManager(retries=False, timeout=_TIMEOUT_S)
         self._session: aiohttp.ClientSession | None = None
+        self._ask_writer = writer
+        self._writer = ""
         # Bounded by the stations that intake lets in: the registry's, and a capped number of unknown ones.
         self._series: dict[tuple[str, str, str], _Series] = {}
 
@@ -130,6 +149,8 @@ class InfluxStore:
 
     async def write(self, readings: Sequence[Reading], *, in_order: bool = True) -> Sequence[Rejected]:
         """As the port promises. `in_order` makes no difference: versions decide wherever a point is stored already."""
+        if self._ask_writer is not None:
+            self._writer, self._ask_writer = str(self._ask_writer()), None
         pending = self._keepsake.pending()
         if pending:
             await self._rewrite(pending)
@@ -176,6 +197,8 @@ class InfluxStore:
                 newest = await asyncio.to_thread(self._newest, family, period, oldest, since)
                 for station in oldest:
                     head = f"{measurement_of(family, period)},station={escaped(station)}"
+                    if self._writer:
+                        head += f",writer={self._writer}"
                     # Nothing stored since the oldest of this batch: whatever comes with an older time is merged.
                     self._series[family, period, station] = _Series(head, newest.get(station, since - 1))
             found = list(map(self._series.get, map(_SERIES_OF, readings)))
@@ -185,16 +208,20 @@ class InfluxStore:
         """The newest time stored of each station from `since` [ms] on."""
         measurement = measurement_of(family, period)
         select = f'SELECT last("received_at") FROM {quoted(measurement)}'  # noqa: S608 - quoted
-        where = conditions(stations, f"time >= {clamped(since)}ms")
+        where = self._ours(conditions(stations, f"time >= {clamped(since)}ms"))
         statements = [f'{select} {clause} GROUP BY "station"' for clause in where]
         return {its["tags"]["station"]: its["values"][0][0] for its in self._ask(measurement, statements)}
+
+    def _ours(self, where: Sequence[str]) -> Sequence[str]:
+        """Conditions that let only what we have written through; where we have no number: everything."""
+        return [f"{clause} AND \"writer\" = '{self._writer}'" for clause in where] if self._writer else where
 
     async def _merge(self, readings: Sequence[Reading], indices: Sequence[int]) -> list[Rejected]:
         """Read, merge, write; where fields have to go, delete and write again."""
         came: dict[Identity, list[int]] = defaultdict(list)
         for index in indices:
             came[_identity(readings[index])].append(index)
-        stored = await asyncio.to_thread(self._stored, came)
+        stored = await asyncio.to_thread(self._stored, came, self._ours)
         changed: dict[Identity, Point] = {}
         for identity, its in came.items():
             before = stored.get(identity)
@@ -223,8 +250,10 @@ class InfluxStore:
             await self._rewrite(lines)
         return [Rejected(index, why) for identity, why in bad.items() for index in came[identity]]
 
-    def _stored(self, wanted: Collection[Identity]) -> dict[Identity, Stored]:
-        """The points stored at the wanted instants, of every seq."""
+    def _stored(
+        self, wanted: Collection[Identity], of: Callable[[Sequence[str]], Sequence[str]] = lambda where: where
+    ) -> dict[Identity, Stored]:
+        """The points stored at the wanted instants, of every seq; of several writers joined. `of` narrows the conditions."""
         times: dict[tuple[Family, Period, str], set[int]] = defaultdict(set)
         for family, period, station, at, _ in wanted:
             times[family, period, station].add(at)
@@ -240,9 +269,14 @@ class InfluxStore:
                 for (first, last), stations in stations_of.items()
                 for clause in conditions(stations, between(first - 1, last))
             ]
-            for station, seq, cells in self._rows(family, period, (*FIXED, *codes), where):
-                if cells[0] in times[family, period, station]:
-                    found[family, period, station, cells[0], seq] = point_of(family, period, codes, station, seq, cells)
+            for station, seq, cells in self._rows(family, period, (*FIXED, *codes), of(where)):
+                if cells[0] not in times[family, period, station]:
+                    continue
+                identity = (family, period, station, cells[0], seq)
+                point, names = point_of(family, period, codes, station, seq, cells)
+                if (other := found.get(identity)) is not None:
+                    point, names = join(other.point, point), other.fields | names
+                found[identity] = Stored(point, names)
         return found
 
     def _point_line(self, point: Point, stored: Collection[str] = ()) -> str:
@@ -259,6 +293,8 @@ class InfluxStore:
     async def _delete(self, identity: Identity) -> None:
         family, period, station, at, seq = identity
         predicate = f"_measurement={quoted(measurement_of(family, period))} AND station={quoted(station)}"
+        if self._writer:
+            predicate += f' AND writer="{self._writer}"'
         if seq:
             predicate += f' AND seq="{seq}"'
         asked = {"start": iso(at), "stop": iso(at), "predicate": predicate}
@@ -340,7 +376,11 @@ class InfluxStore:
             else:
                 row = cells if detail else good_of(codes, cells)
             rows.append((station, at, seq, *row))
-        rows.sort(key=itemgetter(0, 1, 2))
+        rows.sort(key=_IDENTITY)
+        doubled = {_IDENTITY(row) for row, after in pairwise(rows) if _IDENTITY(row) == _IDENTITY(after)}
+        if doubled:
+            joined = self._joined(family, period, doubled, codes, detail=detail)
+            rows = sorted([row for row in rows if _IDENTITY(row) not in doubled] + joined, key=_IDENTITY)
         columns = ("station", "observed_at", "seq", *(FIXED if detail else ()), *codes)
         return frame_of(rows, columns, codes, detail=detail)
 
@@ -348,12 +388,39 @@ class InfluxStore:
         """As the port promises."""
         codes = tuple(OF_FAMILY[family])
         newest: dict[str, tuple[Any, ...]] = {}
+        doubled: set[tuple[str, int, int]] = set()
         where, newest_first = conditions(stations), "ORDER BY time DESC LIMIT 1"
         for station, seq, (at, *cells) in self._rows(family, period, (*DECIDING, *codes), where, newest_first):
-            if station not in newest or (at, seq) > newest[station][1:3]:
+            if station in newest and (at, seq) == newest[station][1:3]:
+                doubled.add((station, at, seq))
+            elif station not in newest or (at, seq) > newest[station][1:3]:
                 newest[station] = (station, at, seq, *good_of(codes, cells))
+        if doubled:
+            rows = self._joined(family, period, doubled, codes, detail=False)
+            newest |= {row[0]: row for row in rows if _IDENTITY(row) == _IDENTITY(newest[row[0]])}
         rows = [newest[station] for station in sorted(newest)]
         return frame_of(rows, ("station", "observed_at", "seq", *codes), codes, detail=False)
+
+    def _joined(
+        self,
+        family: Family,
+        period: Period,
+        doubled: Collection[tuple[str, int, int]],
+        codes: Sequence[str],
+        *,
+        detail: bool,
+    ) -> list[tuple[Any, ...]]:
+        """The rows of (station, observed_at, seq) that several writers have stored."""
+        stored = self._stored([(family, period, *its) for its in doubled])
+        rows = []
+        for its in doubled:
+            point = stored[family, period, *its].point
+            reading = point.reading
+            fixed = (
+                reading.received_at, reading.issued, reading.unknown_station, reading.origin, reading.batch, pack_extra(point),
+            )  # fmt: skip
+            rows.append((*its, *(fixed if detail else ()), *map(reading.values.get, codes)))
+        return rows
 
     def _rows(
         self, family: Family, period: Period, fields: Sequence[str], where: Iterable[str], then: str = ""
@@ -361,7 +428,7 @@ class InfluxStore:
         """Station, seq and [time, fields…] of points, by series; the first field is `received_at`, which all of ours have."""
         measurement = measurement_of(family, period)
         select = f"SELECT {', '.join(map(quoted, fields))} FROM {quoted(measurement)}"  # noqa: S608 - quoted
-        statements = [f'{select} {clause} GROUP BY "station", "seq" {then}' for clause in where]
+        statements = [f'{select} {clause} GROUP BY "station", "seq", "writer" {then}' for clause in where]
         for series in self._ask(measurement, statements):
             station, seq = series["tags"]["station"], int(series["tags"]["seq"] or 0)
             yield from ((station, seq, row) for row in series["values"] if row[1] is not None)

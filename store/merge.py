@@ -49,6 +49,32 @@ def merge(stored: Point, incoming: Reading) -> Point:
     return Point(newer._replace(values=values, doubtful=doubtful), older)
 
 
+def join(one: Point, other: Point) -> Point:
+    """What two points of one identity come to that two writers keep, neither knowing the other's: of each quantity the greater
+    version. The order of the two does not matter."""
+    older, newer = sorted(
+        (one, other), key=lambda point: (point.reading.version, point.reading.origin, point.reading.batch)
+    )
+    values: dict[str, float] = {}
+    doubtful: dict[str, Doubt] = {}
+    versions: dict[str, Version] = {}
+    for point in (older, newer):
+        reading = point.reading
+        for code in (*reading.values, *reading.doubtful):
+            version = point.older.get(code, reading.version)
+            if code in versions and versions[code] > version:
+                continue
+            versions[code] = version
+            values.pop(code, None)
+            doubtful.pop(code, None)
+            if code in reading.values:
+                values[code] = reading.values[code]
+            else:
+                doubtful[code] = reading.doubtful[code]
+    deviating = {code: version for code, version in versions.items() if version != newer.reading.version}
+    return Point(newer.reading._replace(values=values, doubtful=doubtful), deviating)
+
+
 def _in_order(kept: Reading, came: Reading) -> bool | None:
     """Whether `came` was received after `kept`, by their batches; None where only their versions can tell.
 

@@ -135,6 +135,31 @@ ledgers = Table(
     Column("quantities_refused", BigInteger, nullable=False),
 )
 
+# What several ingests that share the work must know of each other.
+
+writers = Table(
+    "writers",
+    metadata,
+    Column("journal", String, primary_key=True),
+    Column("number", Integer, nullable=False, unique=True),  # from 1; of its series in InfluxDB
+)
+
+sightings = Table(
+    "sightings",
+    metadata,
+    Column("family", String, primary_key=True),
+    Column("station", String, primary_key=True),
+    Column("last_received", BigInteger, nullable=False),
+)
+
+progress = Table(
+    "progress",
+    metadata,
+    Column("journal", String, primary_key=True),
+    Column("settled_until", BigInteger, nullable=False),  # what it received until then is stored
+    Column("told_at", BigInteger, nullable=False),
+)
+
 gaps = Table(
     "gaps",
     metadata,

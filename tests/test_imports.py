@@ -32,6 +32,7 @@ ADAPTERS = {
         "store/letters.py",
         "store/replays.py",
         "store/schema.py",
+        "store/sharing.py",
         "store/transaction.py",
     },
     "fastapi": {"wall/app.py"},

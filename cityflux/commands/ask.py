@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cityflux.composition import journal_folder, now_ms, open_books, open_store, plan_of
+from cityflux.composition import journal_folders, now_ms, open_books, open_store, plan_of
 from cityflux.console import Format, instant, out, print_rows, settings, wrong
 from cityflux.settings import Settings
 from ingest.journal import Ledger, looking_at, read_ledger
@@ -190,9 +190,10 @@ def ledger(style: Annotated[Format, typer.Option("--format", help="table or json
 
 
 def _ledgers(chosen: Settings, books: Books) -> dict[str, Ledger]:
-    """By journal: as last copied to the books, and of this machine's own journal as it stands on disk."""
+    """By journal: as last copied to the books, and of this machine's own journals as they stand on disk."""
     found = {row.journal: Ledger(*row[2:]) for row in books.ledgers()}
-    with looking_at(journal_folder(chosen)) as db:
-        if db is not None:
-            found[db.execute("SELECT uuid FROM ledger").fetchone()[0]] = read_ledger(db)
+    for folder in journal_folders(chosen).values():
+        with looking_at(folder) as db:
+            if db is not None:
+                found[db.execute("SELECT uuid FROM ledger").fetchone()[0]] = read_ledger(db)
     return found

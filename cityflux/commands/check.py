@@ -11,9 +11,11 @@ import typer
 from cityflux.asking import ask_broker, ask_health
 from cityflux.composition import connect_to, journal_folder, now_ms, open_books, open_store, plan_of, read_registry
 from cityflux.console import Format, out, print_rows, refused, settings
+from cityflux.crew import crew_of
 from cityflux.settings import Settings, SettingsError
 from ingest.transport import TransportError
 from sensors.instants import iso
+from sensors.topics import SUBSCRIPTION
 from store.books import BooksUnavailable
 from store.letters import Letters
 from store.port import StoreError
@@ -84,8 +86,10 @@ class _Ill(Exception):
 
 async def _broker(chosen: Settings) -> str:
     broker = chosen.broker
-    # As ingest subscribes, so that permissions are tried too; but under another name, and leaving no session behind.
-    session = replace(chosen.session, client_id=f"{chosen.mqtt_client_id}-doctor", expiry_s=0)
+    # To what ingest subscribes to, so that permissions are tried too; but under another name, leaving no session behind, and
+    # never as one of a share: what we would be given of it nobody else gets.
+    name = f"{chosen.mqtt_client_id}-doctor"
+    session = replace(chosen.session(), client_id=name, topics=(SUBSCRIPTION,), expiry_s=0)
     connect = connect_to(broker)
     async with connect(broker, session):
         found = f"{broker} answers, MQTT {'5' if broker.version == 5 else '3.1.1'}"
@@ -105,9 +109,26 @@ async def _broker(chosen: Settings) -> str:
 
 
 async def _ingest(chosen: Settings) -> str:
-    host, port, here = chosen.ingest_http_host, chosen.ingest_http_port, str(journal_folder(chosen).resolve())
-    if port <= 0:
-        return f"not asked: ingest_http_port is {port}"
+    if chosen.ingest_http_port <= 0:
+        return f"not asked: ingest_http_port is {chosen.ingest_http_port}"
+    crew = crew_of(chosen)
+    if len(crew) == 1:
+        return await _worker(chosen, 1)
+    found, ill = [], False
+    for worker in crew:
+        try:
+            found.append(f"worker {worker}: {await _worker(chosen, worker)}")
+        except _Ill as error:
+            found.append(f"worker {worker}: {error}")
+            ill = True
+    if ill:
+        raise _Ill("; ".join(found))
+    return "; ".join(found)
+
+
+async def _worker(chosen: Settings, worker: int) -> str:
+    host, port = chosen.ingest_http_host, chosen.ingest_http_port_of(worker)
+    here = str(journal_folder(chosen, worker).resolve())
     health = await asyncio.to_thread(ask_health, host, port)
     if health is None:
         return f"no ingest answers at http://{host}:{port}/health; is it running?"

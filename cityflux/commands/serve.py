@@ -10,11 +10,12 @@ from typing import Annotated
 import typer
 
 from cityflux import broker as brokers
+from cityflux import crew as crews
 from cityflux import programs
 from cityflux.console import out, settings
 from cityflux.ports import is_free
 from cityflux.programs import stop_signals
-from cityflux.settings import Settings
+from cityflux.settings import MOST_WORKERS, Settings
 from cityflux.supervisor import Part, listening, supervised
 
 
@@ -47,9 +48,24 @@ def broker(
     asyncio.run(brokers.serve(host, port, settings().data_dir / "broker"))
 
 
-def ingest() -> None:
+def ingest(
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=MOST_WORKERS, help="processes that share the messages; default: CITYFLUX_INGEST_WORKERS"
+        ),
+    ] = None,
+    worker: Annotated[int | None, typer.Option(min=1, max=MOST_WORKERS, hidden=True)] = None,
+) -> None:
     """Broker → journal → store. In the foreground until SIGTERM. Example: CITYFLUX_MQTT_URL=mqtt://host:1883 cityflux ingest"""
-    asyncio.run(programs.ingest(settings()))
+    chosen = settings()
+    if workers is not None:
+        chosen = chosen.model_copy(update={"ingest_workers": workers})
+    crew = crews.crew_of(chosen)
+    if worker is None and len(crew) > 1:
+        asyncio.run(crews.run(chosen, crew))
+    else:
+        asyncio.run(programs.ingest(chosen, worker or 1))
 
 
 def process() -> None:

@@ -207,6 +207,21 @@ async def test_a_lost_session_is_a_gap_since_the_last_receipt(tmp_path: Path) ->
         assert [(gap.since, gap.until) for gap in journal.gaps()] == [(5000, 9000)]
 
 
+async def test_filters_are_remembered_until_the_session_is_given_up(tmp_path: Path) -> None:
+    with Journal(tmp_path) as journal:
+        assert journal.asking_for(["a/#"]) == ()
+        assert journal.asking_for(["b/#", "c/#"]) == ("a/#",)
+        journal.note_session(4000, present=False)
+    with Journal(tmp_path) as journal:
+        assert journal.asking_for(["c/#"]) == ("a/#", "b/#")
+        assert journal.had_session()
+        journal.end_session()
+        assert not journal.had_session()
+        journal.note_session(9000, present=False)
+        assert journal.gaps() == [], "nobody misses what was given up"
+        assert journal.asking_for(["c/#"]) == ()
+
+
 def test_keepsakes_survive_until_cleared(tmp_path: Path) -> None:
     with Journal(tmp_path) as journal:
         journal.save([b"one", b"two"])

@@ -433,6 +433,19 @@ async def test_acknowledged_only_when_journalled_and_in_order(tmp_path: Path) ->
         assert journal.gaps() == []
 
 
+async def test_what_is_left_of_a_read_after_a_whole_batch_is_no_reason_to_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingest.consume._SMALL_BATCH", 2)
+    monkeypatch.setattr("ingest.consume._GATHER_S", 1000)
+    sizes = [2, 1, 2, 1, 1, 1]
+    batches = [Batch([message(0)] * size, [1] * size) for size in sizes]
+    connection = Scripted(batches, session_present=False)
+    with Journal(tmp_path) as journal:
+        await consume(journal, [connection], lambda: len(connection.acknowledged) == 5)
+        assert connection.acknowledged == batches[:5], "after two small ones in a row the next gathers"
+
+
 async def test_a_lost_session_is_noted_as_a_gap_only_where_we_had_one(tmp_path: Path) -> None:
     first = Scripted([Batch([message(0)], [1])], session_present=False)
     second = Scripted([], session_present=True)

@@ -218,6 +218,19 @@ async def test_session_present_tells_whether_the_broker_still_had_it(connect: Co
         assert not connection.session_present
 
 
+async def test_a_filter_that_is_no_longer_wanted_is_given_up_and_what_waits_is_not(
+    connect: Connect, mosquitto: Mosquitto
+) -> None:
+    before, now = replace(SESSION, topics=("old/#",)), replace(SESSION, unwanted=("old/#", "never/#"))
+    await subscribe_once(connect, mosquitto.port, before)
+    await publish(mosquitto.port, numbers(3), topic="old/a")
+    async with connect(at(mosquitto.port), now) as connection:
+        assert payloads_of(await take(connection, 3)) == numbers(3), "what waited in the session"
+        await publish(mosquitto.port, [b"old"], topic="old/a")
+        await publish(mosquitto.port, [b"new"], topic="city/a")
+        assert payloads_of(await take(connection, 1)) == [b"new"]
+
+
 async def test_a_killed_broker_that_saved_each_change_gives_everything_again(connect: Connect, tmp_path: Path) -> None:
     with Mosquitto(tmp_path, autosave_on_changes=True, autosave_interval=1) as mosquitto:
         await subscribe_once(connect, mosquitto.port)
