@@ -10,15 +10,17 @@ from collections.abc import Sequence
 import structlog
 
 from cityflux.composition import journal_folders, make_data_folder
-from cityflux.programs import stop_signals
+from cityflux.console import TAKEN
+from cityflux.programs import first_of, stop_signals
 from cityflux.settings import Settings
 from cityflux.supervisor import Part, supervised
 from ingest.journal import has_session, looking_at, read_ledger
+from ingest.transport import SessionTaken
 
 log = structlog.get_logger()
 
 
-def crew_of(settings: Settings) -> Sequence[int]:
+def crew_of(settings: Settings) -> list[int]:
     """The workers to be started: those that settings ask for, and those that have to retire."""
     wanted = range(1, settings.ingest_workers + 1)
     left = []
@@ -30,14 +32,20 @@ def crew_of(settings: Settings) -> Sequence[int]:
 
 
 async def run(settings: Settings, crew: Sequence[int]) -> None:
-    """Keep the crew running until SIGTERM or SIGINT. Raises SettingsError before anything is started."""
+    """Keep the crew running until SIGTERM or SIGINT, or until all have ended for good. Raises SettingsError before anything is
+    started; SessionTaken where others have the sessions of those that ended."""
     stopped = stop_signals()
     make_data_folder(settings)
     settings.session()
     wanted = settings.ingest_workers
+    if not crew:
+        log.info("no worker has a session to be given up")
+        return
     parts = [
         Part("ingest", ["--workers", str(wanted), "--worker", str(worker)], ends=worker > wanted) for worker in crew
     ]
-    async with supervised(parts):
+    async with supervised(parts) as all_ended:
         log.info("ingest shared", workers=wanted, retiring=len(crew) - wanted, share=settings.share)
-        await stopped.wait()
+        await first_of(stopped.wait(), all_ended())
+    if not stopped.is_set() and any(part.process and part.process.returncode == TAKEN for part in parts):
+        raise SessionTaken("other clients have the sessions of these workers; see above")

@@ -69,7 +69,8 @@ async def ingest(settings: Settings, worker: int = 1) -> None:
         ) as journal,
         open_books(settings, patience_s=INGEST_PATIENCE_S) as books,
     ):
-        sharing = Sharing(books, journal.uuid) if settings.share is not None else None
+        # Who retires may do so beside one that is alone.
+        sharing = Sharing(books, journal.uuid) if retires or settings.share is not None else None
         writer = None if sharing is None else sharing.writer
         store = open_store(settings, journal, writer, patience_s=INGEST_PATIENCE_S)
         prepare = partial(prepare_books, settings, books)
@@ -113,7 +114,7 @@ async def _take_and_settle(
         ends = [stopped.wait(), _taken_and_drained(consuming, journal)]
         if leaving is not None:
             ends.append(_emptied_and_drained(leaving, journal))
-        await _first(*ends)
+        await first_of(*ends)
         log.info("stopping: the broker first, then the journal drains")
         consuming.cancel()
         await asyncio.wait([consuming])
@@ -147,7 +148,7 @@ async def _emptied_and_drained(leaving: Leaving, journal: Journal) -> None:
         await asyncio.sleep(_DRAINED_CHECK_S)
 
 
-async def _first(*awaited: Coroutine[Any, Any, object]) -> None:
+async def first_of(*awaited: Coroutine[Any, Any, object]) -> None:
     """Wait for one of them and give the others up."""
     tasks = [asyncio.create_task(each) for each in awaited]
     try:

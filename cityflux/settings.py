@@ -54,7 +54,12 @@ class Settings(BaseSettings):
         pattern=r"^[A-Za-z0-9_.-]{1,64}$",
         description="name of the shared subscription (MQTT 5) whose ingests, here and on other machines, share the messages",
     )
-    ingest_workers: int = Field(1, ge=1, le=MOST_WORKERS, description="ingest processes here that share the messages")
+    ingest_workers: int = Field(
+        1,
+        ge=0,
+        le=MOST_WORKERS,
+        description="ingest processes here that share the messages; 0: give all sessions up and end",
+    )
     in_flight: int = Field(20_000, ge=1, le=65_535, description="unacknowledged messages at once")
     payload_cap_bytes: int = Field(256 * 1024, ge=1024, le=16 * 1024 * 1024)
 

@@ -10,9 +10,11 @@ import asyncio
 import ctypes
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
 
 import structlog
 
@@ -43,8 +45,9 @@ class Part:
 
 
 @asynccontextmanager
-async def supervised(parts: Sequence[Part]) -> AsyncIterator[None]:
-    """Run `parts` during the block, in order, in our environment; stop them in reverse order at its end."""
+async def supervised(parts: Sequence[Part]) -> AsyncIterator[Callable[[], Coroutine[Any, Any, object]]]:
+    """Run `parts` during the block, in order, in our environment; stop them in reverse order at its end. Gives what to await
+    until all of them have ended for good."""
     watchers: list[asyncio.Task[None]] = []
     stopping = asyncio.Event()
     try:
@@ -53,7 +56,7 @@ async def supervised(parts: Sequence[Part]) -> AsyncIterator[None]:
             watchers.append(asyncio.create_task(_keep(part, stopping), name=f"watch {part.name}"))
             if part.ready is not None:
                 await part.ready()
-        yield
+        yield partial(asyncio.wait, watchers)
     finally:
         stopping.set()
         for part in reversed(parts):

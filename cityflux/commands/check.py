@@ -112,7 +112,7 @@ async def _ingest(chosen: Settings) -> str:
     if chosen.ingest_http_port <= 0:
         return f"not asked: ingest_http_port is {chosen.ingest_http_port}"
     crew = crew_of(chosen)
-    if len(crew) == 1:
+    if crew == [1]:
         return await _worker(chosen, 1)
     found, ill = [], False
     for worker in crew:
@@ -123,7 +123,7 @@ async def _ingest(chosen: Settings) -> str:
             ill = True
     if ill:
         raise _Ill("; ".join(found))
-    return "; ".join(found)
+    return "; ".join(found) or "not asked: ingest_workers is 0"
 
 
 async def _worker(chosen: Settings, worker: int) -> str:

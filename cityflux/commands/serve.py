@@ -52,7 +52,9 @@ def ingest(
     workers: Annotated[
         int | None,
         typer.Option(
-            min=1, max=MOST_WORKERS, help="processes that share the messages; default: CITYFLUX_INGEST_WORKERS"
+            min=0,
+            max=MOST_WORKERS,
+            help="processes that share the messages (0: give all sessions up); default: CITYFLUX_INGEST_WORKERS",
         ),
     ] = None,
     worker: Annotated[int | None, typer.Option(min=1, max=MOST_WORKERS, hidden=True)] = None,
@@ -62,7 +64,7 @@ def ingest(
     if workers is not None:
         chosen = chosen.model_copy(update={"ingest_workers": workers})
     crew = crews.crew_of(chosen)
-    if worker is None and len(crew) > 1:
+    if worker is None and crew != [1]:
         asyncio.run(crews.run(chosen, crew))
     else:
         asyncio.run(programs.ingest(chosen, worker or 1))

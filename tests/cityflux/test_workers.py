@@ -204,6 +204,21 @@ async def test_two_machines_share_by_name(influx: Influx, tmp_path: Path) -> Non
     assert len(city.stored()) == 400
 
 
+async def test_a_machine_leaves_the_share(tmp_path: Path) -> None:
+    city = City(tmp_path, {})
+    with city.broker:
+        with city.ingest("--workers", "2") as crew:
+            receiving(crew, 2)
+            assert crew.stop() == 0
+        await city.send(hourly(range(2, 4)))
+        cityflux("ingest", "--workers", "0", environment=city.environment)
+        assert city.settled(80)
+        assert len(city.stored()) == 80
+        assert not await city.has_session("cityflux-ingest")
+        assert not await city.has_session("cityflux-ingest-2")
+        assert cityflux("ingest", "--workers", "0", environment=city.environment) == ""
+
+
 def test_mqtt_3_has_no_shared_subscriptions(tmp_path: Path) -> None:
     environment = {"CITYFLUX_DATA_DIR": str(tmp_path), "CITYFLUX_MQTT_URL": "mqtt://127.0.0.1:1?version=3"}
     said = cityflux("ingest", "--workers", "2", environment=environment, expect=2)
