@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench fuzz faults clean
+.PHONY: help demo test check bench growth profile fuzz faults clean
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/' | expand -t 14
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/' | expand -t 16
 
 demo: $(STAMP) ## a whole city on this machine: broker, a simulated year, indicators, a page; Ctrl-C stops it
 	@$(BIN)/cityflux demo $(DEMO)
@@ -24,6 +24,14 @@ check: $(STAMP) ## format, lint and types
 bench: $(STAMP) ## cost and latency from broker to store, beside Telegraf and others; needs mosquitto and victoria-metrics
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	@$(BIN)/python -m benchmarks.ingest $(BENCH)
+
+growth: $(STAMP) ## what a message costs with more stations, quantities, history and readings; 20 minutes, 8 GB of disk
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	@$(BIN)/python -m benchmarks.growth $(GROWTH)
+
+profile: $(STAMP) ## where the CPU of a message goes, stage by stage, as py-spy sees it
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	@$(BIN)/python -m benchmarks.profile $(PROFILE)
 
 N ?= 1000000
 SEED ?= 1

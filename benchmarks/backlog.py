@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import mqtt5
 
@@ -17,31 +18,62 @@ QUANTITIES = (
     ("air_temperature", 2),
     ("humidity", 1),
 )
+# Values are between 1 and 40, which is in range of every quantity but one: air pressure [kPa] begins at 50.
+_OFFSETS = {"pressure": 60}
+_MINUTE_MS = 60_000
 # The publisher's own window: Mosquitto takes its QoS 1 messages faster in bursts.
 _WINDOW = 1_000
 # Of a PUBACK that says success; one that says that nobody subscribes is longer, and here somebody does.
 PUBACK_BYTES = 4
 
 
-def payload(at: int, dice: random.Random) -> bytes:
-    """One reading of eight quantities in the native format, `at` in integer milliseconds."""
-    values = ",".join(f'"{code}":{round(dice.uniform(1, 40), digits)}' for code, digits in QUANTITIES)
-    return f'{{"at":{at},"values":{{{values}}}}}'.encode()
+class Load(NamedTuple):
+    """What messages are made of: stations in turn, (code, decimals) of each quantity of a reading, readings a message."""
+
+    stations: int = STATIONS
+    quantities: tuple[tuple[str, int], ...] = QUANTITIES
+    readings: int = 1
 
 
-def packets(count: int, last_at: int, seed: int) -> Iterator[tuple[int, bytes]]:
-    """(packet id, PUBLISH) of `count` messages: 1,000 stations in turn, minute by minute up to `last_at` [ms]."""
+ORDINARY = Load()
+
+
+def station_id(number: int) -> str:
+    """The name of a station. Five digits: in the order of the numbers up to 100,000."""
+    return f"st-{number:05d}"
+
+
+def payload(at: int, dice: random.Random, load: Load = ORDINARY) -> bytes:
+    """A message in the native format: its readings a minute apart, the first `at` in integer milliseconds."""
+    readings = []
+    for minute in range(load.readings):
+        values = ",".join(
+            f'"{code}":{round(dice.uniform(1, 40) + _OFFSETS.get(code, 0), digits)}' for code, digits in load.quantities
+        )
+        readings.append(f'{{"at":{at + minute * _MINUTE_MS},"values":{{{values}}}}}')
+    return (readings[0] if load.readings == 1 else f'{{"readings":[{",".join(readings)}]}}').encode()
+
+
+def span_ms(count: int, load: Load = ORDINARY) -> int:
+    """How much time `packets` of so many messages goes over."""
+    return -(-count // load.stations) * load.readings * _MINUTE_MS
+
+
+def packets(count: int, last_at: int, seed: int, load: Load = ORDINARY) -> Iterator[tuple[int, bytes]]:
+    """(packet id, PUBLISH) of `count` messages: the stations in turn, minute by minute up to `last_at` [ms]."""
     dice = random.Random(seed)
-    rounds = -(-count // STATIONS)
+    first_at = last_at - span_ms(count, load) + _MINUTE_MS
     for number in range(count):
-        at = last_at - (rounds - 1 - number // STATIONS) * 60_000
-        yield number % 65_535 + 1, packet(number, at, dice)
+        at = first_at + number // load.stations * load.readings * _MINUTE_MS
+        yield number % 65_535 + 1, packet(number, at, dice, load)
 
 
-def packet(number: int, at: int, dice: random.Random) -> bytes:
-    """The PUBLISH of message `number`, observed `at` [ms]: 1,000 stations in turn, packet ids in turn."""
-    topic = f"cityflux/v1/bench/air/st-{number % STATIONS:04d}/minute"
-    publish = mqtt5.PublishPacket(topic, payload(at, dice), qos=mqtt5.QoS.AT_LEAST_ONCE, packet_id=number % 65_535 + 1)
+def packet(number: int, at: int, dice: random.Random, load: Load = ORDINARY) -> bytes:
+    """The PUBLISH of message `number`, observed from `at` [ms] on: the stations in turn, packet ids in turn."""
+    topic = f"cityflux/v1/bench/air/{station_id(number % load.stations)}/minute"
+    publish = mqtt5.PublishPacket(
+        topic, payload(at, dice, load), qos=mqtt5.QoS.AT_LEAST_ONCE, packet_id=number % 65_535 + 1
+    )
     return publish.write()
 
 
@@ -58,13 +90,13 @@ async def prepare(port: int, client_id: str) -> None:
     writer.close()
 
 
-async def fill(port: int, count: int, last_at: int, seed: int) -> None:
+async def fill(port: int, count: int, last_at: int, seed: int, load: Load = ORDINARY) -> None:
     """Publish the backlog; returns when the broker has acknowledged every message."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(mqtt5.ConnectPacket("bench-publisher", clean_start=True).write())
     await packet_of(reader, mqtt5.ConnAckPacket)
     window: list[bytes] = []
-    for _, publish in packets(count, last_at, seed):
+    for _, publish in packets(count, last_at, seed, load):
         window.append(publish)
         if len(window) == _WINDOW:
             writer.writelines(window)

@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.backlog import STATIONS
+from benchmarks.backlog import STATIONS, station_id
 from benchmarks.measure import said
 from cityflux.broker import find_mosquitto
 from sensors.stations import Station, dump_registry
@@ -105,10 +105,10 @@ def versions() -> dict[str, str]:
     }
 
 
-def ingest_environment(folder: Path, port: int) -> dict[str, str]:
+def ingest_environment(folder: Path, port: int, stations: int = STATIONS) -> dict[str, str]:
     """What `cityflux ingest` needs to know: its data below `folder`, the broker, the stations of the backlog."""
     registry = folder / "stations.toml"
-    names = (f"st-{number:04d}" for number in range(STATIONS))
+    names = map(station_id, range(stations))
     registry.write_text(dump_registry(Station(id=n, family="air", name_zh=n, district="bench") for n in names), "utf-8")
     return {name: value for name, value in os.environ.items() if not name.startswith("CITYFLUX_")} | {
         "CITYFLUX_DATA_DIR": str(folder / "data"),

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import signal
 import subprocess
 import tempfile
 import time
@@ -9,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.backlog import fill, prepare
+from benchmarks.backlog import ORDINARY, Load, fill, prepare, span_ms
 from benchmarks.consumers import Command, Consumer, command
 from benchmarks.measure import Usage
 from benchmarks.servers import Broker, mosquitto, start, until
@@ -21,6 +22,10 @@ _QUIET_S = 15.0
 # What comes after the last write belongs to the message as well: acknowledging, settling.
 AFTERMATH_S = 0.3
 _WITHIN_S = 900.0
+# Chosen: enough that code and caches are warm where there are few stations.
+_WARM_UP_MESSAGES = 10_000
+# Chosen: longer than until ingest reads the registry for its vitals (10 s), which takes a second of CPU for 100,000 stations.
+_WARM_UP_S = 12.0
 
 
 class Drained(NamedTuple):
@@ -120,6 +125,40 @@ def run(consumer: Consumer, ready: Command, broker: Broker, folder: Path) -> Run
         f"{consumer.name} to connect", lambda: broker.accepted(consumer.client_id) > before, process, log, every_s=0.002
     )
     return Running(process, time.monotonic() - started, Usage.of(process.pid))
+
+
+def warm_up_of(load: Load) -> int:
+    """Messages of the warm-up of an ingest: every station at least once."""
+    return -(-_WARM_UP_MESSAGES // load.stations) * load.stations
+
+
+def run_warm(
+    consumer: Consumer, ready: Command, broker: Broker, folder: Path, count: int, load: Load = ORDINARY
+) -> Running:
+    """Start an ingest, and let it settle a first backlog, observed before the `count` messages that are to be measured: what it
+    does once is behind it then (loading, preparing the books, numbering topics, asking the store what it has of a station)."""
+    warm_up, now = warm_up_of(load), time.time_ns() // 1_000_000
+    asyncio.run(prepare(broker.port, consumer.client_id))
+    asyncio.run(fill(broker.port, warm_up, now - span_ms(count, load), 0, load._replace(readings=1)))
+    running = run(consumer, ready, broker, folder)
+    accepted = time.monotonic()
+    taken, _ = follow(Readings(folder / "data").taken, warm_up, accepted)
+    if taken != warm_up:
+        raise RuntimeError(f"{taken:,} of {warm_up:,} messages of the warm-up have been settled")
+    time.sleep(max(0.0, accepted + _WARM_UP_S - time.monotonic()))
+    return running
+
+
+def backlog_for(running: Running, broker: Broker, count: int, seed: int, load: Load = ORDINARY) -> Usage:
+    """Publish a backlog for a running ingest, which stands still (SIGSTOP) meanwhile; what it had used when it went on. For no
+    more messages than can be published in 45 s, when the broker gives it up."""
+    process = running.process
+    process.send_signal(signal.SIGSTOP)
+    try:
+        asyncio.run(fill(broker.port, count, time.time_ns() // 1_000_000, seed, load))
+        return Usage.of(process.pid)
+    finally:
+        process.send_signal(signal.SIGCONT)
 
 
 def follow(taken: Callable[[], int], count: int, started: float) -> tuple[int, float]:

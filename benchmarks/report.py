@@ -7,14 +7,13 @@ Needs matplotlib (the extra `bench`) for the plot only.
 """
 
 import argparse
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from benchmarks.pages import machine_line, put, shown, table
 from benchmarks.results import Pace, Results, Spread
 
-_BEGIN, _END = "<!-- benchmark: begin -->", "<!-- benchmark: end -->"
 _COLOURS = {
     "null": "#c8c8c8",
     "floor": "#8a8a8a",
@@ -77,17 +76,13 @@ BARS = (
 def tables(results: Results) -> str:
     """All of it in Markdown."""
     parts = [
-        _machine(results),
+        machine_line(results.machine),
         _bars(results),
         _drained(results, "Draining a backlog", None),
         _drained(results, "Draining a backlog into a quiet sink", "quiet"),
         *(_lived(results, rate) for rate in results.rates()),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
-
-
-def _machine(results: Results) -> str:
-    return ", ".join(f"{name} {value}" for name, value in results.machine.items()) + "."
 
 
 def _bars(results: Results) -> str:
@@ -100,25 +95,25 @@ def _bars(results: Results) -> str:
                 (
                     bar.says,
                     f"{'≥' if bar.at_least else '≤'} {bar.limit:.3g}",
-                    _spread(found, 2),
+                    shown(found, 2),
                     "met" if met else "missed",
                 )
             )
-    return _table("Bars", ("figure", "bar", "measured", ""), rows)
+    return table("Bars", ("figure", "bar", "measured", ""), rows)
 
 
 def _drained(results: Results, title: str, pace: Pace) -> str:
     rows = [
         (
             name,
-            _spread(results.spread(name, "cpu_us", pace), 2),
-            _spread(results.ratio(name, "floor", "cpu_us", pace), 2),
-            _spread(results.ratio(name, "telegraf-best", "cpu_us", pace), 2),
-            _spread(results.spread(name, "rate", pace), 0),
-            _spread(results.spread(name, "relieved_rate", pace), 0),
-            _spread(results.spread(name, "memory_mb", pace), 0),
-            _spread(results.spread(name, "disk_bytes", pace), 0),
-            _spread(results.spread(name, "start_s", pace), 2),
+            shown(results.spread(name, "cpu_us", pace), 2),
+            shown(results.ratio(name, "floor", "cpu_us", pace), 2),
+            shown(results.ratio(name, "telegraf-best", "cpu_us", pace), 2),
+            shown(results.spread(name, "rate", pace), 0),
+            shown(results.spread(name, "relieved_rate", pace), 0),
+            shown(results.spread(name, "memory_mb", pace), 0),
+            shown(results.spread(name, "disk_bytes", pace), 0),
+            shown(results.spread(name, "start_s", pace), 2),
             _arrived(results, name, pace),
         )
         for name in results.consumers(pace)
@@ -127,17 +122,17 @@ def _drained(results: Results, title: str, pace: Pace) -> str:
         "consumer", "CPU [µs/message]", "× floor", "× Telegraf best", "rate [msg/s]", "broker relieved [msg/s]",
         "peak memory [MB]", "to disk [B/message]", "start [s]", "arrived",
     )  # fmt: skip
-    return _table(title, head, rows)
+    return table(title, head, rows)
 
 
 def _lived(results: Results, rate: int) -> str:
     rows = [
         (
             name,
-            *(_spread(results.spread(name, field, rate), 1) for field in ("p50_ms", "p95_ms", "p99_ms")),
-            _spread(results.spread(name, "cpu_us", rate), 2),
-            _spread(results.ratio(name, "telegraf-best", "cpu_us", rate), 2),
-            _spread(results.spread(name, "memory_mb", rate), 0),
+            *(shown(results.spread(name, field, rate), 1) for field in ("p50_ms", "p95_ms", "p99_ms")),
+            shown(results.spread(name, "cpu_us", rate), 2),
+            shown(results.ratio(name, "telegraf-best", "cpu_us", rate), 2),
+            shown(results.spread(name, "memory_mb", rate), 0),
             _arrived(results, name, rate),
         )
         for name in results.consumers(rate)
@@ -145,15 +140,7 @@ def _lived(results: Results, rate: int) -> str:
     head = (
         "consumer", "p50 [ms]", "p95 [ms]", "p99 [ms]", "CPU [µs/message]", "× Telegraf best", "peak memory [MB]", "arrived",
     )  # fmt: skip
-    return _table(f"Live at {rate:,} messages/s, publish to readable", head, rows)
-
-
-def _spread(spread: Spread | None, digits: int) -> str:
-    """Median (least–most); the range only where there is one."""
-    if spread is None:
-        return "–"
-    median, least, most = (f"{value:,.{digits}f}" for value in spread)
-    return median if least == most else f"{median} ({least}–{most})"
+    return table(f"Live at {rate:,} messages/s, publish to readable", head, rows)
 
 
 def _arrived(results: Results, name: str, pace: Pace) -> str:
@@ -162,14 +149,6 @@ def _arrived(results: Results, name: str, pace: Pace) -> str:
     if shares is None:
         return "–"
     return "all" if shares.least == shares.most == 1 else f"{shares.least:.2%}–{shares.most:.2%}"
-
-
-def _table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    if not rows:
-        return ""
-    line = "| {} |".format
-    ruled = [line(" | ".join(head)), "|" + "---|" * len(head), *(line(" | ".join(row)) for row in rows)]
-    return f"### {title}\n\n" + "\n".join(ruled)
 
 
 def plot(results: Results, file: Path) -> None:
@@ -209,14 +188,9 @@ def main() -> None:
     print(tables(results))
     if options.into is None:
         return
-    page: str = options.into.read_text("utf-8")
-    if _BEGIN not in page or _END not in page:
-        sys.exit(f"{options.into} has no {_BEGIN} … {_END}")
-    before, after = page.partition(_BEGIN)[0], page.partition(_END)[2]
     picture = options.into.with_name("performance.png")
     plot(results, picture)
-    shown = f"![CPU per message and latency]({picture.name})"
-    options.into.write_text(f"{before}{_BEGIN}\n{tables(results)}\n{shown}\n{_END}{after}", "utf-8")
+    put(options.into, "benchmark", f"{tables(results)}\n![CPU per message and latency]({picture.name})")
 
 
 if __name__ == "__main__":

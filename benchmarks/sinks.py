@@ -85,12 +85,14 @@ class Noted:
 
 
 class Readings:
-    """The SQLite store of cityflux in the data folder `data`, and the ledger of its journal."""
+    """The SQLite store of cityflux in the data folder `data`, and the ledger of its journal. What is observed up to `after` [ms]
+    is none of the benchmark's messages."""
 
     url = ""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, after: int = 0) -> None:
         self._path = data / "readings.sqlite"
+        self._after = after
         self._ledger = data / "journal" / "journal.sqlite"
         self._seen: list[tuple[int, int]] = []
         self._stop = threading.Event()
@@ -106,7 +108,8 @@ class Readings:
     def arrived(self) -> int:
         """By counting what is stored."""
         with closing(_reader(self._path)) as db:
-            return int(db.execute("SELECT count(*) FROM air_minute").fetchone()[0])
+            found = db.execute("SELECT count(*) FROM air_minute WHERE observed_at > ?", (self._after,))
+            return int(found.fetchone()[0])
 
     @contextmanager
     def watched(self) -> Iterator[None]:
