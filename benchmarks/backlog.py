@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 import mqtt5
 
+from sensors.topics import SUBSCRIPTION
+
 STATIONS = 1_000
 QUANTITIES = (
     ("pm2_5", 1),
@@ -77,12 +79,12 @@ def packet(number: int, at: int, dice: random.Random, load: Load = ORDINARY) -> 
     return publish.write()
 
 
-async def prepare(port: int, client_id: str) -> None:
+async def prepare(port: int, client_id: str, subscription: str = SUBSCRIPTION) -> None:
     """Make `client_id` a session subscribed to everything of ours, and leave it."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(mqtt5.ConnectPacket(client_id, clean_start=True, session_expiry_interval=3600).write())
     await packet_of(reader, mqtt5.ConnAckPacket)
-    filters = [mqtt5.TopicFilter("cityflux/v1/#", max_qos=mqtt5.QoS.AT_LEAST_ONCE)]
+    filters = [mqtt5.TopicFilter(subscription, max_qos=mqtt5.QoS.AT_LEAST_ONCE)]
     writer.write(mqtt5.SubscribePacket(1, topic_filters=filters).write())
     await packet_of(reader, mqtt5.SubAckPacket)
     writer.write(mqtt5.DisconnectPacket().write())

@@ -4,6 +4,7 @@ null             reads and acknowledges: what Mosquitto delivers
 floor            the bare pipe without journal, ledger or quality: floor.py, or CITYFLUX_BENCH_FLOOR
 cityflux-influx  `cityflux ingest` as users run it, into line protocol
 cityflux-sqlite  the same into SQLite
+cityflux-2-workers  `cityflux ingest --workers 2` into line protocol: what it costs to share the work
 telegraf-…       Telegraf with one of the configurations in benchmarks/telegraf
 tutorial         aiomqtt and influxdb-client, as every tutorial shows them
 """
@@ -19,6 +20,7 @@ from benchmarks.backlog import STATIONS, station_id
 from benchmarks.measure import said
 from cityflux.broker import find_mosquitto
 from sensors.stations import Station, dump_registry
+from sensors.topics import SUBSCRIPTION
 
 _HERE = Path(__file__).resolve().parent
 _FLOOR = Path(os.environ.get("CITYFLUX_BENCH_FLOOR", _HERE.parent.parent / "shared" / "tools" / "floor.py"))
@@ -31,6 +33,14 @@ class Consumer(NamedTuple):
     name: str
     client_id: str
     sqlite: bool = False
+    workers: int = 1
+
+    def sessions(self) -> dict[str, str]:
+        """The filter of each of its client ids."""
+        if self.workers == 1:
+            return {self.client_id: SUBSCRIPTION}
+        others = (f"{self.client_id}-{worker}" for worker in range(2, self.workers + 1))
+        return dict.fromkeys((self.client_id, *others), f"$share/cityflux/{SUBSCRIPTION}")
 
 
 CONSUMERS = {
@@ -40,6 +50,7 @@ CONSUMERS = {
         Consumer("floor", "floor"),
         Consumer("cityflux-influx", "cityflux-ingest"),
         Consumer("cityflux-sqlite", "cityflux-ingest", sqlite=True),
+        Consumer("cityflux-2-workers", "cityflux-ingest", workers=2),
         Consumer("telegraf-best", "telegraf"),
         Consumer("telegraf-usual", "telegraf"),
         Consumer("telegraf-low-latency", "telegraf"),
@@ -74,7 +85,7 @@ def command(consumer: Consumer, folder: Path, port: int, url: str, count: int) -
             return Command([str(find_telegraf()), "--config", str(file)], environment)
         case _:
             environment = ingest_environment(folder, port) | store_environment(folder, "" if consumer.sqlite else url)
-            return Command([*_module("cityflux"), "ingest"], environment)
+            return Command([*_module("cityflux"), "ingest", "--workers", str(consumer.workers)], environment)
 
 
 def why_missing(consumer: Consumer) -> str | None:

@@ -71,7 +71,8 @@ def drain(consumer: Consumer, count: int, seed: int, *, quiet_sink: bool) -> Dra
     """Drain `count` messages. `quiet_sink`: into the noting sink, which costs least, instead of VictoriaMetrics."""
     with tempfile.TemporaryDirectory(prefix="cityflux-bench-") as scratch, mosquitto(Path(scratch)) as broker:
         folder = Path(scratch)
-        asyncio.run(prepare(broker.port, consumer.client_id))
+        for client_id, subscription in consumer.sessions().items():
+            asyncio.run(prepare(broker.port, client_id, subscription))
         asyncio.run(fill(broker.port, count, time.time_ns() // 1_000_000, seed))
         if consumer.sqlite:
             return _drained(consumer, count, broker, folder, Readings(folder / "data"))
@@ -118,12 +119,14 @@ def _null(count: int, ready: Command) -> Drained:
 
 def run(consumer: Consumer, ready: Command, broker: Broker, folder: Path) -> Running:
     """Start a consumer; returns when the broker has accepted it."""
-    before, log = broker.accepted(consumer.client_id), folder / "consumer.log"
+    before, log = {name: broker.accepted(name) for name in consumer.sessions()}, folder / "consumer.log"
     started = time.monotonic()
     process = start(ready.arguments, log, ready.environment)
-    until(
-        f"{consumer.name} to connect", lambda: broker.accepted(consumer.client_id) > before, process, log, every_s=0.002
-    )
+
+    def accepted() -> bool:
+        return all(broker.accepted(name) > times for name, times in before.items())
+
+    until(f"{consumer.name} to connect", accepted, process, log, every_s=0.002)
     return Running(process, time.monotonic() - started, Usage.of(process.pid))
 
 

@@ -21,8 +21,17 @@ from benchmarks.measure import machine
 from benchmarks.report import tables
 from benchmarks.results import Results
 
-DRAINED = ("null", "floor", "cityflux-influx", "cityflux-sqlite", "telegraf-best", "telegraf-usual", "tutorial")
-QUIET = ("null", "floor", "cityflux-influx", "telegraf-best")
+DRAINED = (
+    "null",
+    "floor",
+    "cityflux-influx",
+    "cityflux-sqlite",
+    "cityflux-2-workers",
+    "telegraf-best",
+    "telegraf-usual",
+    "tutorial",
+)
+QUIET = ("null", "floor", "cityflux-influx", "cityflux-2-workers", "telegraf-best")
 LIVED = (
     "floor",
     "cityflux-influx",

@@ -5,9 +5,10 @@
 
 Drains a backlog from a real Mosquitto into the noting sink (line protocol) or SQLite, or with `--rate` takes what a publisher
 sends at that pace. Only the work itself is looked at, as in `benchmarks/growth.py`: ingest is warm, and stands still until the
-backlog is in the broker. A stack belongs to the stage of its innermost frame that is in `STAGES`. Who waits is left out; shares
-are of the stacks that work, main thread and others scaled each to the CPU [µs per message] that the kernel says they used. The
-stacks go to a file `.folded` beside the JSON, which every flame graph tool reads.
+backlog is in the broker. A stack belongs to the stage of its innermost frame that is in `STAGES`; who waits is left out. Shares
+are of the stacks that work, main thread and others scaled each to the CPU [µs per message] that the kernel says they used. Where
+the main thread itself waits for the disk (booking), some of that may count as work. The stacks go to a file `.folded` beside the
+JSON, which every flame graph tool reads.
 
 `floor`: what the bare operation costs, in a loop of its own, by the fastest library found for it.
 """
@@ -225,8 +226,7 @@ def _stage_of_frame(frame: str) -> str | None:
 
 def tables(found: Profile) -> str:
     """All of it in Markdown."""
-    costs = found.costs()
-    whole = sum(costs.values())
+    costs, whole = found.costs(), found.main_us + found.others_us
     floors = {stage.name: stage.floor for stage in STAGES}
     rows = [
         (name, f"{costs[name] / whole:.0%}", f"{costs[name]:.2f}", floors.get(name, ""))

@@ -19,6 +19,7 @@ _COLOURS = {
     "floor": "#8a8a8a",
     "cityflux-influx": "#0b6e4f",
     "cityflux-sqlite": "#6bbf59",
+    "cityflux-2-workers": "#94d2bd",
     "telegraf-low-latency": "#f2a65a",
     "telegraf-best": "#c65d21",
     "telegraf-usual": "#7a3b12",

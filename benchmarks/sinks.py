@@ -85,25 +85,29 @@ class Noted:
 
 
 class Readings:
-    """The SQLite store of cityflux in the data folder `data`, and the ledger of its journal. What is observed up to `after` [ms]
-    is none of the benchmark's messages."""
+    """The SQLite store of cityflux in the data folder `data`, and the ledgers of its journals. What is observed up to `after`
+    [ms] is none of the benchmark's messages."""
 
     url = ""
 
     def __init__(self, data: Path, after: int = 0) -> None:
         self._path = data / "readings.sqlite"
         self._after = after
-        self._ledger = data / "journal" / "journal.sqlite"
+        self._data = data
         self._seen: list[tuple[int, int]] = []
         self._stop = threading.Event()
 
     def taken(self) -> int:
         """By the ledger."""
-        return settled(self._ledger)
+        return sum(map(settled, self._ledgers()))
 
     def journalled(self) -> int:
         """What ingest has taken over from the broker: durable and acknowledged."""
-        return journalled(self._ledger)
+        return sum(map(journalled, self._ledgers()))
+
+    def _ledgers(self) -> Iterator[Path]:
+        """Of every worker."""
+        return self._data.glob("journal*/journal.sqlite")
 
     def arrived(self) -> int:
         """By counting what is stored."""
