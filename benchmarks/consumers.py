@@ -108,9 +108,10 @@ def find_telegraf() -> Path | None:
 
 
 def versions() -> dict[str, str]:
-    """The versions of Mosquitto and Telegraf."""
+    """The versions of the servers and of Telegraf."""
     telegraf = find_telegraf()
     return {
+        "victoria-metrics": said("victoria-metrics", "-version").removeprefix("victoria-metrics-"),
         "mosquitto": said(str(find_mosquitto()), "-h").removeprefix("mosquitto version "),
         "telegraf": said(str(telegraf), "version").removeprefix("Telegraf ") if telegraf else "none",
     }

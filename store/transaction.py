@@ -2,6 +2,7 @@
 lines of the audit. Every function works within the caller's transaction and commits nothing."""
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, cast
 
@@ -48,25 +49,33 @@ def require_registry(connection: Connection, version: int) -> None:
         raise StaleRegistry
 
 
-_MARK_COLUMNS = "family, station, period, hour, first_touched, last_touched, sequence"
-_TOUCH = {
-    style: f"INSERT INTO marks ({_MARK_COLUMNS}, leased_until) VALUES ({', '.join([mark] * 7)}, 0)"  # noqa: S608 - no data in it
+_TOUCH = (
+    "INSERT INTO marks (family, period, hour, first_touched, last_touched, sequence, leased_until, station)"
+    " SELECT {0}, {0}, {0}, {0}, {0}, {0}, 0, value FROM {1}"
     " ON CONFLICT (family, station, period, hour)"
     " DO UPDATE SET sequence = excluded.sequence, last_touched = excluded.last_touched"
-    for style, mark in {"qmark": "?", "format": "%s", "pyformat": "%s"}.items()
+)
+_TOUCH_OF = {
+    # SQLite takes ON for a join's where the SELECT has no WHERE.
+    "sqlite": _TOUCH.format("?", "json_each(?) WHERE true"),
+    "postgresql": _TOUCH.format("%s", "json_array_elements_text(CAST(%s AS json)) AS value"),
 }
-"""The upsert of a mark, by the driver's way to write a parameter."""
+"""The upsert of the marks of one window, stations as a JSON array, in the database's own words."""
 
 
 def touch(connection: Connection, changed: "Iterable[MarkKey]", now: int) -> None:
     """Mark windows as changed: a new sequence for each, and the time of the first and the last touch."""
-    keys = list(changed)
-    if not keys:
+    windows: dict[tuple[str, str, int], list[str]] = defaultdict(list)
+    for family, station, period, hour in changed:
+        windows[family, period, hour].append(station)
+    if not windows:
         return
     sequence = raise_counter(connection, "mark_sequence")
-    rows = [(*key, now, now, sequence) for key in keys]
-    # By the driver's own executemany: this is the hot path, and Core's parameter dictionaries cost more than the rows.
-    connection.exec_driver_sql(_TOUCH[connection.dialect.paramstyle], rows)
+    # A statement for each window, not for each station: half the time, and this is the hot path.
+    statement = _TOUCH_OF[connection.dialect.name]
+    for (family, period, hour), stations in windows.items():
+        names = json.dumps(sorted(stations))  # neighbours in the table, one after the other
+        connection.exec_driver_sql(statement, (family, period, hour, now, now, sequence, names))
 
 
 def list_unknown(connection: Connection, topics: Mapping[tuple[str, str], str], seen: int) -> None:
