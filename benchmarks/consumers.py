@@ -108,10 +108,9 @@ def find_telegraf() -> Path | None:
 
 
 def versions() -> dict[str, str]:
-    """The versions of the servers and of Telegraf."""
+    """The versions of Mosquitto and Telegraf."""
     telegraf = find_telegraf()
     return {
-        "victoria-metrics": said("victoria-metrics", "-version").removeprefix("victoria-metrics-"),
         "mosquitto": said(str(find_mosquitto()), "-h").removeprefix("mosquitto version "),
         "telegraf": said(str(telegraf), "version").removeprefix("Telegraf ") if telegraf else "none",
     }

@@ -77,6 +77,8 @@ class Books:
 
     def __init__(self, url: str, *, patience_s: float = 30.0) -> None:
         self.engine = _engine(url, patience_s)
+        # The last one read: whoever asks for the same version shares it, and 100,000 stations are 150 MB.
+        self._registry = Registry(())
 
     def prepare(self) -> None:
         """Create the tables that are not there. Raises BooksUnavailable."""
@@ -188,8 +190,9 @@ class Books:
         """All entries, with the version they belong to."""
         with self.reading() as connection:
             version = counter(connection, "registry_version")
-            rows = connection.execute(select(stations.c.entry)).scalars()
-            return Registry([Station.model_validate_json(row) for row in rows], version)
+            if self._registry.version != version:
+                self._registry = Registry(self._entries(connection), version)
+            return self._registry
 
     def unknown(self) -> list[UnknownStation]:
         """Stations that send and are not in the registry, by first sight."""

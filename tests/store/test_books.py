@@ -69,6 +69,7 @@ def test_registering_raises_the_version_and_marks_all_windows_once(books: Books)
     assert books.register([STATION], who="me", now=2) == []
     assert books.registry_version() == 1
     assert {s.id for s in books.registry()} == {"hx-01", "x"}
+    assert books.registry() is books.registry(), "read once for each version"
     keys = {mark.key for mark in Claims(books).take(now=10_000, most=10)}
     assert keys == {KEY, MarkKey("air", "hx-01", "hour", ALL_HOURS), MarkKey("air", "x", "hour", ALL_HOURS)}
     moved = Station.model_validate({**STATION.model_dump(), "active_from": "2026-01-01T00:00:00+08:00"})
