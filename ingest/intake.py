@@ -9,7 +9,7 @@ I/O, so a second verdict on a batch equals the first. `Intake.judge` looks at ea
             → otherwise record by record: good values, doubtful values with their flag, refusals in words
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from ingest.journal import Counts, JournalBatch
@@ -23,7 +23,6 @@ from sensors.reading import NO_DOUBTS, Period, Reading
 from sensors.refusals import Refusal, Refused
 from sensors.stations import Registry
 from sensors.topics import parse_topic
-from store.books import MarkKey
 from store.letters import DeadLetter
 
 # Chosen: a hundred times the devices of a large city. Past them a new unknown station is noise or an attack.
@@ -244,11 +243,23 @@ def dead_letter(batch: int, position: int, received_at: int, message: Message, r
     )
 
 
-def marks_of(readings: Sequence[Reading]) -> set[MarkKey]:
+def changed_by(readings: Iterable[Reading]) -> dict[tuple[str, str, int], set[str]]:
     """The windows that readings of known stations change: the UTC hour in which each of them ends."""
-    # By position, and a MarkKey only of each window: both are half the time of the obvious way.
-    windows = {(it[0], it[1], it[2], (it[3] - 1) // HOUR_MS) for it in readings if not it[9]}
-    return set(map(MarkKey._make, windows))
+    windows: dict[tuple[str, str, int], set[str]] = {}
+    stations: set[str] = set()
+    family = period = ""
+    since = until = 0
+    # By position, and the window looked up only where it is not that of the reading before: a third of the obvious way.
+    for it in readings:
+        if it[9]:  # of an unknown station
+            continue
+        at = it[3]
+        if not since < at <= until or it[0] is not family or it[2] is not period:
+            family, period, hour = it[0], it[2], (at - 1) // HOUR_MS
+            since, until = hour * HOUR_MS, (hour + 1) * HOUR_MS
+            stations = windows.setdefault((family, period, hour), set())
+        stations.add(it[1])
+    return windows
 
 
 def _too_large(payload: Oversized) -> Refusal:
@@ -260,4 +271,4 @@ def _too_large(payload: Oversized) -> Refusal:
     )
 
 
-__all__ = ["MAX_REFUSALS_SHOWN", "MAX_UNKNOWN_STATIONS", "Intake", "Verdict", "dead_letter", "marks_of"]
+__all__ = ["MAX_REFUSALS_SHOWN", "MAX_UNKNOWN_STATIONS", "Intake", "Verdict", "changed_by", "dead_letter"]

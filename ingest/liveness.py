@@ -6,13 +6,14 @@ when nothing of it was stored for two periods and five minutes, counted from the
 family is silent when all of its expected stations are overdue: then it is not a station that fails but what they share.
 """
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from sensors.instants import DAY_MS, HOUR_MS
 from sensors.quantities import Family
 from sensors.stations import Registry
-from store.books import MarkKey
+from store.books import Changed
 
 _PERIOD_MS: Mapping[str, int] = {"minute": 60_000, "hour": HOUR_MS, "day": DAY_MS}
 # Chosen: one period may be missed (maintenance), and a station may send some minutes late.
@@ -40,23 +41,25 @@ class Liveness:
         """What came until then has been stored [ms]; what came later may still be in the journal."""
         self.registry = Registry(())
         self._started_at = started_at
-        self._last: dict[tuple[str, str], int] = {}
+        self._last: defaultdict[str, dict[str, int]] = defaultdict(dict)  # when, by family and station
 
-    def stored(self, changed: Iterable[MarkKey], received_at: int) -> None:
+    def stored(self, changed: Changed, received_at: int) -> None:
         """Readings that were received until `received_at` [ms] are stored; `changed` says of which stations."""
         self.known_until = received_at
-        for family, station, _, _ in changed:
-            self._last[family, station] = received_at
+        for (family, _, _), stations in changed.items():
+            self._last[family].update(dict.fromkeys(stations, received_at))
 
     def heard_since(self, moment: int) -> dict[tuple[str, str], int]:
         """The stations, by (family, id), that were heard after `moment` [ms], and when."""
-        return {station: at for station, at in self._last.items() if at > moment}
+        return {
+            (family, station): at for family, its in self._last.items() for station, at in its.items() if at > moment
+        }
 
     def heard_by_others(self, stations: Mapping[tuple[str, str], int]) -> None:
         """Another ingest got something of these stations, then [ms]."""
-        for station, at in stations.items():
-            if at > self._last.get(station, 0):
-                self._last[station] = at
+        for (family, station), at in stations.items():
+            if at > self._last[family].get(station, 0):
+                self._last[family][station] = at
 
     def attendance(self, at: int) -> dict[Family, Attendance]:
         """Who was expected and who was overdue at `at` [ms]. Families of which nobody is expected are left out."""
@@ -65,6 +68,6 @@ class Liveness:
             period_ms = _PERIOD_MS.get(entry.period)
             if period_ms is None or not entry.active_at(at):
                 continue
-            last = max(self._last.get((entry.family, entry.id), 0), self._started_at)
+            last = max(self._last[entry.family].get(entry.id, 0), self._started_at)
             found.setdefault(entry.family, []).append(at - last > _PERIODS * period_ms + _GRACE_MS)
         return {family: Attendance(len(overdue), sum(overdue)) for family, overdue in found.items()}

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from ingest.backoff import Backoff
-from ingest.intake import MAX_REFUSALS_SHOWN, Intake, marks_of
+from ingest.intake import MAX_REFUSALS_SHOWN, Intake, changed_by
 from ingest.journal import JournalError
 from ingest.rework import rework, store_refusal
 from sensors.refusals import Refusal
@@ -87,7 +87,7 @@ class Replayer:
             [page[number] for number, refusals in why.items() if not refusals],
             [_with_reasons(page[number], refusals) for number, refusals in why.items() if refusals],
             registry_version=intake.registry.version,
-            changed=marks_of([r for index, r in enumerate(readings) if index not in refused_readings]),
+            changed=changed_by([r for index, r in enumerate(readings) if index not in refused_readings]),
             unknown=[(each.stored.letter.received_at, each.unknown) for each in reworks if each.unknown],
             now=self._clock(),
         )

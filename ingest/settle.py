@@ -11,7 +11,7 @@ the ledger counts them once. First in, first out: an old value cannot land on to
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from operator import add
 from typing import NamedTuple
@@ -19,14 +19,14 @@ from typing import NamedTuple
 import structlog
 
 from ingest.backoff import Backoff
-from ingest.intake import MAX_REFUSALS_SHOWN, Intake, Verdict, dead_letter, marks_of
+from ingest.intake import MAX_REFUSALS_SHOWN, Intake, Verdict, changed_by, dead_letter
 from ingest.journal import Counts, Gap, Journal, JournalBatch, JournalError, Ledger
 from ingest.pauses import Pause, no_pause
 from ingest.replays import Replayer
 from ingest.rework import store_refusal
 from sensors.reading import Reading
 from sensors.topics import is_topic
-from store.books import Books, BooksUnavailable, LedgerRow, MarkKey
+from store.books import Books, BooksUnavailable, Changed, LedgerRow
 from store.letters import DeadLetter
 from store.port import ReadingsStore, StoreMisconfigured, StoreUnavailable
 from store.transaction import StaleRegistry
@@ -36,7 +36,7 @@ log = structlog.get_logger()
 Clock = Callable[[], int]
 """Milliseconds since the epoch, now."""
 
-Stored = Callable[[Iterable[MarkKey], int], None]
+Stored = Callable[[Changed, int], None]
 """Told after each settling: the windows it changed, and when its last batch was received [ms]."""
 
 # Chosen: one settling keeps the loop busy for some 30 ms and takes 10 MB at most; with 2,000 a message costs 1.3 µs more.
@@ -51,7 +51,7 @@ MAX_ORIGINS = 200_000
 _COPY_EVERY_S = 5.0
 
 
-def _nobody(_changed: Iterable[MarkKey], _received_at: int) -> None:
+def _nobody(_changed: Changed, _received_at: int) -> None:
     """Nobody wants to know."""
 
 
@@ -72,7 +72,7 @@ class _Unbooked:
         self.letters: list[DeadLetter] = []
         self.letters_bytes = 0
         self.counts = Counts()
-        self.changed: set[MarkKey] = set()
+        self.changed: dict[tuple[str, str, int], set[str]] = {}
         self.unknown: dict[tuple[str, str], str] = {}
 
     def add(self, verdicts: Sequence[Verdict], readings: Sequence[Reading], rejected: Mapping[int, str]) -> None:
@@ -83,7 +83,9 @@ class _Unbooked:
         self.letters += letters
         self.letters_bytes += sum(len(letter.payload) for letter in letters)
         self.counts = Counts(*map(add, self.counts, counts))
-        self.changed |= marks_of([r for n, r in enumerate(readings) if n not in rejected] if rejected else readings)
+        stored = [r for n, r in enumerate(readings) if n not in rejected] if rejected else readings
+        for window, stations in changed_by(stored).items():
+            self.changed.setdefault(window, set()).update(stations)
         for verdict in verdicts:
             self.unknown |= verdict.unknown
 

@@ -8,6 +8,7 @@ Every write is one short transaction begun IMMEDIATE; `synchronous=FULL`; three 
 database answers that is not ours to mend comes out as BooksUnavailable: nothing was written, try again.
 """
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -35,8 +36,12 @@ class BooksUnavailable(Exception):
     """The books cannot be reached, or will not write now: nothing was written, try again."""
 
 
+Changed = Mapping[tuple[str, str, int], Collection[str]]
+"""Changed windows: the stations by (family, period, hour), hours since the epoch, UTC, in which their readings end."""
+
+
 class MarkKey(NamedTuple):
-    """A changed window: readings of a station's period that end in one UTC hour (hours since the epoch)."""
+    """A changed window of one station: readings of its period that end in one UTC hour (hours since the epoch)."""
 
     family: str
     station: str
@@ -123,7 +128,7 @@ class Books:
         registry_version: int,
         now: int,
         letters: Sequence[DeadLetter],
-        changed: Iterable[MarkKey],
+        changed: Changed,
         unknown: Mapping[tuple[str, str], str],
     ) -> None:
         """Book everything of the batches up to `last_batch`, in one transaction; what is booked already is left alone.
@@ -232,7 +237,10 @@ class Books:
                     )
                 )
             raise_counter(connection, "registry_version")
-            touch(connection, {MarkKey(s.family, s.id, s.period, ALL_HOURS) for s in changed}, now)
+            windows: dict[tuple[str, str, int], set[str]] = defaultdict(set)
+            for s in changed:
+                windows[s.family, s.period, ALL_HOURS].add(s.id)
+            touch(connection, windows, now)
             note(connection, now, who, "register", f"{len(changed)} stations", [s.id for s in changed])
             return changed
 

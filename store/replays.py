@@ -16,7 +16,7 @@ from store.schema import dead_letters, replay_requests
 from store.transaction import list_unknown, note, raise_counter, require_registry, touch
 
 if TYPE_CHECKING:
-    from store.books import Books, MarkKey
+    from store.books import Books, Changed
 
 
 class LostClaim(Exception):
@@ -106,7 +106,7 @@ class Replays:
         refused: Sequence[StoredDeadLetter],
         *,
         registry_version: int,
-        changed: Iterable["MarkKey"],
+        changed: "Changed",
         unknown: Iterable[tuple[int, Mapping[tuple[str, str], str]]],
         now: int,
     ) -> ReplayRequest:

@@ -2,8 +2,7 @@
 lines of the audit. Every function works within the caller's transaction and commits nothing."""
 
 import json
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
 
 from sqlalchemy import Connection, Table, insert, select
@@ -12,7 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from store.schema import audit, counters, unknown_stations
 
 if TYPE_CHECKING:
-    from store.books import MarkKey
+    from store.books import Changed
 
 
 class StaleRegistry(Exception):
@@ -63,17 +62,14 @@ _TOUCH_OF = {
 """The upsert of the marks of one window, stations as a JSON array, in the database's own words."""
 
 
-def touch(connection: Connection, changed: "Iterable[MarkKey]", now: int) -> None:
+def touch(connection: Connection, changed: "Changed", now: int) -> None:
     """Mark windows as changed: a new sequence for each, and the time of the first and the last touch."""
-    windows: dict[tuple[str, str, int], list[str]] = defaultdict(list)
-    for family, station, period, hour in changed:
-        windows[family, period, hour].append(station)
-    if not windows:
+    if not changed:
         return
     sequence = raise_counter(connection, "mark_sequence")
     # A statement for each window, not for each station: half the time, and this is the hot path.
     statement = _TOUCH_OF[connection.dialect.name]
-    for (family, period, hour), stations in windows.items():
+    for (family, period, hour), stations in changed.items():
         names = json.dumps(sorted(stations))  # neighbours in the table, one after the other
         connection.exec_driver_sql(statement, (family, period, hour, now, now, sequence, names))
 

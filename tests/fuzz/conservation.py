@@ -11,7 +11,7 @@ from math import isfinite
 from pathlib import Path
 from typing import NamedTuple, Protocol, get_args
 
-from ingest.intake import MAX_UNKNOWN_STATIONS, Intake, Verdict, marks_of
+from ingest.intake import MAX_UNKNOWN_STATIONS, Intake, Verdict, changed_by
 from ingest.journal import Counts, JournalBatch, pack, unpack
 from ingest.transport import Message, Oversized
 from sensors.families import CONTRACTS
@@ -212,7 +212,7 @@ async def stored(verdict: Verdict, folder: Path) -> None:
             registry_version=books.registry_version(),
             now=NOW,
             letters=letters,
-            changed=marks_of(verdict.readings),
+            changed=changed_by(verdict.readings),
             unknown=verdict.unknown,
         )
     booked = [found.letter for found in Letters(books).page(Selection())]

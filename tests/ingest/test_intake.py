@@ -5,14 +5,13 @@ from typing import Any
 
 import pytest
 
-from ingest.intake import Intake, marks_of
+from ingest.intake import Intake, changed_by
 from ingest.journal import Counts, JournalBatch
 from ingest.transport import Message, Oversized
 from sensors.formats.native import encode
 from sensors.instants import DAY_MS, HOUR_MS
 from sensors.reading import Doubt
 from sensors.stations import Registry, Station
-from store.books import MarkKey
 
 NOON = 1_772_344_800_000
 TOPIC = "cityflux/v1/gaoxin/air/hx-01/hour"
@@ -145,7 +144,7 @@ def test_an_unknown_station_is_stored_flagged_and_marks_nothing() -> None:
     verdict = intake().judge(batch((topic, encode([{"at": NOON, "values": {"o3": 1}}]))))
     assert verdict.readings[0].unknown_station
     assert verdict.unknown == {("air", "hx-99"): topic}
-    assert marks_of(verdict.readings) == set()
+    assert changed_by(verdict.readings) == {}
 
 
 def test_past_ten_thousand_unknown_stations_new_ones_are_refused() -> None:
@@ -174,7 +173,7 @@ def test_a_window_is_the_utc_hour_in_which_the_reading_ends() -> None:
     records = [{"at": NOON + offset, "values": {"o3": 1}} for offset in (0, -1, 1)]
     readings = intake().judge(batch((TOPIC, encode(records)))).readings
     hour = NOON // HOUR_MS
-    assert marks_of(readings) == {MarkKey("air", "hx-01", "hour", hour - 1), MarkKey("air", "hx-01", "hour", hour)}
+    assert changed_by(readings) == {("air", "hour", hour - 1): {"hx-01"}, ("air", "hour", hour): {"hx-01"}}
 
 
 def test_a_second_verdict_equals_the_first() -> None:

@@ -9,7 +9,7 @@ from ingest.liveness import Attendance, Liveness
 from sensors.instants import DAY_MS, HOUR_MS
 from sensors.reading import Period
 from sensors.stations import Registry, Station
-from store.books import MarkKey
+from store.books import Changed
 
 START = 1_772_344_800_000
 MINUTE_MS = 60_000
@@ -26,8 +26,8 @@ def watching(*stations: Station) -> Liveness:
     return liveness
 
 
-def mark(name: str) -> MarkKey:
-    return MarkKey("air", name, "hour", START // HOUR_MS)
+def of(*names: str) -> Changed:
+    return {("air", "hour", START // HOUR_MS): names}
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_a_station_is_overdue_after_two_periods_and_five_minutes(period: Period,
     liveness = watching(station("a", period))
     assert liveness.attendance(START + allowed_ms) == {"air": Attendance(1, 0)}
     assert liveness.attendance(START + allowed_ms + 1) == {"air": Attendance(1, 1)}
-    liveness.stored([mark("a")], START + HOUR_MS)
+    liveness.stored(of("a"), START + HOUR_MS)
     assert liveness.attendance(START + HOUR_MS + allowed_ms) == {"air": Attendance(1, 0)}
     assert liveness.attendance(START + HOUR_MS + allowed_ms + 1) == {"air": Attendance(1, 1)}
 
@@ -46,7 +46,7 @@ def test_a_station_is_overdue_after_two_periods_and_five_minutes(period: Period,
 def test_a_family_is_silent_only_when_all_of_its_stations_are() -> None:
     liveness = watching(station("a"), station("b"), station("w", family="water"))
     late = START + 3 * HOUR_MS
-    liveness.stored([mark("b")], late)
+    liveness.stored(of("b"), late)
     found = liveness.attendance(late)
     assert found == {"air": Attendance(2, 1), "water": Attendance(1, 1)}
     assert [family for family, attendance in found.items() if attendance.silent] == ["water"]
@@ -68,7 +68,7 @@ def test_raw_and_inactive_stations_are_not_expected() -> None:
 def test_what_is_known_reaches_as_far_as_what_was_stored() -> None:
     liveness = watching(station("a"))
     assert liveness.known_until == START
-    liveness.stored([], START + 5)
+    liveness.stored({}, START + 5)
     assert liveness.known_until == START + 5
 
 
@@ -103,8 +103,8 @@ def test_an_ordinary_day_is_not_worth_a_line() -> None:
 
 def test_of_several_ingests_each_tells_what_it_heard_and_nobody_forgets_a_later_receipt() -> None:
     one, two = watching(station("a"), station("b")), watching(station("a"), station("b"))
-    one.stored([mark("a")], START + HOUR_MS)
-    two.stored([mark("a"), mark("b")], START + 2 * HOUR_MS)
+    one.stored(of("a"), START + HOUR_MS)
+    two.stored(of("a", "b"), START + 2 * HOUR_MS)
     assert two.heard_since(START + 2 * HOUR_MS - 1) == {
         ("air", "a"): START + 2 * HOUR_MS,
         ("air", "b"): START + 2 * HOUR_MS,

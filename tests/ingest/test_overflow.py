@@ -35,7 +35,7 @@ def keeper(books: Books, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ove
 def book(books: Books, count: int, batch: int = 1) -> None:
     why = (Refusal("invalid_json", "payload", "is no JSON", "send JSON"),)
     letters = [DeadLetter(batch, n, n, "t", bytes([n % 256]) * 4000, 4000, None, why) for n in range(count)]
-    books.settle("j1", batch, registry_version=0, now=0, letters=letters, changed=(), unknown={})
+    books.settle("j1", batch, registry_version=0, now=0, letters=letters, changed={}, unknown={})
 
 
 def in_books(books: Books) -> list[int]:

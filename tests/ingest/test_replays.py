@@ -125,7 +125,7 @@ async def test_a_letter_of_another_journal_keeps_its_origin(city: City) -> None:
     why = Refusal("store_refused", "reading", "no room", "make some")
     payload = bytes(message(3).payload)  # type: ignore[arg-type] # it is bytes
     other = DeadLetter(7, 0, NOON, TOPIC, payload, len(payload), None, (why,))
-    city.books.settle("other", 7, registry_version=1, now=NOON, letters=[other], changed=(), unknown={})
+    city.books.settle("other", 7, registry_version=1, now=NOON, letters=[other], changed={}, unknown={})
     await run(city, ask(city))
     [row] = stored(city)
     assert row["batch"] == 7

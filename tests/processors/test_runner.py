@@ -18,7 +18,7 @@ from processors.windows import day_bounds
 from sensors.instants import DAY_MS, HOUR_MS
 from sensors.reading import Doubt, Reading
 from sensors.stations import Station
-from store.books import Books, MarkKey
+from store.books import Books
 from store.judgements import Judgement, Judgements, Revision
 from store.schema import revisions
 from store.sqlite import SqliteStore
@@ -72,7 +72,7 @@ class World:
             now=self.now,
             letters=(),
             changed={
-                MarkKey("air", s, "hour", end // HOUR_MS - 1) for s in stations for end in ends if known.knows("air", s)
+                ("air", "hour", end // HOUR_MS - 1): [s for s in stations if known.knows("air", s)] for end in ends
             },
             unknown={},
         )

@@ -14,6 +14,7 @@ from store.letters import DeadLetter, Letters, Selection
 from store.transaction import StaleRegistry
 
 KEY = MarkKey("air", "hx-01", "hour", 492_000)
+CHANGED = {("air", "hour", 492_000): {"hx-01"}}
 REFUSAL = Refusal("no_offset", "at", "has no zone", "append the offset", reading=2)
 LETTER = DeadLetter(4, 9, 1000, "t", b"\xff\x00", 2, None, (REFUSAL,))
 STATION = Station(id="hx-01", family="air", name_zh="虎溪", district="gaoxin")
@@ -36,7 +37,7 @@ def settle(
         registry_version=version,
         now=now,
         letters=letters,
-        changed={KEY},
+        changed=CHANGED,
         unknown={("air", "x"): "t/x"},
     )
 
@@ -189,7 +190,7 @@ def test_the_ledger_and_gaps_are_copied_by_journal(books: Books) -> None:
 def _settle_many(url: str, journal: str) -> None:
     books = Books(url)
     for n in range(1, 51):
-        books.settle(journal, n, registry_version=0, now=n, letters=(), changed={KEY}, unknown={})
+        books.settle(journal, n, registry_version=0, now=n, letters=(), changed=CHANGED, unknown={})
 
 
 def test_processes_share_the_books(books: Books) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 
 from sensors.refusals import Code, Refusal
 from sensors.stations import Station
-from store.books import Books, MarkKey
+from store.books import Books
 from store.letters import DeadLetter, Letters, Selection, StoredDeadLetter, line_of
 from store.replays import LostClaim, ReplayRequest, Replays
 from store.schema import audit, dead_letters
@@ -20,7 +20,7 @@ from store.transaction import StaleRegistry
 
 HX_01, HX_02 = "cityflux/v1/gaoxin/air/hx-01/hour", "cityflux/v1/yubei/air/hx-02/hour"
 NO_OFFSET = "no_offset:cityflux/v1/+/air/+/hour"
-KEY = MarkKey("air", "hx-01", "hour", 492_000)
+CHANGED = {("air", "hour", 492_000): {"hx-01"}}
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def letter(position: int, code: Code = "no_offset", topic: str = HX_01, payload:
 def book(books: Books, *letters: DeadLetter, journal: str = "j1", batch: int = 1) -> list[StoredDeadLetter]:
     """Settle them as one batch; everything that is in the books then."""
     letters = tuple(one._replace(batch=batch) for one in letters)
-    books.settle(journal, batch, registry_version=0, now=0, letters=letters, changed=(), unknown={})
+    books.settle(journal, batch, registry_version=0, now=0, letters=letters, changed={}, unknown={})
     return Letters(books).page(Selection())
 
 
@@ -218,7 +218,7 @@ def save(
         passed or [],
         refused or [],
         registry_version=version,
-        changed={KEY},
+        changed=CHANGED,
         unknown=[(1000, {("air", "x"): "t/x"})],
         now=30,
     )
