@@ -63,7 +63,7 @@ STAGES = (
     Stage(
         "marks, books, ledger",
         "",
-        r"settle \(ingest/journal|(add|_gather|_book) \(ingest/settle|marks_of \(ingest/intake|stored \(ingest/liveness"
+        r"settle \(ingest/journal|(add|_gather|_book) \(ingest/settle|changed_by \(ingest/intake|stored \(ingest/liveness"
         r"|.* \(store/(books|letters|transaction|replays)",
     ),
     Stage(

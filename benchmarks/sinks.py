@@ -23,6 +23,9 @@ from benchmarks.servers import server, victoria_metrics
 from cityflux.ports import free_port
 
 _LOOK_EVERY_S = 0.002
+# Chosen: what VictoriaMetrics had taken and did not find was there two seconds later.
+_SURE_AFTER_S = 4.0
+_LOOK_AGAIN_S = 0.5
 
 
 class Sink(Protocol):
@@ -52,7 +55,16 @@ class Victoria:
         return rows // len(QUANTITIES)
 
     def arrived(self) -> int:
-        """By asking for the values of one quantity, of whatever name its consumer gave it."""
+        """By asking for the values of one quantity, of whatever name its consumer gave it, until no more of them appear: with
+        many new series the last are not found at once, whatever is flushed."""
+        seen, since = self._found(), time.monotonic()
+        while time.monotonic() - since < _SURE_AFTER_S:
+            time.sleep(_LOOK_AGAIN_S)
+            if (now := self._found()) != seen:
+                seen, since = now, time.monotonic()
+        return seen
+
+    def _found(self) -> int:
         urllib3.request("GET", f"{self.url}/internal/force_flush")
         code = QUANTITIES[0][0]
         asked = {
