@@ -34,7 +34,7 @@ _ROOM_CHECK_S = 0.1
 # So after a small batch the next one gathers in the kernel: 14 µs a message at 10,000/s instead of 60, for 50 ms at most.
 _GATHER_S = 0.05
 # Chosen: a batch of more says that there is a backlog, or too much a second to wait. What is left of a read after a whole batch
-# is small as well: only two small ones in a row say that there is nothing more (a third of the time of a drain was waiting).
+# is small as well: only two small ones in a row say that there is nothing more (a fifth of the time of a drain was waiting).
 _SMALL_BATCH = 2_000
 
 
