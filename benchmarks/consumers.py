@@ -19,6 +19,7 @@ from typing import NamedTuple
 from benchmarks.backlog import STATIONS, station_id
 from benchmarks.measure import said
 from cityflux.broker import find_mosquitto
+from cityflux.settings import Settings
 from sensors.stations import Station, dump_registry
 from sensors.topics import SUBSCRIPTION
 
@@ -39,8 +40,9 @@ class Consumer(NamedTuple):
         """The filter of each of its client ids."""
         if self.workers == 1:
             return {self.client_id: SUBSCRIPTION}
-        others = (f"{self.client_id}-{worker}" for worker in range(2, self.workers + 1))
-        return dict.fromkeys((self.client_id, *others), f"$share/cityflux/{SUBSCRIPTION}")
+        chosen = Settings.model_validate({"mqtt_client_id": self.client_id, "ingest_workers": self.workers})
+        workers = map(chosen.session, range(1, self.workers + 1))
+        return {session.client_id: session.topics[0] for session in workers}
 
 
 CONSUMERS = {

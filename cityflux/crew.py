@@ -25,8 +25,10 @@ def crew_of(settings: Settings) -> list[int]:
     wanted = range(1, settings.ingest_workers + 1)
     left = []
     for worker, folder in journal_folders(settings).items():
+        if worker in wanted:
+            continue
         with looking_at(folder) as db:
-            if worker not in wanted and db is not None and (has_session(db) or read_ledger(db).pending):
+            if db is not None and (has_session(db) or read_ledger(db).pending):
                 left.append(worker)
     return [*wanted, *left]
 

@@ -31,7 +31,7 @@ from ingest.journal import Journal
 from ingest.liveness import Liveness
 from ingest.overflow import Overflow
 from ingest.pauses import pause_of
-from ingest.retire import Leaving
+from ingest.retire import HEARTBEAT_S, emptied, end_session, leaving
 from ingest.serving import Board, serving
 from ingest.settle import Settler
 from ingest.vitals import Vitals
@@ -52,9 +52,11 @@ async def ingest(settings: Settings, worker: int = 1) -> None:
     gc.freeze()
     gc.disable()
     stopped = stop_signals()
-    broker, session = settings.broker, settings.session(worker)
+    broker, session, heartbeat_s = settings.broker, settings.session(worker), settings.mqtt_heartbeat_s
     connect, pause = connect_to(broker), pause_of(os.environ)
     retires = worker > settings.ingest_workers
+    if retires:
+        session, heartbeat_s = leaving(session), HEARTBEAT_S
     if settings.ingest_workers > 1 or retires:
         structlog.contextvars.bind_contextvars(worker=worker)
     make_data_folder(settings)
@@ -76,10 +78,7 @@ async def ingest(settings: Settings, worker: int = 1) -> None:
         prepare = partial(prepare_books, settings, books)
         liveness, board = Liveness(now_ms()), Board(str(journal.folder.resolve()))
         settler = Settler(journal, store, books, now_ms, horizons(settings), prepare, pause, liveness.stored)
-        leaving = Leaving(connect, broker, session, journal, now_ms, pause) if retires else None
-        consumer = Consumer(connect, broker, session, journal, now_ms, pause, settings.mqtt_heartbeat_s)
-        if leaving is not None:
-            consumer = leaving.consumer
+        consumer = Consumer(connect, broker, session, journal, now_ms, pause, heartbeat_s)
         vitals = Vitals(consumer, settler, journal, books, liveness, now_ms, board.show, sharing)
         beside = {"vitals": vitals.run(), "cycles": _collect_cycles()}
         if worker == 1:
@@ -87,9 +86,9 @@ async def ingest(settings: Settings, worker: int = 1) -> None:
             beside["overflow"] = Overflow(books, folder, cap_bytes, now_ms).run()
         try:
             with serving(board, settings.ingest_http_host, settings.ingest_http_port_of(worker)):
-                await _take_and_settle(consumer, settler, beside, stopped, journal, leaving)
-            if leaving is not None and not stopped.is_set() and consumer.taken is None and not journal.pending_bytes:
-                await leaving.end()
+                await _take_and_settle(consumer, settler, beside, stopped, journal, retires=retires)
+            if retires and not stopped.is_set() and consumer.taken is None and not journal.pending_bytes:
+                await end_session(connect, broker, session, journal)
                 log.info("retired: nothing waits at the broker any more, and the session there is ended")
         finally:
             await store.close()
@@ -104,16 +103,20 @@ async def _take_and_settle(
     beside: Mapping[str, Coroutine[Any, Any, None]],
     stopped: asyncio.Event,
     journal: Journal,
-    leaving: Leaving | None,
+    *,
+    retires: bool,
 ) -> None:
-    """Until stopped, or until there is nothing more to take; then the source is closed first, and the journal drains."""
+    """Until stopped, or until there is nothing more to take (where it `retires`: none waits at the broker); then the source is
+    closed first, and the journal drains."""
     async with asyncio.TaskGroup() as tasks:
         others = [tasks.create_task(work, name=name) for name, work in beside.items()]
         settling = tasks.create_task(settler.run(), name="settle")
         consuming = tasks.create_task(consumer.run(), name="consume")
-        ends = [stopped.wait(), _taken_and_drained(consuming, journal)]
-        if leaving is not None:
-            ends.append(_emptied_and_drained(leaving, journal))
+        # Another client may have our session. What we acknowledged before is settled, however long the store is down: nobody
+        # starts us again by himself.
+        ends = [stopped.wait(), _and_drained(asyncio.wait([consuming]), journal)]
+        if retires:
+            ends.append(_and_drained(emptied(consumer), journal))
         await first_of(*ends)
         log.info("stopping: the broker first, then the journal drains")
         consuming.cancel()
@@ -133,17 +136,9 @@ async def _collect_cycles() -> None:
         gc.collect()
 
 
-async def _taken_and_drained(consuming: asyncio.Task[None], journal: Journal) -> None:
-    """Until another client has our session and what we acknowledged before is settled, however long the store is down: nobody
-    starts us again by himself."""
-    await asyncio.wait([consuming])
-    while journal.pending_bytes:
-        await asyncio.sleep(_DRAINED_CHECK_S)
-
-
-async def _emptied_and_drained(leaving: Leaving, journal: Journal) -> None:
-    """Until nothing waits at the broker any more, and what came is settled."""
-    await leaving.emptied()
+async def _and_drained(ended: Coroutine[Any, Any, object], journal: Journal) -> None:
+    """Until taking has `ended`, and the journal is empty."""
+    await ended
     while journal.pending_bytes:
         await asyncio.sleep(_DRAINED_CHECK_S)
 

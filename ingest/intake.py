@@ -23,6 +23,7 @@ from sensors.reading import NO_DOUBTS, Period, Reading
 from sensors.refusals import Refusal, Refused
 from sensors.stations import Registry
 from sensors.topics import parse_topic
+from store.books import Window
 from store.letters import DeadLetter
 
 # Chosen: a hundred times the devices of a large city. Past them a new unknown station is noise or an attack.
@@ -243,9 +244,9 @@ def dead_letter(batch: int, position: int, received_at: int, message: Message, r
     )
 
 
-def changed_by(readings: Iterable[Reading]) -> dict[tuple[str, str, int], set[str]]:
+def changed_by(readings: Iterable[Reading]) -> dict[Window, set[str]]:
     """The windows that readings of known stations change: the UTC hour in which each of them ends."""
-    windows: dict[tuple[str, str, int], set[str]] = {}
+    windows: dict[Window, set[str]] = {}
     stations: set[str] = set()
     family = period = ""
     since = until = 0

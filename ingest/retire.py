@@ -6,18 +6,16 @@ only then ends the session. That nothing waits any more is told by heartbeats: t
 """
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import replace
 
 from ingest.consume import Consumer
 from ingest.journal import Journal
-from ingest.pauses import Pause
 from ingest.transport import Broker, Connect, Session
 from sensors.topics import HEARTBEATS
 
 # Chosen: a broker with something to send sends it at once; ten heartbeats in between would have to overtake it.
 _QUIET_S = 5.0
-_HEARTBEAT_S = 0.5
+HEARTBEAT_S = 0.5
 _LOOK_EVERY_S = 0.2
 
 
@@ -26,38 +24,20 @@ def leaving(session: Session) -> Session:
     return replace(session, topics=(f"{HEARTBEATS}{session.client_id}",))
 
 
-class Leaving:
-    """Empties the session of one client id into `journal`, then ends it."""
+async def emptied(consumer: Consumer) -> None:
+    """Returns when nothing has come for a while except heartbeats; `consumer` must be running."""
+    while True:
+        await asyncio.sleep(_LOOK_EVERY_S)
+        heard_at_s, opened_at_s = consumer.heartbeat.came_at_s, consumer.connected_at_s
+        if consumer.connected and heard_at_s is not None and opened_at_s is not None:
+            last_s = max(opened_at_s, consumer.message_at_s or 0.0)
+            if heard_at_s - last_s >= _QUIET_S:
+                return
 
-    def __init__(
-        self,
-        connect: Connect,
-        broker: Broker,
-        session: Session,
-        journal: Journal,
-        clock: Callable[[], int],
-        pause: Pause,
-    ) -> None:
-        self._connect = connect
-        self._broker = broker
-        self._session = leaving(session)
-        self._journal = journal
-        self.consumer = Consumer(connect, broker, self._session, journal, clock, pause, _HEARTBEAT_S)
 
-    async def emptied(self) -> None:
-        """Returns when nothing has come for a while except heartbeats; `consumer` must be running."""
-        consumer = self.consumer
-        while True:
-            await asyncio.sleep(_LOOK_EVERY_S)
-            heard_at_s, opened_at_s = consumer.heartbeat.came_at_s, consumer.connected_at_s
-            if consumer.connected and heard_at_s is not None and opened_at_s is not None:
-                last_s = max(opened_at_s, consumer.message_at_s or 0.0)
-                if heard_at_s - last_s >= _QUIET_S:
-                    return
-
-    async def end(self) -> None:
-        """End the session, which must be empty, and the consumer stopped. Raises TransportError, JournalError."""
-        # In this order: a session that nobody knows of any more is empty and expires; one that is missed would be a gap.
-        self._journal.end_session()
-        async with self._connect(self._broker, replace(self._session, expiry_s=0)):
-            pass
+async def end_session(connect: Connect, broker: Broker, session: Session, journal: Journal) -> None:
+    """End a session that is empty, and that nobody is connected with. Raises TransportError, JournalError."""
+    # In this order: a session that nobody knows of any more is empty and expires; one that is missed would be a gap.
+    journal.end_session()
+    async with connect(broker, replace(session, expiry_s=0)):
+        pass

@@ -26,7 +26,7 @@ from ingest.replays import Replayer
 from ingest.rework import store_refusal
 from sensors.reading import Reading
 from sensors.topics import is_topic
-from store.books import Books, BooksUnavailable, Changed, LedgerRow
+from store.books import Books, BooksUnavailable, Changed, LedgerRow, Window
 from store.letters import DeadLetter
 from store.port import ReadingsStore, StoreMisconfigured, StoreUnavailable
 from store.transaction import StaleRegistry
@@ -72,7 +72,7 @@ class _Unbooked:
         self.letters: list[DeadLetter] = []
         self.letters_bytes = 0
         self.counts = Counts()
-        self.changed: dict[tuple[str, str, int], set[str]] = {}
+        self.changed: dict[Window, set[str]] = {}
         self.unknown: dict[tuple[str, str], str] = {}
 
     def add(self, verdicts: Sequence[Verdict], readings: Sequence[Reading], rejected: Mapping[int, str]) -> None:

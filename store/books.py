@@ -36,8 +36,11 @@ class BooksUnavailable(Exception):
     """The books cannot be reached, or will not write now: nothing was written, try again."""
 
 
-Changed = Mapping[tuple[str, str, int], Collection[str]]
-"""Changed windows: the stations by (family, period, hour), hours since the epoch, UTC, in which their readings end."""
+Window = tuple[str, str, int]
+"""Family, period, and the hour (since the epoch, UTC) in which readings end."""
+
+Changed = Mapping[Window, Collection[str]]
+"""The stations of changed windows."""
 
 
 class MarkKey(NamedTuple):
@@ -237,7 +240,7 @@ class Books:
                     )
                 )
             raise_counter(connection, "registry_version")
-            windows: dict[tuple[str, str, int], set[str]] = defaultdict(set)
+            windows: dict[Window, set[str]] = defaultdict(set)
             for s in changed:
                 windows[s.family, s.period, ALL_HOURS].add(s.id)
             touch(connection, windows, now)

@@ -221,7 +221,7 @@ class InfluxStore:
         came: dict[Identity, list[int]] = defaultdict(list)
         for index in indices:
             came[_identity(readings[index])].append(index)
-        stored = await asyncio.to_thread(self._stored, came, self._ours)
+        stored = await asyncio.to_thread(self._stored, came, ours=True)
         changed: dict[Identity, Point] = {}
         for identity, its in came.items():
             before = stored.get(identity)
@@ -250,10 +250,8 @@ class InfluxStore:
             await self._rewrite(lines)
         return [Rejected(index, why) for identity, why in bad.items() for index in came[identity]]
 
-    def _stored(
-        self, wanted: Collection[Identity], of: Callable[[Sequence[str]], Sequence[str]] = lambda where: where
-    ) -> dict[Identity, Stored]:
-        """The points stored at the wanted instants, of every seq; of several writers joined. `of` narrows the conditions."""
+    def _stored(self, wanted: Collection[Identity], *, ours: bool) -> dict[Identity, Stored]:
+        """The points stored at the wanted instants, of every seq: only what we wrote, or all writers' joined."""
         times: dict[tuple[Family, Period, str], set[int]] = defaultdict(set)
         for family, period, station, at, _ in wanted:
             times[family, period, station].add(at)
@@ -269,7 +267,9 @@ class InfluxStore:
                 for (first, last), stations in stations_of.items()
                 for clause in conditions(stations, between(first - 1, last))
             ]
-            for station, seq, cells in self._rows(family, period, (*FIXED, *codes), of(where)):
+            for station, seq, cells in self._rows(
+                family, period, (*FIXED, *codes), self._ours(where) if ours else where
+            ):
                 if cells[0] not in times[family, period, station]:
                     continue
                 identity = (family, period, station, cells[0], seq)
@@ -411,7 +411,7 @@ class InfluxStore:
         detail: bool,
     ) -> list[tuple[Any, ...]]:
         """The rows of (station, observed_at, seq) that several writers have stored."""
-        stored = self._stored([(family, period, *its) for its in doubled])
+        stored = self._stored([(family, period, *its) for its in doubled], ours=False)
         rows = []
         for its in doubled:
             point = stored[family, period, *its].point

@@ -63,8 +63,7 @@ def ingest(
     chosen = settings()
     if workers is not None:
         chosen = chosen.model_copy(update={"ingest_workers": workers})
-    crew = crews.crew_of(chosen)
-    if worker is None and crew != [1]:
+    if worker is None and (crew := crews.crew_of(chosen)) != [1]:
         asyncio.run(crews.run(chosen, crew))
     else:
         asyncio.run(programs.ingest(chosen, worker or 1))
