@@ -12,7 +12,7 @@ from ingest.mqtt5 import open_connection as connect_mqtt5
 from ingest.settle import Horizons
 from ingest.transport import Broker, Connect
 from processors.plans import Plan, PlanError, load_plan, shipped_plan
-from sensors.sources import load_profile, shipped_profiles
+from sensors.profiles import load_profile, shipped_profiles
 from sensors.stations import Registry, RegistryError, load_registry
 from store.books import Books
 from store.port import ReadingsStore

@@ -15,8 +15,8 @@ from processors.indicators.air_realtime import city_realtime, realtime
 from processors.windows import day_bounds
 from sensors.families import CONTRACTS
 from sensors.instants import iso
+from sensors.profiles import ReplayProfile
 from sensors.refusals import Refused
-from sensors.sources import SourceProfile
 
 _HOURLY = {
     "station": "station",
@@ -42,10 +42,10 @@ class Question(NamedTuple):
     variant: str
 
 
-def evaluate(file: Path, profile: SourceProfile, tally: Tally, asked: Question, zone: ZoneInfo) -> pd.DataFrame:
+def evaluate(file: Path, profile: ReplayProfile, tally: Tally, asked: Question, zone: ZoneInfo) -> pd.DataFrame:
     """The indices of a file, one row per station (or the city) and hour (or day), columns as they are written.
 
-    What is refused is in `tally`. Raises SourceError, UnknownStandardError.
+    What is refused is in `tally`. Raises ProfileError, UnknownStandardError.
     """
     contract = CONTRACTS[profile.family]
     frame = pd.DataFrame(_readings(file, profile, tally), columns=["station", "observed_at", *contract.quantities])
@@ -63,7 +63,7 @@ def write(path: Path, judged: pd.DataFrame) -> None:
             writer.writerow("" if pd.isna(cell) else cell for cell in row)
 
 
-def _readings(file: Path, profile: SourceProfile, tally: Tally) -> Iterator[dict[str, Any]]:
+def _readings(file: Path, profile: ReplayProfile, tally: Tally) -> Iterator[dict[str, Any]]:
     """The good values of each row, by the family's contract; what it refuses is in the tally."""
     contract = CONTRACTS[profile.family]
     for row in rows(file, profile, tally):

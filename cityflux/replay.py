@@ -1,8 +1,8 @@
-"""A file of somebody else's readings, row by row: file → CSV rows → source profile → native messages.
+"""A file of somebody else's readings, row by row: file → CSV rows → replay profile → native messages.
 
 CSV, gzipped or not (told by content), UTF-8 with or without a byte order mark, first line the names of the columns.
 A bad row or cell is counted with its line and reason and costs nothing else; a file that cannot be read stops with
-SourceError, after what came before the fault was given out.
+ProfileError, after what came before the fault was given out.
 """
 
 import csv
@@ -15,8 +15,8 @@ from io import BufferedReader, TextIOWrapper
 from pathlib import Path
 
 from sensors.formats.native import encode
+from sensors.profiles import ProfileError, ReplayProfile, Row, load_profile, parse_profile
 from sensors.refusals import Refusal, Refused
-from sensors.sources import Row, SourceError, SourceProfile, load_profile, parse_profile
 from sensors.stations import Station
 from sensors.topics import topic_of
 from simulators.message import OutMessage
@@ -39,24 +39,24 @@ class Tally:
         self.refusals.extend(list(refusals)[: _REFUSALS_KEPT - len(self.refusals)])
 
 
-def source_profile(name_or_path: str) -> SourceProfile:
-    """The shipped profile of that name, or the one in the file where it ends in .toml. Raises SourceError."""
+def replay_profile(name_or_path: str) -> ReplayProfile:
+    """The shipped profile of that name, or the one in the file where it ends in .toml. Raises ProfileError."""
     if not name_or_path.endswith(".toml"):
         return load_profile(name_or_path)
     try:
         return parse_profile(Path(name_or_path).read_text("utf-8"), name_or_path)
     except (OSError, UnicodeDecodeError) as error:
-        raise SourceError(f"{name_or_path}: {error}") from error
+        raise ProfileError(f"{name_or_path}: {error}") from error
 
 
-def messages(path: Path, profile: SourceProfile, tally: Tally) -> Iterator[OutMessage]:
-    """The file's rows as native messages, one reading each, in the order of the file. Raises SourceError."""
+def messages(path: Path, profile: ReplayProfile, tally: Tally) -> Iterator[OutMessage]:
+    """The file's rows as native messages, one reading each, in the order of the file. Raises ProfileError."""
     for row in rows(path, profile, tally):
         yield OutMessage(topic_of(row.address), encode([row.record]))
 
 
-def rows(path: Path, profile: SourceProfile, tally: Tally) -> Iterator[Row]:
-    """The file's rows, converted; what is refused is in `tally`. Raises SourceError."""
+def rows(path: Path, profile: ReplayProfile, tally: Tally) -> Iterator[Row]:
+    """The file's rows, converted; what is refused is in `tally`. Raises ProfileError."""
     for line_number, cells in _table(path, profile, tally):
         try:
             row = profile.convert(cells, line_number)
@@ -69,12 +69,12 @@ def rows(path: Path, profile: SourceProfile, tally: Tally) -> Iterator[Row]:
         yield row
 
 
-def stations(path: Path, profile: SourceProfile) -> list[Station]:
-    """The registry entries of the stations in the file, by id. Raises SourceError, Refused at the first bad row."""
+def stations(path: Path, profile: ReplayProfile) -> list[Station]:
+    """The registry entries of the stations in the file, by id. Raises ProfileError, Refused at the first bad row."""
     return profile.registry_entries(_table(path, profile, Tally()))
 
 
-def _table(path: Path, profile: SourceProfile, tally: Tally) -> Iterator[tuple[int, dict[str, str]]]:
+def _table(path: Path, profile: ReplayProfile, tally: Tally) -> Iterator[tuple[int, dict[str, str]]]:
     """(line number, text by column) of each row that has as many cells as the header."""
     line_number = 1
     try:
@@ -94,12 +94,12 @@ def _table(path: Path, profile: SourceProfile, tally: Tally) -> Iterator[tuple[i
                 detail = f"has {len(cells)} cells, the header {len(header)}"
                 tally.note([Refusal("invalid_shape", f"line {line_number}", detail, "complete the row")])
     except UnicodeDecodeError as error:
-        raise SourceError(
+        raise ProfileError(
             f"{path}: after line {line_number}: not UTF-8 ({error.reason}); "
             "convert it, for example with iconv -f gb18030 -t utf-8"
         ) from error
     except (OSError, EOFError, zlib.error, csv.Error) as error:  # gzip.BadGzipFile is an OSError
-        raise SourceError(f"{path}: after line {line_number}: {error}") from error
+        raise ProfileError(f"{path}: after line {line_number}: {error}") from error
 
 
 def _text(raw: BufferedReader) -> TextIOWrapper:
@@ -107,10 +107,10 @@ def _text(raw: BufferedReader) -> TextIOWrapper:
     return TextIOWrapper(gzip.GzipFile(fileobj=raw) if zipped else raw, encoding="utf-8-sig", newline="")
 
 
-def _refuse_header(path: Path, header: list[str], profile: SourceProfile) -> None:
+def _refuse_header(path: Path, header: list[str], profile: ReplayProfile) -> None:
     if twice := sorted({name for name in header if header.count(name) > 1} & profile.columns):
-        raise SourceError(f"{path}: column {twice[0]!r} is there twice; name each column once")
+        raise ProfileError(f"{path}: column {twice[0]!r} is there twice; name each column once")
     for column in sorted(profile.columns.difference(header)):
         near = get_close_matches(column, header, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(header) or 'nothing'}"
-        raise SourceError(f"{path}: no column {column!r}, which source {profile.name} reads; {hint}")
+        raise ProfileError(f"{path}: no column {column!r}, which source {profile.name} reads; {hint}")

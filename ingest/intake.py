@@ -58,7 +58,7 @@ class Intake:
     """Judges batches with one version of the registry.
 
     `unknown` are the unknown stations admitted so far (it grows here, up to MAX_UNKNOWN_STATIONS), `origin_of` gives the
-    books' number of a topic, `horizon_days` is how old a live reading may be and `horizons` the same by source profile.
+    books' number of a topic, `horizon_days` is how old a live reading may be and `horizons` the same by replay profile.
     """
 
     def __init__(

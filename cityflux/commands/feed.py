@@ -13,11 +13,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from cityflux.composition import now_ms
 from cityflux.console import err, out, refused, settings, wrong
-from cityflux.replay import Tally, messages, source_profile, stations
+from cityflux.replay import Tally, messages, replay_profile, stations
 from cityflux.settings import Settings, SettingsError
 from sensors.instants import HOUR_MS
+from sensors.profiles import ProfileError
 from sensors.refusals import Refused
-from sensors.sources import SourceError
 from sensors.stations import dump_registry
 from simulators.city import ZONE, history, hour, live
 from simulators.faults import KINDS, Fault, inject
@@ -31,14 +31,14 @@ LIVE_EVERY_S = 5.0
 
 def replay(
     file: Annotated[Path, typer.Argument(help="CSV, gzipped or not")],
-    source: Annotated[str, typer.Option(help="source profile: a shipped name such as cnemc-air, or a TOML file")],
+    source: Annotated[str, typer.Option(help="replay profile: a shipped name such as cnemc-air, or a TOML file")],
     write_stations: Annotated[
         Path | None, typer.Option(help="write the stations in the file to this registry file, and publish nothing")
     ] = None,
 ) -> None:
     """Publish the rows of a file as native messages. Example: cityflux replay hours.csv.gz --source cnemc-air"""
     try:
-        profile = source_profile(source)
+        profile = replay_profile(source)
         if not file.is_file():
             wrong(f"{file} is not a file; name a CSV file, gzipped or not")
         if write_stations is not None:
@@ -52,7 +52,7 @@ def replay(
             count = asyncio.run(
                 publish_to(settings(), messages(file, profile, tally), lambda n: bar.update(task, completed=n))
             )
-    except (SourceError, Refused) as error:
+    except (ProfileError, Refused) as error:
         wrong(str(error))
     except OSError as error:
         wrong(f"{error.filename}: {error.strerror}")

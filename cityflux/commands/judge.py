@@ -7,16 +7,16 @@ import typer
 
 from cityflux.composition import read_registry
 from cityflux.console import err, out, refused, settings, wrong
-from cityflux.replay import Tally, source_profile
+from cityflux.replay import Tally, replay_profile
 from cityflux.settings import Settings, SettingsError
 from processors.standards.tables import UnknownStandardError
-from sensors.sources import SourceError
+from sensors.profiles import ProfileError
 
 
 def evaluate(
     family: Annotated[Literal["air"], typer.Argument(help="air")],
     file: Annotated[Path, typer.Argument(help="CSV, gzipped or not")],
-    source: Annotated[str, typer.Option(help="source profile: a shipped name such as cnemc-air, or a TOML file")],
+    source: Annotated[str, typer.Option(help="replay profile: a shipped name such as cnemc-air, or a TOML file")],
     to: Annotated[Path, typer.Option("--out", help="CSV file to write")],
     daily: Annotated[bool, typer.Option("--daily", help="station days instead of station hours")] = False,
     city: Annotated[bool, typer.Option("--city", help="the city instead of its stations")] = False,
@@ -35,13 +35,13 @@ def evaluate(
     chosen = settings()
     tally = Tally()
     try:
-        profile = source_profile(source)
+        profile = replay_profile(source)
         if profile.family != family:
             wrong(f"source {source} is of {profile.family}, not {family}")
         asked = Question(daily, city, _assessment(stations), standard, variant or _usual_variant(chosen, daily))
         judged = evaluation(file, profile, tally, asked, chosen.zone)
         write(to, judged)
-    except (SourceError, SettingsError, UnknownStandardError) as error:
+    except (ProfileError, SettingsError, UnknownStandardError) as error:
         wrong(str(error))
     except OSError as error:
         wrong(f"{error.filename}: {error.strerror}")

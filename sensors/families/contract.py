@@ -193,7 +193,7 @@ def check_age(at: int, received_at: int, horizon_ms: int | None, field: str) -> 
             "too_old",
             field,
             f"{_shown(at)} is more than {days} days before its receipt at {_shown(received_at)}",
-            "raise the horizon, or replay it with a source profile that names its own",
+            "raise the horizon, or replay it with a replay profile that names its own",
         )
 
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from cityflux.replay import Tally, messages, rows, source_profile, stations
-from sensors.sources import SourceError, SourceProfile
+from cityflux.replay import Tally, messages, replay_profile, rows, stations
+from sensors.profiles import ProfileError, ReplayProfile
 from sensors.stations import Registry, dump_registry, load_registry
 from tests.servers import missing
 
-PROFILE = source_profile("cnemc-air")
+PROFILE = replay_profile("cnemc-air")
 HEADER = "timepoint,stationcode,longitude,latitude,area,positionname,pm2_5,pm10,so2,no2,co,o3"
 GOOD = "2026-03-01T1400,1416A,106.4,29.8,重庆市,天生,35,50,5,20,0.7,61"
 
@@ -25,7 +25,7 @@ def write(folder: Path, *lines: str, encoding: str = "utf-8") -> Path:
     return path
 
 
-def read(path: Path, profile: SourceProfile = PROFILE) -> tuple[list[str], Tally]:
+def read(path: Path, profile: ReplayProfile = PROFILE) -> tuple[list[str], Tally]:
     tally = Tally()
     return [message.topic for message in messages(path, profile, tally)], tally
 
@@ -122,13 +122,13 @@ def wrong_files() -> Iterator[tuple[bytes, str]]:
 def test_a_file_that_cannot_be_read_stops_with_one_line(tmp_path: Path, content: bytes, why: str) -> None:
     path = tmp_path / "air.csv"
     path.write_bytes(content)
-    with pytest.raises(SourceError, match=why) as caught:
+    with pytest.raises(ProfileError, match=why) as caught:
         read(path)
     assert str(path) in str(caught.value)
 
 
 def test_a_file_that_is_not_there_is_a_source_error(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match=r"none\.csv"):
+    with pytest.raises(ProfileError, match=r"none\.csv"):
         read(tmp_path / "none.csv")
 
 
@@ -136,6 +136,6 @@ def test_a_profile_of_ones_own_is_read_from_its_file(tmp_path: Path) -> None:
     shipped = Path(__file__).parents[2] / "sensors" / "sources" / "cnemc-air.toml"
     own = tmp_path / "mine.toml"
     own.write_text(shipped.read_text("utf-8").replace('name = "cnemc-air"', 'name = "mine"'), "utf-8")
-    assert source_profile(str(own)).name == "mine"
-    with pytest.raises(SourceError, match=r"absent\.toml"):
-        source_profile(str(tmp_path / "absent.toml"))
+    assert replay_profile(str(own)).name == "mine"
+    with pytest.raises(ProfileError, match=r"absent\.toml"):
+        replay_profile(str(tmp_path / "absent.toml"))

@@ -121,7 +121,7 @@ def test_poison_keeps_its_bytes(topic: str, payload: bytes | Oversized, code: st
     assert verdict.positions == [0, 2]
 
 
-def test_the_horizon_is_the_source_profiles_own() -> None:
+def test_the_horizon_is_the_replay_profiles_own() -> None:
     old = {"at": NOON - 500 * DAY_MS, "values": {"o3": 1}}
     verdict = intake().judge(batch((TOPIC, encode([old])), (TOPIC, encode([{**old, "source": "archive"}]))))
     assert [r.code for letter in verdict.letters.values() for r in letter.refusals] == ["too_old"]

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import pytest
 
 from sensors.instants import parse_instant
+from sensors.profiles import ProfileError, ReplayProfile, load_profile, parse_profile, shipped_profiles
 from sensors.refusals import Refused
-from sensors.sources import SourceError, SourceProfile, load_profile, parse_profile, shipped_profiles
 
 CNEMC_ROW = {
     "timepoint": "2026-03-01T0000",
@@ -44,7 +44,7 @@ def profile(
     stamps: str = "end",
     format: str = "%Y-%m-%d %H:%M",  # noqa: A002 - the key's name in the file
     zone: str = ', zone = "Asia/Shanghai"',
-) -> SourceProfile:
+) -> ReplayProfile:
     return parse_profile(TOML.format(period=period, stamps=stamps, format=format, zone=zone), "test.toml")
 
 
@@ -152,7 +152,7 @@ def test_every_shipped_profile_loads_under_its_own_name() -> None:
 
 
 def test_an_unknown_profile_is_answered_with_the_nearest_and_the_list() -> None:
-    with pytest.raises(SourceError, match=r"'cnmec-air': did you mean cnemc-air\?; shipped: .*cnemc-air"):
+    with pytest.raises(ProfileError, match=r"'cnmec-air': did you mean cnemc-air\?; shipped: .*cnemc-air"):
         load_profile("cnmec-air")
 
 
@@ -176,12 +176,12 @@ def test_an_unknown_profile_is_answered_with_the_nearest_and_the_list() -> None:
 def test_a_wrong_profile_is_one_line_that_names_file_and_key(old: str, new: str, why: str) -> None:
     right = TOML.format(period="hour", stamps="end", format="%Y", zone=', zone = "Asia/Shanghai"')
     assert old in right
-    with pytest.raises(SourceError) as caught:
+    with pytest.raises(ProfileError) as caught:
         parse_profile(right.replace(old, new), "mine.toml")
     assert str(caught.value).startswith("mine.toml: ")
     assert why in str(caught.value)
 
 
 def test_raw_readings_cannot_be_stamped_with_a_start() -> None:
-    with pytest.raises(SourceError, match="stamps must be end"):
+    with pytest.raises(ProfileError, match="stamps must be end"):
         profile("raw", "start")

@@ -1,4 +1,4 @@
-"""Source profiles: how somebody else's table of readings becomes native records. Pure: rows come in as text by column.
+"""Replay profiles: how somebody else's table of readings becomes native records. Pure: rows come in as text by column.
 
 A profile is a TOML file that says which column is the station, which the time and by what convention, which the
 quantities, and which texts mean that there is no value. Profiles shipped with cityflux lie beside this file and are
@@ -35,7 +35,7 @@ _LENGTH: Mapping[Period, timedelta] = {
 }
 
 
-class SourceError(ValueError):
+class ProfileError(ValueError):
     """The profile is unknown or wrong, or the file does not suit it: the message names the place and the fix."""
 
 
@@ -112,8 +112,8 @@ class Column(_Model):
     factor: float = Field(default=1.0, gt=0, allow_inf_nan=False)
 
 
-class SourceProfile(_Model):
-    """One source. `horizon_days` [d] is how old a replayed reading may be when it is received."""
+class ReplayProfile(_Model):
+    """How one kind of file is read. `horizon_days` [d] is how old a replayed reading may be when it is received."""
 
     name: str
     title: str
@@ -134,7 +134,7 @@ class SourceProfile(_Model):
         return {code: {"column": of} if isinstance(of, str) else of for code, of in quantities.items()}
 
     @model_validator(mode="after")
-    def _agrees_with_the_tables(self) -> "SourceProfile":
+    def _agrees_with_the_tables(self) -> "ReplayProfile":
         if not is_id(self.name):
             raise ValueError(f"name {self.name!r} is not an id: use 1 to 64 of a-z, 0-9 and -")
         if not self.quantities:
@@ -243,30 +243,30 @@ class SourceProfile(_Model):
 
 def shipped_profiles() -> list[str]:
     """The names of the profiles that come with cityflux."""
-    names = (file.name for file in files("sensors.sources").iterdir())
+    names = (file.name for file in files("sensors.profiles").iterdir())
     return sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml"))
 
 
 @cache
-def load_profile(name: str) -> SourceProfile:
-    """The shipped profile of that name. Raises SourceError, which lists the names there are."""
+def load_profile(name: str) -> ReplayProfile:
+    """The shipped profile of that name. Raises ProfileError, which lists the names there are."""
     names = shipped_profiles()
     if name not in names:
-        raise SourceError(f"no source profile {name!r}{_hint(name, names)}; shipped: {', '.join(names)}")
-    return parse_profile(files("sensors.sources").joinpath(f"{name}.toml").read_text("utf-8"), f"{name}.toml")
+        raise ProfileError(f"no replay profile {name!r}{_hint(name, names)}; shipped: {', '.join(names)}")
+    return parse_profile(files("sensors.profiles").joinpath(f"{name}.toml").read_text("utf-8"), f"{name}.toml")
 
 
-def parse_profile(text: str, place: str) -> SourceProfile:
-    """A profile from TOML; `place` names the file in errors. Raises SourceError."""
+def parse_profile(text: str, place: str) -> ReplayProfile:
+    """A profile from TOML; `place` names the file in errors. Raises ProfileError."""
     try:
         table = tomllib.loads(text)
-        return SourceProfile.model_validate(table)
+        return ReplayProfile.model_validate(table)
     except tomllib.TOMLDecodeError as error:
-        raise SourceError(f"{place}: {error}") from error
+        raise ProfileError(f"{place}: {error}") from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "profile"
-        raise SourceError(f"{place}: {where}: {first['msg']}") from error
+        raise ProfileError(f"{place}: {where}: {first['msg']}") from error
 
 
 def _hint(word: str, words: Iterable[str]) -> str:
@@ -292,7 +292,7 @@ def _id(row: Mapping[str, str], column: str, ids: Mapping[str, str], line_number
             "invalid_value",
             _place(column, line_number),
             f"{text!r} makes no id of 1 to 64 of a-z, 0-9 and -",
-            "correct the cell, or map its text under ids in the source profile",
+            "correct the cell, or map its text under ids in the replay profile",
         )
     return name
 
