@@ -1,8 +1,12 @@
-"""The station registry: which devices a city knows, where they stand, and what they count for, over time."""
+"""The station registry: which devices a city knows, where they stand, and what they count for, over time. As a file it is
+TOML, or CSV or GeoJSON (`station_files.py`)."""
 
-import re
+import json
 import tomllib
+import unicodedata
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
 from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -17,10 +21,18 @@ Kind = Literal["assessment", "background", "control", "traffic", "research"]
 `background` is 对照点/清洁对照点, `control` 管控点, `traffic` 交通点, `research` any other."""
 
 
+WaterBody = Literal["river", "lake"]
+"""What a section lies in: GB 3838-2002 table 1 limits total phosphorus otherwise in lakes and reservoirs than in rivers."""
+
+# Chosen: longer than any MN (24 characters, HJ 212-2017), DevEUI (16) or device name of the platforms we read (64).
+_LONGEST_DEVICE = 128
+
+
 class Station(BaseModel):
     """One entry of the registry: a station during [active_from, active_to), open where absent.
 
-    A station that moves, changes district or kind gets a second entry; entries of one station must not overlap.
+    A station that moves, changes district, kind or device gets a second entry; entries of one station must not overlap, and no
+    two stations have one device at the same time.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -36,12 +48,35 @@ class Station(BaseModel):
     period: Period = "hour"
     active_from: AwareDatetime | None = None
     active_to: AwareDatetime | None = None
+    device: str | None = Field(default=None, min_length=1, max_length=_LONGEST_DEVICE)
+    """What the device calls itself where that is not the id (MN, DevEUI, device name); upper and lower case are one."""
+    model: str | None = Field(default=None, min_length=1)
+    """The model of the device: which commands it takes (`sensors/downlink.py`)."""
+    expected_period_s: int | None = Field(default=None, ge=1, le=31 * 86_400)
+    """How often it sends [s], where that is not once a period; `raw` has no period of its own."""
+    water_body: WaterBody | None = None
+    target_class: int | None = Field(default=None, ge=1, le=5)
+    """The class that a section is to reach: 1 to 5 for Ⅰ to Ⅴ (GB 3838-2002, clause 3)."""
+    capacity_pcu_h: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    """What a tunnel or road passes at most [passenger car units an hour]."""
+    meter_factor: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    """What a meter's numbers are multiplied by (倍率: current and voltage transformers); absent: 1."""
+    meter_modulus: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    """Where a meter's count begins again at 0 [as sent]: 1000000 with six digits, 4294967296 with 32 bits; absent: never."""
 
     @field_validator("id", "district")
     @classmethod
     def _is_an_id(cls, text: str) -> str:
         if not is_id(text):
             raise ValueError(f"{text!r} is not an id: use 1 to 64 of a-z, 0-9 and -")
+        return text
+
+    @field_validator("device", "model")
+    @classmethod
+    def _is_a_name(cls, text: str | None) -> str | None:
+        # It stands in topics of commands.
+        if text is not None and (set(text) & set("+#/") or any(unicodedata.category(c)[0] == "C" for c in text)):
+            raise ValueError(f"{text!r} is no name of a device: it may not have + # / or control characters")
         return text
 
     def active_at(self, at: int) -> bool:
@@ -60,10 +95,24 @@ class Registry:
     def __init__(self, stations: Iterable[Station], version: int = 0) -> None:
         self.version = version
         self._entries: dict[tuple[str, str], list[Station]] = {}
+        self._by_device: defaultdict[str, list[Station]] = defaultdict(list)
         for station in stations:
             self._entries.setdefault((station.family, station.id), []).append(station)
+            if station.device is not None:
+                self._by_device[station.device.casefold()].append(station)
         for (family, name), entries in self._entries.items():
-            _refuse_overlap(family, name, entries)
+            if _overlap(entries):
+                raise RegistryError(
+                    f"station {family}/{name}: its entries overlap in time or end before they start; "
+                    "set active_to of the earlier to active_from of the later"
+                )
+        for entries in self._by_device.values():
+            if _overlap(entries):
+                of = " and ".join(sorted({f"{entry.family}/{entry.id}" for entry in entries}))
+                raise RegistryError(
+                    f"device {entries[0].device!r} is that of {of} at the same time; "
+                    "set active_to of the earlier to active_from of the later, or give each its own device"
+                )
 
     def __iter__(self) -> Iterator[Station]:
         for entries in self._entries.values():
@@ -80,6 +129,13 @@ class Registry:
         """The station's entry at `at` [ms since the epoch]."""
         return next((e for e in self._entries.get((family, station), []) if e.active_at(at)), None)
 
+    def station_of(self, device: str, at: int) -> tuple[Family, str] | None:
+        """(family, id) of the station whose entry at `at` [ms since the epoch] names the device."""
+        for entry in self._by_device.get(device.casefold(), ()):
+            if entry.active_at(at):
+                return entry.family, entry.id
+        return None
+
     def active(
         self, family: Family, at: int, *, kind: Kind | None = None, district: str | None = None
     ) -> list[Station]:
@@ -95,17 +151,16 @@ class Registry:
         )
 
 
-def _refuse_overlap(family: str, name: str, entries: list[Station]) -> None:
+def _overlap(entries: list[Station]) -> bool:
+    """Whether entries overlap in time, or one ends before it starts."""
     spans = sorted(
         (to_millis(e.active_from) if e.active_from else -(2**62), to_millis(e.active_to) if e.active_to else 2**62)
         for e in entries
     )
-    for (start, end), (following, _) in zip(spans, [*spans[1:], (2**62, 2**62)], strict=True):
-        if start >= end or following < end:
-            raise RegistryError(
-                f"station {family}/{name}: its entries overlap in time or end before they start; "
-                "set active_to of the earlier to active_from of the later"
-            )
+    return any(
+        start >= end or following < end
+        for (start, end), (following, _) in zip(spans, [*spans[1:], (2**62, 2**62)], strict=True)
+    )
 
 
 def load_registry(text: str, place: str) -> Registry:
@@ -123,11 +178,26 @@ def load_registry(text: str, place: str) -> Registry:
         try:
             stations.append(Station.model_validate(row))
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            name = row.get("id", f"number {number}")
-            raise RegistryError(f"{place}: station {name}, {where}: {first['msg']}") from error
+            name = row.get("id", f"number {number}") if isinstance(row, dict) else f"number {number}"
+            raise RegistryError(f"{place}: station {name}, {what_is_wrong(error)}") from error
     return Registry(stations)
+
+
+def what_is_wrong(error: ValidationError) -> str:
+    """The first fault of an entry: key, what is wrong with it, and the fix."""
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"]) or "entry"
+    match first["type"]:
+        case "extra_forbidden":
+            near = get_close_matches(key, Station.model_fields, n=1)
+            fix = f"did you mean {near[0]}?" if near else f"an entry has {', '.join(Station.model_fields)}"
+            return f"{key}: is no key of an entry; {fix}"
+        case "missing":
+            return f"{key}: is missing; every entry needs it"
+        case "timezone_aware":
+            return f"{key}: has no offset; write 2026-01-01T00:00:00+08:00"
+        case _:
+            return f"{key}: {first['msg'].removeprefix('Value error, ')}"
 
 
 def dump_registry(stations: Iterable[Station]) -> str:
@@ -137,8 +207,9 @@ def dump_registry(stations: Iterable[Station]) -> str:
         lines = ["[[station]]"]
         for key, value in station.model_dump(exclude_none=True).items():
             if isinstance(value, str):
-                escaped = re.sub(r'(["\\])', r"\\\1", value)
-                lines.append(f'{key} = "{escaped}"')
+                # A JSON string is a TOML string, but that TOML takes no bare DEL.
+                text = json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+                lines.append(f"{key} = {text}")
             elif isinstance(value, (int, float)):
                 lines.append(f"{key} = {value}")
             else:

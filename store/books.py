@@ -18,6 +18,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from sensors.instants import to_millis
+from sensors.reading import Period
 from sensors.stations import Registry, Station
 from store.letters import DeadLetter, insert_letters
 from store.schema import gaps, ledgers, metadata, origins, settled, stations, unknown_stations
@@ -52,14 +53,33 @@ class MarkKey(NamedTuple):
     hour: int
 
 
+class Unknown(NamedTuple):
+    """A message of a station that is not in the registry: what it says of the station, and its bytes as a sample."""
+
+    topic: str
+    district: str
+    period: Period
+    source: str
+    """The source that takes the topic; `native` where none does."""
+    device: str | None
+    """The device by its own name, where that is not the station's id."""
+    payload: bytes
+
+
 class UnknownStation(NamedTuple):
-    """A station that sends and is not in the registry. Times in ms since the epoch."""
+    """A station that sends and is not in the registry. Times in ms since the epoch; the rest is of its first message,
+    `sample` the first 4 KiB of its bytes. None where it was listed before that was kept."""
 
     family: str
     station: str
     topic: str
     first_seen: int
     last_seen: int
+    source: str | None = None
+    device: str | None = None
+    district: str | None = None
+    period: str | None = None
+    sample: bytes | None = None
 
 
 class LedgerRow(NamedTuple):
@@ -132,11 +152,11 @@ class Books:
         now: int,
         letters: Sequence[DeadLetter],
         changed: Changed,
-        unknown: Mapping[tuple[str, str], str],
+        unknown: Mapping[tuple[str, str], Unknown],
     ) -> None:
         """Book everything of the batches up to `last_batch`, in one transaction; what is booked already is left alone.
 
-        `unknown` is the topic by (family, station). Raises StaleRegistry, BooksUnavailable: nothing was written.
+        `unknown` is a message by (family, station). Raises StaleRegistry, BooksUnavailable: nothing was written.
         """
         with self.writing() as connection:
             require_registry(connection, registry_version)

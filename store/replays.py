@@ -16,7 +16,7 @@ from store.schema import dead_letters, replay_requests
 from store.transaction import list_unknown, note, raise_counter, require_registry, touch
 
 if TYPE_CHECKING:
-    from store.books import Books, Changed
+    from store.books import Books, Changed, Unknown
 
 
 class LostClaim(Exception):
@@ -107,11 +107,11 @@ class Replays:
         *,
         registry_version: int,
         changed: "Changed",
-        unknown: Iterable[tuple[int, Mapping[tuple[str, str], str]]],
+        unknown: Iterable[tuple[int, Mapping[tuple[str, str], "Unknown"]]],
         now: int,
     ) -> ReplayRequest:
         """Book one slice in one transaction: letters that are stored now, those with (new) refusals, marks, unknown stations
-        (when they were seen, topic by station), and how far the request is done. A slice of nothing ends the request.
+        (when they were seen, a message by station), and how far the request is done. A slice of nothing ends the request.
 
         Raises LostClaim, StaleRegistry, BooksUnavailable: nothing was written.
         """
@@ -141,8 +141,8 @@ class Replays:
                 )
             _book_refused(connection, refused, worked)
             touch(connection, changed, now)
-            for seen, topics in unknown:
-                list_unknown(connection, topics, seen)
+            for seen, messages in unknown:
+                list_unknown(connection, messages, seen)
             if done:
                 counts = {"replayed": after.replayed, "refused": after.refused}
                 note(connection, now, request.who, "replay done", str(request.id), counts)

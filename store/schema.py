@@ -42,6 +42,23 @@ unknown_stations = Table(
     Column("topic", String, nullable=False),
     Column("first_seen", BigInteger, nullable=False),
     Column("last_seen", BigInteger, nullable=False),
+    # Of the first message; NULL where it came before this was kept.
+    Column("source", String),
+    Column("device", String),
+    Column("district", String),
+    Column("period", String),
+    Column("sample", LargeBinary),  # the first bytes of its payload
+)
+
+device_keys = Table(
+    "device_keys",
+    metadata,
+    Column("device", String, primary_key=True),  # its own name, in one case
+    Column("salt", LargeBinary, nullable=False),
+    Column("key", LargeBinary, nullable=False),  # scrypt of the password
+    Column("cost", Integer, nullable=False),  # N of scrypt
+    Column("set_at", BigInteger, nullable=False),
+    Column("set_by", String, nullable=False),
 )
 
 origins = Table(

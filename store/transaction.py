@@ -5,13 +5,16 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
 
-from sqlalchemy import Connection, Table, insert, select
+from sqlalchemy import Connection, Table, func, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from store.schema import audit, counters, unknown_stations
 
 if TYPE_CHECKING:
-    from store.books import Changed
+    from store.books import Changed, Unknown
+
+# Chosen: enough to see what a device sends; ten thousand unknown stations (ingest's bound) keep 40 MB at most.
+SAMPLE_BYTES = 4 << 10
 
 
 class StaleRegistry(Exception):
@@ -74,19 +77,36 @@ def touch(connection: Connection, changed: "Changed", now: int) -> None:
         connection.exec_driver_sql(statement, (family, period, hour, now, now, sequence, names))
 
 
-def list_unknown(connection: Connection, topics: Mapping[tuple[str, str], str], seen: int) -> None:
-    """List stations, topic by (family, station), that are not in the registry and were seen at `seen` [ms]."""
-    if topics:
-        upsert = insert_into(connection, unknown_stations)
+def list_unknown(connection: Connection, unknown: Mapping[tuple[str, str], "Unknown"], seen: int) -> None:
+    """List stations, a message by (family, station), that are not in the registry and were seen at `seen` [ms]. Of each the first
+    message stays."""
+    if unknown:
+        its, upsert = unknown_stations.c, insert_into(connection, unknown_stations)
+        # Where it is NULL the station was listed by a version that did not keep this.
+        first = {
+            name: func.coalesce(its[name], upsert.excluded[name])
+            for name in ("source", "device", "district", "period", "sample")
+        }
         connection.execute(
             upsert.on_conflict_do_update(
                 index_elements=["family", "station"],
-                set_={"last_seen": upsert.excluded.last_seen},
-                where=unknown_stations.c.last_seen < upsert.excluded.last_seen,
+                set_={"last_seen": upsert.excluded.last_seen, **first},
+                where=its.last_seen < upsert.excluded.last_seen,
             ),
             [
-                {"family": family, "station": station, "topic": topic, "first_seen": seen, "last_seen": seen}
-                for (family, station), topic in topics.items()
+                {
+                    "family": family,
+                    "station": station,
+                    "topic": it.topic,
+                    "first_seen": seen,
+                    "last_seen": seen,
+                    "source": it.source,
+                    "device": it.device,
+                    "district": it.district,
+                    "period": it.period,
+                    "sample": it.payload[:SAMPLE_BYTES],
+                }
+                for (family, station), it in unknown.items()
             ],
         )
 

@@ -28,6 +28,7 @@ ADAPTERS = {
     "urllib3": {"store/influx.py"},
     "sqlalchemy": {
         "store/books.py",
+        "store/devices.py",
         "store/judgements.py",
         "store/letters.py",
         "store/replays.py",

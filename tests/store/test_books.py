@@ -8,7 +8,7 @@ import pytest
 
 from sensors.refusals import Refusal
 from sensors.stations import RegistryError, Station
-from store.books import ALL_HOURS, Books, BooksUnavailable, LedgerRow, MarkKey
+from store.books import ALL_HOURS, Books, BooksUnavailable, LedgerRow, MarkKey, Unknown
 from store.judgements import Claims, Closed, Judgement, Judgements, Key, Running, Superseded, same_verdict
 from store.letters import DeadLetter, Letters, Selection
 from store.transaction import StaleRegistry
@@ -38,7 +38,7 @@ def settle(
         now=now,
         letters=letters,
         changed=CHANGED,
-        unknown={("air", "x"): "t/x"},
+        unknown={("air", "x"): Unknown("t/x", "gaoxin", "hour", "native", None, b"{}")},
     )
 
 

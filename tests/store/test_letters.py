@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 
 from sensors.refusals import Code, Refusal
 from sensors.stations import Station
-from store.books import Books
+from store.books import Books, Unknown
 from store.letters import DeadLetter, Letters, Selection, StoredDeadLetter, line_of
 from store.replays import LostClaim, ReplayRequest, Replays
 from store.schema import audit, dead_letters
@@ -219,7 +219,7 @@ def save(
         refused or [],
         registry_version=version,
         changed=CHANGED,
-        unknown=[(1000, {("air", "x"): "t/x"})],
+        unknown=[(1000, {("air", "x"): Unknown("t/x", "gaoxin", "hour", "native", None, b"{}")})],
         now=30,
     )
 
