@@ -13,6 +13,7 @@ from ingest.settle import Horizons
 from ingest.transport import Broker, Connect
 from processors.plans import Plan, PlanError, load_plan, shipped_plan
 from sensors.profiles import load_profile, shipped_profiles
+from sensors.sources import NO_SOURCES, SourceError, Sources, parse_sources
 from sensors.stations import Registry, RegistryError, load_registry
 from store.books import Books
 from store.port import ReadingsStore
@@ -108,6 +109,24 @@ def read_registry(path: Path) -> Registry:
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"registry {path}: {error}; point CITYFLUX_STATIONS at a readable TOML file") from error
     except RegistryError as error:
+        raise SettingsError(str(error)) from error
+
+
+def sources_of(settings: Settings) -> Sources:
+    """The sources of the settings; none where they name none. Raises SettingsError."""
+    path = settings.sources
+    if path is None:
+        return NO_SOURCES
+    files = sorted(path.glob("*.toml")) if path.is_dir() else [path]
+    try:
+        return Sources(
+            source for file in files for source in parse_sources(file.read_text("utf-8"), str(file), settings.zone)
+        )
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(
+            f"sources {path}: {error}; point CITYFLUX_SOURCES at a readable TOML file, or a folder of them"
+        ) from error
+    except SourceError as error:
         raise SettingsError(str(error)) from error
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import structlog
 
-from cityflux.composition import journal_folders, make_data_folder
+from cityflux.composition import journal_folders, make_data_folder, sources_of
 from cityflux.console import TAKEN
 from cityflux.programs import first_of, stop_signals
 from cityflux.settings import Settings
@@ -38,7 +38,7 @@ async def run(settings: Settings, crew: Sequence[int]) -> None:
     started; SessionTaken where others have the sessions of those that ended."""
     stopped = stop_signals()
     make_data_folder(settings)
-    settings.session()
+    settings.session(subscriptions=sources_of(settings).subscriptions)
     wanted = settings.ingest_workers
     if not crew:
         log.info("no worker has a session to be given up")

@@ -24,6 +24,7 @@ from cityflux.composition import (
     plan_of,
     prepare_books,
     read_registry,
+    sources_of,
 )
 from cityflux.settings import Settings
 from ingest.consume import Consumer
@@ -52,7 +53,9 @@ async def ingest(settings: Settings, worker: int = 1) -> None:
     gc.freeze()
     gc.disable()
     stopped = stop_signals()
-    broker, session, heartbeat_s = settings.broker, settings.session(worker), settings.mqtt_heartbeat_s
+    sources = sources_of(settings)
+    broker, session = settings.broker, settings.session(worker, sources.subscriptions)
+    heartbeat_s = settings.mqtt_heartbeat_s
     connect, pause = connect_to(broker), pause_of(os.environ)
     retires = worker > settings.ingest_workers
     if retires:
@@ -77,7 +80,7 @@ async def ingest(settings: Settings, worker: int = 1) -> None:
         store = open_store(settings, journal, writer, patience_s=INGEST_PATIENCE_S)
         prepare = partial(prepare_books, settings, books)
         liveness, board = Liveness(now_ms()), Board(str(journal.folder.resolve()))
-        settler = Settler(journal, store, books, now_ms, horizons(settings), prepare, pause, liveness.stored)
+        settler = Settler(journal, store, books, now_ms, horizons(settings), prepare, pause, liveness.stored, sources)
         consumer = Consumer(connect, broker, session, journal, now_ms, pause, heartbeat_s)
         vitals = Vitals(consumer, settler, journal, books, liveness, now_ms, board.show, sharing)
         beside = {"vitals": vitals.run(), "cycles": _collect_cycles()}

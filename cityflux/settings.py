@@ -6,6 +6,7 @@ suggests the nearest known one; a wrong value is one line that names file or var
 
 import os
 import tomllib
+from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
@@ -36,6 +37,10 @@ class Settings(BaseSettings):
 
     data_dir: Path = Field(Path("data"), description="journal, books and SQLite readings live here")
     stations: Path | None = Field(None, description="registry file (TOML); read into the books at start")
+    sources: Path | None = Field(
+        None,
+        description="sources (TOML), a file or a folder of files: what the platform sends, beside the native format",
+    )
     timezone: str = Field("Asia/Shanghai", description="the city's civil time")
 
     mqtt_url: str = Field("mqtt://127.0.0.1:1883", description="mqtt://user@host:port, mqtts://…; ?version=3 for 3.1.1")
@@ -149,14 +154,16 @@ class Settings(BaseSettings):
         """Where a worker answers: the first on the port of the settings, each further one on the next."""
         return self.ingest_http_port + worker - 1 if self.ingest_http_port > 0 else self.ingest_http_port
 
-    def session(self, worker: int = 1) -> Session:
+    def session(self, worker: int = 1, subscriptions: Sequence[str] = (SUBSCRIPTION,)) -> Session:
         """How ingest, or one of its workers, subscribes. Raises SettingsError."""
         client_id = self.mqtt_client_id if worker == 1 else f"{self.mqtt_client_id}-{worker}"
         share = self.share
         return Session(
             client_id,
             # Everybody of a share gets a part; what is for one of them comes by a subscription of his own.
-            (SUBSCRIPTION,) if share is None else (f"$share/{share}/{SUBSCRIPTION}", f"{HEARTBEATS}{client_id}"),
+            tuple(subscriptions)
+            if share is None
+            else (*(f"$share/{share}/{each}" for each in subscriptions), f"{HEARTBEATS}{client_id}"),
             expiry_s=self.mqtt_session_expiry_s,
             keep_alive_s=self.mqtt_keep_alive_s,
             in_flight=self.in_flight,

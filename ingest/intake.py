@@ -4,26 +4,29 @@ A function of (message, received_at, registry version, admitted unknown stations
 I/O, so a second verdict on a batch equals the first. `Intake.judge` looks at each message once:
 
     topic   → route: which family's contract, which station, whether the registry knows it      (cached per topic)
+              or which source takes it, whose format then says the devices                      (`sensors/sources`)
     payload → the ordinary case, in one call: one reading, all quantities known, finite and in range
-            → the same of several readings
+            → the same of several readings, or of a source's samples
             → otherwise record by record: good values, doubtful values with their flag, refusals in words
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from ingest.journal import Counts, JournalBatch
 from ingest.transport import Message, Oversized
 from sensors.families import CONTRACTS
 from sensors.families.contract import FUTURE_MS, NOT_NOMINAL, Contract, instant, values_of
 from sensors.formats.native import decode
+from sensors.formats.sample import Sample, Vitals
 from sensors.instants import DAY_MS, HOUR_MS
 from sensors.quantities import Family
 from sensors.reading import NO_DOUBTS, Period, Reading
 from sensors.refusals import Refusal, Refused
+from sensors.sources import NO_SOURCES, Source, Sources
 from sensors.stations import Registry
-from sensors.topics import parse_topic
-from store.books import Window
+from sensors.topics import NATIVE, parse_topic
+from store.books import Unknown, Window
 from store.letters import DeadLetter
 
 # Chosen: a hundred times the devices of a large city. Past them a new unknown station is noise or an attack.
@@ -42,7 +45,9 @@ class Verdict(NamedTuple):
     positions: list[int]
     letters: dict[int, DeadLetter]
     counts: Counts
-    unknown: dict[tuple[str, str], str]
+    unknown: dict[tuple[str, str], Unknown]
+    vitals: list[tuple[tuple[str, str], Vitals]]
+    """What devices say of themselves, by (family, station), in the order of the batch."""
 
 
 class _Route(NamedTuple):
@@ -54,11 +59,27 @@ class _Route(NamedTuple):
     origin: int
 
 
+class _Sent(NamedTuple):
+    """A route of a source's topic: `parts` is the topic's level by placeholder."""
+
+    source: Source
+    parts: Mapping[str, str]
+    origin: int
+
+
+class _Seen(NamedTuple):
+    """What a batch tells beside its readings: unknown stations, and how devices are."""
+
+    unknown: dict[tuple[str, str], Unknown]
+    vitals: list[tuple[tuple[str, str], Vitals]]
+
+
 class Intake:
     """Judges batches with one version of the registry.
 
     `unknown` are the unknown stations admitted so far (it grows here, up to MAX_UNKNOWN_STATIONS), `origin_of` gives the
-    books' number of a topic, `horizon_days` is how old a live reading may be and `horizons` the same by replay profile.
+    books' number of a topic, `horizon_days` is how old a live reading may be and `horizons` the same by replay profile;
+    `sources` take the topics that are not the native format's.
     """
 
     def __init__(
@@ -69,13 +90,15 @@ class Intake:
         *,
         horizon_days: int,
         horizons: Mapping[str, int],
+        sources: Sources = NO_SOURCES,
     ) -> None:
         self.registry = registry
+        self._sources = sources
         self._unknown = unknown
         self._origin_of = origin_of
         self._horizon_ms = horizon_days * DAY_MS
         self._horizons_ms = {source: days * DAY_MS for source, days in horizons.items()}
-        self._routes: dict[str, _Route] = {}
+        self._routes: dict[str, _Route | _Sent] = {}
 
     def judge(self, batch: JournalBatch) -> Verdict:
         """The verdict on every message of `batch`."""
@@ -84,7 +107,7 @@ class Intake:
         readings: list[Reading] = []
         positions: list[int] = []
         letters: dict[int, DeadLetter] = {}
-        unknown: dict[tuple[str, str], str] = {}
+        seen = _Seen({}, [])
         instants: dict[int | str, int] = {}
         readings_refused = quantities_refused = 0
         routes, new, add, add_position = self._routes, tuple.__new__, readings.append, positions.append
@@ -93,8 +116,8 @@ class Intake:
             route = routes.get(topic) or self._route(topic)
             if type(route) is _Route and type(payload) is bytes:
                 contract, family, station, period, is_unknown, origin = route
-                if is_unknown:
-                    unknown[family, station] = topic
+                if is_unknown and (family, station) not in seen.unknown:
+                    seen.unknown[family, station] = _native_unknown(topic, payload)
                 try:
                     sent = contract.nominal(payload)
                     at = sent.at
@@ -114,7 +137,10 @@ class Intake:
                         add(new(Reading, it))
                         add_position(position)
                         continue
-            found, refusals, whole = self._judge_closely(message, route, received_at, number)
+            if type(route) is _Sent and type(payload) is bytes:
+                found, refusals, whole = self._judge_sent(message, route, received_at, number, seen)
+            else:
+                found, refusals, whole = self._judge_closely(message, route, received_at, number)
             readings += found
             positions += [position] * len(found)
             if refusals:
@@ -128,10 +154,96 @@ class Intake:
             readings_refused=readings_refused,
             quantities_refused=quantities_refused,
         )
-        return Verdict(batch, readings, positions, letters, counts, unknown)
+        return Verdict(batch, readings, positions, letters, counts, *seen)
+
+    def _judge_sent(
+        self, message: Message, route: _Sent, received_at: int, batch: int, seen: _Seen
+    ) -> tuple[list[Reading], list[Refusal], int]:
+        """A source's message: readings, refusals, and how many readings were refused as a whole."""
+        source = route.source
+        payload = cast("bytes", message.payload)
+        try:
+            samples = source.decode(payload)
+        except Refused as refused:
+            return [], [refused.refusal], 0
+        readings: list[Reading] = []
+        refusals: list[Refusal] = []
+        whole = 0
+        for index, sample in enumerate(samples):
+            if isinstance(sample, Refusal):
+                refusals.append(sample._replace(reading=index))
+                whole += 1
+                continue
+            try:
+                device, station, unknown = self._whose(sample, route, message, received_at, seen)
+                if sample.vitals is not None:
+                    seen.vitals.append(((source.family, station), sample.vitals))
+                if not sample.values and not sample.statuses:
+                    continue  # it says how the device is, and nothing else
+                reading, refused_parts = self._judge_sample(sample, route, device, station, received_at)
+            except Refused as refused:
+                refusals.append(refused.refusal._replace(reading=index))
+                whole += 1
+                continue
+            refusals += [refusal._replace(reading=index) for refusal in refused_parts]
+            if refused_parts and not reading.values and not reading.doubtful:
+                whole += 1  # nothing of it is left to store
+                continue
+            readings.append(reading._replace(unknown_station=unknown, origin=route.origin, batch=batch))
+        return readings, refusals, whole
+
+    def _judge_sample(
+        self, sample: Sample, route: _Sent, device: str | None, station: str, received_at: int
+    ) -> tuple[Reading, list[Refusal]]:
+        """The reading of one sample, and what was refused of it. Raises Refused."""
+        source = route.source
+        family, period = source.family, source.period_of(sample)
+        at = source.end_of(sample, received_at)
+        horizon_ms = self._horizon_ms if source.horizon_ms is None else source.horizon_ms
+        values = source.ordinary(sample, device)
+        if values is not None and sample.issued is None and received_at - horizon_ms <= at <= received_at + FUTURE_MS:
+            return Reading(family, station, period, at, received_at, values, seq=sample.seq), []
+        placed = source.placed(sample, device)
+        record = source.contract.judge(source.record(sample, placed, at), station, received_at, horizon_ms)
+        refusals = [one.refusal for one in placed if one.refusal is not None] + record.refusals
+        reading = Reading(
+            family, station, period, at, received_at, record.values, record.doubtful, record.seq, record.issued
+        )
+        return reading, refusals
+
+    def _whose(
+        self, sample: Sample, route: _Sent, message: Message, received_at: int, seen: _Seen
+    ) -> tuple[str | None, str, bool]:
+        """The device by its own name, its station, and whether the registry does not know it. Raises Refused."""
+        source, parts, _ = route
+        family = source.family
+        device = source.device_of(sample, parts)
+        station = None
+        if device is not None:
+            entry = self.registry.station_of(device, received_at if sample.at is None else sample.at)
+            if entry is not None and entry[0] != family:
+                raise Refused(
+                    "unknown_device",
+                    "device",
+                    f"{device!r} is {entry[0]} station {entry[1]} in the registry, and source {source.name} is of {family}",
+                    "correct the registry, or let another source take the topic",
+                )
+            station = None if entry is None else entry[1]
+        if station is None:
+            station = source.station_of(device, parts)
+        if self.registry.knows(family, station):
+            return device, station, False
+        self._admit(family, station)
+        if (family, station) not in seen.unknown:
+            period = source.period_of(sample)
+            payload = cast("bytes", message.payload)
+            seen.unknown[family, station] = Unknown(
+                message.topic, source.district_of(parts), period, source.name, device, payload
+            )
+        return device, station, True
 
     def _judge_closely(
-        self, message: Message, route: _Route | Refusal, received_at: int, batch: int
+        self, message: Message, route: _Route | _Sent | Refusal, received_at: int, batch: int
     ) -> tuple[list[Reading], list[Refusal], int]:
         """Readings, refusals, and how many readings were refused as a whole."""
         payload = message.payload
@@ -139,6 +251,7 @@ class Intake:
             return [], [_too_large(payload)], 0
         if isinstance(route, Refusal):
             return [], [route], 0
+        assert isinstance(route, _Route)  # noqa: S101 - a source's message of bytes went another way
         ordinary = self._several(route, payload, received_at, batch)
         if ordinary:
             return ordinary, [], 0
@@ -198,39 +311,44 @@ class Intake:
         source = record.get("source") if isinstance(record, dict) else None
         return self._horizons_ms.get(source, self._horizon_ms) if isinstance(source, str) else self._horizon_ms
 
-    def _route(self, topic: str) -> _Route | Refusal:
+    def _route(self, topic: str) -> _Route | _Sent | Refusal:
         if len(self._routes) >= _MAX_ROUTES:
             self._routes.clear()
         route = self._find_route(topic)
         # Only what was found: a refusal is as long as its topic (64 KiB), and cheap.
-        if isinstance(route, _Route):
+        if not isinstance(route, Refusal):
             self._routes[topic] = route
         return route
 
-    def _find_route(self, topic: str) -> _Route | Refusal:
+    def _find_route(self, topic: str) -> _Route | _Sent | Refusal:
+        if not topic.startswith(NATIVE) and (found := self._sources.of(topic)) is not None:
+            return _Sent(*found, self._origin_of(topic))
         try:
-            address = parse_topic(topic)
+            family, station, period = parse_topic(topic)[1:]
+            unknown = not self.registry.knows(family, station)
+            if unknown:
+                self._admit(family, station)
         except Refused as refused:
             return refused.refusal
-        contract = CONTRACTS.get(address.family)
-        if contract is None:
-            return Refusal(
-                "unknown_topic",
-                "family",
-                f"family {address.family} has no contract yet",
-                f"this version takes {', '.join(CONTRACTS)}",
+        return _Route(CONTRACTS[family], family, station, period, unknown, self._origin_of(topic))
+
+    def _admit(self, family: Family, station: str) -> None:
+        """Take in an unknown station. Raises Refused where there are too many."""
+        if (family, station) in self._unknown:
+            return
+        if len(self._unknown) >= MAX_UNKNOWN_STATIONS:
+            raise Refused(
+                "too_many_unknown_stations",
+                "station",
+                f"{station} is not in the registry, and {MAX_UNKNOWN_STATIONS} other unknown stations came before it",
+                "adopt the stations that are yours (cityflux stations unknown) and shut out the others at the broker",
             )
-        unknown = not self.registry.knows(address.family, address.station)
-        if unknown and (address.family, address.station) not in self._unknown:
-            if len(self._unknown) >= MAX_UNKNOWN_STATIONS:
-                return Refusal(
-                    "too_many_unknown_stations",
-                    "station",
-                    f"{address.station} is not in the registry, and {MAX_UNKNOWN_STATIONS} other unknown stations came before it",
-                    "adopt the stations that are yours (cityflux stations unknown) and shut out the others at the broker",
-                )
-            self._unknown.add((address.family, address.station))
-        return _Route(contract, address.family, address.station, address.period, unknown, self._origin_of(topic))
+        self._unknown.add((family, station))
+
+
+def _native_unknown(topic: str, payload: bytes) -> Unknown:
+    district, _, _, period = parse_topic(topic)
+    return Unknown(topic, district, period, "native", None, payload)
 
 
 def dead_letter(batch: int, position: int, received_at: int, message: Message, refusals: list[Refusal]) -> DeadLetter:

@@ -43,7 +43,7 @@ class Liveness:
         self._started_at = started_at
         self._last: defaultdict[str, dict[str, int]] = defaultdict(dict)  # when, by family and station
 
-    def stored(self, changed: Changed, received_at: int) -> None:
+    def stored(self, changed: Changed, received_at: int, _vitals: object = ()) -> None:
         """Readings that were received until `received_at` [ms] are stored; `changed` says of which stations."""
         self.known_until = received_at
         for (family, _, _), stations in changed.items():

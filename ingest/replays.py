@@ -18,7 +18,7 @@ from ingest.intake import MAX_REFUSALS_SHOWN, Intake, changed_by
 from ingest.journal import JournalError
 from ingest.rework import rework, store_refusal
 from sensors.refusals import Refusal
-from sensors.topics import is_topic
+from sensors.sources import Sources
 from store.books import Books, BooksUnavailable
 from store.letters import Letters, StoredDeadLetter
 from store.port import ReadingsStore, StoreMisconfigured, StoreUnavailable
@@ -34,13 +34,16 @@ _SLICE_BYTES = 1 << 20
 class Replayer:
     """Works off replay requests in the name of a journal, one slice per turn."""
 
-    def __init__(self, books: Books, store: ReadingsStore, journal: str, clock: Callable[[], int]) -> None:
+    def __init__(
+        self, books: Books, store: ReadingsStore, journal: str, clock: Callable[[], int], sources: Sources
+    ) -> None:
         self._books = books
         self._letters = Letters(books)
         self._replays = Replays(books)
         self._store = store
         self._journal = journal
         self._clock = clock
+        self._sources = sources
         self._request: ReplayRequest | None = None
         self._backoff = Backoff()
         self._failure: str | None = None
@@ -100,7 +103,7 @@ class Replayer:
         """The books' numbers of the letters' journals and topics."""
         topics: dict[str, set[str]] = {}
         for stored in page:
-            if is_topic(stored.letter.topic):
+            if self._sources.takes(stored.letter.topic):
                 topics.setdefault(stored.journal, set()).add(stored.letter.topic)
         return {
             (journal, topic): number

@@ -12,6 +12,7 @@ from ingest.journal import JournalBatch
 from ingest.transport import Message, Oversized
 from sensors.reading import Reading
 from sensors.refusals import Refusal
+from store.books import Unknown
 from store.letters import StoredDeadLetter
 
 
@@ -21,7 +22,7 @@ class Rework(NamedTuple):
     stored: StoredDeadLetter
     readings: list[Reading]
     refusals: tuple[Refusal, ...]
-    unknown: Mapping[tuple[str, str], str]
+    unknown: Mapping[tuple[str, str], Unknown]
 
 
 def rework(stored: StoredDeadLetter, intake: Intake, origin: int) -> Rework:

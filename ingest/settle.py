@@ -11,7 +11,7 @@ the ledger counts them once. First in, first out: an old value cannot land on to
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from operator import add
 from typing import NamedTuple
@@ -24,9 +24,10 @@ from ingest.journal import Counts, Gap, Journal, JournalBatch, JournalError, Led
 from ingest.pauses import Pause, no_pause
 from ingest.replays import Replayer
 from ingest.rework import store_refusal
+from sensors.formats.sample import Vitals
 from sensors.reading import Reading
-from sensors.topics import is_topic
-from store.books import Books, BooksUnavailable, Changed, LedgerRow, Window
+from sensors.sources import NO_SOURCES, Sources
+from store.books import Books, BooksUnavailable, Changed, LedgerRow, Unknown, Window
 from store.letters import DeadLetter
 from store.port import ReadingsStore, StoreMisconfigured, StoreUnavailable
 from store.transaction import StaleRegistry
@@ -36,8 +37,9 @@ log = structlog.get_logger()
 Clock = Callable[[], int]
 """Milliseconds since the epoch, now."""
 
-Stored = Callable[[Changed, int], None]
-"""Told after each settling: the windows it changed, and when its last batch was received [ms]."""
+Stored = Callable[[Changed, int, Iterable[tuple[tuple[str, str], Vitals]]], None]
+"""Told after each booking: the windows it changed, when its last batch was received [ms], and what devices said of themselves,
+by (family, station), in order."""
 
 # Chosen: one settling keeps the loop busy for some 30 ms and takes 10 MB at most; with 2,000 a message costs 1.3 µs more.
 SETTLE_MESSAGES = 6_000
@@ -51,7 +53,7 @@ MAX_ORIGINS = 200_000
 _COPY_EVERY_S = 5.0
 
 
-def _nobody(_changed: Changed, _received_at: int) -> None:
+def _nobody(_changed: Changed, _received_at: int, _vitals: Iterable[tuple[tuple[str, str], Vitals]]) -> None:
     """Nobody wants to know."""
 
 
@@ -73,7 +75,8 @@ class _Unbooked:
         self.letters_bytes = 0
         self.counts = Counts()
         self.changed: dict[Window, set[str]] = {}
-        self.unknown: dict[tuple[str, str], str] = {}
+        self.unknown: dict[tuple[str, str], Unknown] = {}
+        self.vitals: list[tuple[tuple[str, str], Vitals]] = []
 
     def add(self, verdicts: Sequence[Verdict], readings: Sequence[Reading], rejected: Mapping[int, str]) -> None:
         """Verdicts on further batches, all of their `readings`, and which of them (by index) the store will never take."""
@@ -87,7 +90,8 @@ class _Unbooked:
         for window, stations in changed_by(stored).items():
             self.changed.setdefault(window, set()).update(stations)
         for verdict in verdicts:
-            self.unknown |= verdict.unknown
+            self.unknown = {**verdict.unknown, **self.unknown}  # the first message of each is its sample
+            self.vitals += verdict.vitals
 
 
 class Settler:
@@ -103,6 +107,7 @@ class Settler:
         prepare: Callable[[], None],
         pause: Pause = no_pause,
         stored: Stored = _nobody,
+        sources: Sources = NO_SOURCES,
     ) -> None:
         """`prepare` readies the books (tables, registry file) before the first batch; it may raise BooksUnavailable."""
         self._journal = journal
@@ -113,7 +118,8 @@ class Settler:
         self._prepare: Callable[[], None] | None = prepare
         self._pause = pause
         self._stored = stored
-        self._replays = Replayer(books, store, journal.uuid, clock)
+        self._sources = sources
+        self._replays = Replayer(books, store, journal.uuid, clock, sources)
         self._copied: tuple[Ledger, list[Gap]] | None = None
         self._copied_s = float("-inf")
         self._origins: dict[str, int] = {}
@@ -237,7 +243,7 @@ class Settler:
         self._pause("settled")
         self._unbooked = _Unbooked()
         self._booked_s = asyncio.get_running_loop().time()
-        self._stored(its.changed, its.received_at)
+        self._stored(its.changed, its.received_at, its.vitals)
 
     def _read_registry(self) -> Intake:
         registry = self._books.registry()
@@ -248,12 +254,13 @@ class Settler:
             self._origin_of,
             horizon_days=self._horizons.live_days,
             horizons=self._horizons.by_source,
+            sources=self._sources,
         )
         return self._intake
 
     def _number_origins(self, batches: Sequence[JournalBatch]) -> None:
         topics = {message[0] for batch in batches for message in batch.messages}
-        new = [topic for topic in topics.difference(self._origins) if is_topic(topic)]
+        new = [topic for topic in topics.difference(self._origins) if self._sources.takes(topic)]
         if new and len(self._origins) < MAX_ORIGINS:
             self._origins.update(self._books.origins_of(self._journal.uuid, new))
 

@@ -7,7 +7,9 @@ from sensors.quantities import MEASURED_FAMILIES, Family
 from sensors.reading import PERIODS, Period
 from sensors.refusals import Refused
 
-SUBSCRIPTION = "cityflux/v1/#"
+NATIVE = "cityflux/v1/"
+"""How every topic of the native format begins."""
+SUBSCRIPTION = f"{NATIVE}#"
 HEARTBEATS = "cityflux/v1/heartbeat/"
 """Under it each client of ours has a topic for messages to itself. Four levels: no reading is published there."""
 
@@ -36,7 +38,7 @@ def parse_topic(topic: str) -> Address:
             "unknown_topic",
             "topic",
             f"{topic!r} is not of the form cityflux/v1/district/family/station/period",
-            "publish to cityflux/v1/{district}/{family}/{station}/{period}",
+            "publish to cityflux/v1/{district}/{family}/{station}/{period}, or name the topic in a source (cityflux sources)",
         )
     _, _, district, family, station, period = levels
     for name, level in (("district", district), ("station", station)):

@@ -9,13 +9,21 @@ from typing import Annotated, NamedTuple
 import typer
 
 from cityflux.asking import ask_broker, ask_health
-from cityflux.composition import connect_to, journal_folder, now_ms, open_books, open_store, plan_of, read_registry
+from cityflux.composition import (
+    connect_to,
+    journal_folder,
+    now_ms,
+    open_books,
+    open_store,
+    plan_of,
+    read_registry,
+    sources_of,
+)
 from cityflux.console import Format, out, print_rows, refused, settings
 from cityflux.crew import crew_of
 from cityflux.settings import Settings, SettingsError
 from ingest.transport import TransportError
 from sensors.instants import iso
-from sensors.topics import SUBSCRIPTION
 from store.books import BooksUnavailable
 from store.letters import Letters
 from store.port import StoreError
@@ -89,7 +97,7 @@ async def _broker(chosen: Settings) -> str:
     # To what ingest subscribes to, so that permissions are tried too; but under another name, leaving no session behind, and
     # never as one of a share: what we would be given of it nobody else gets.
     name = f"{chosen.mqtt_client_id}-doctor"
-    session = replace(chosen.session(), client_id=name, topics=(SUBSCRIPTION,), expiry_s=0)
+    session = replace(chosen.session(), client_id=name, topics=sources_of(chosen).subscriptions, expiry_s=0)
     connect = connect_to(broker)
     async with connect(broker, session):
         found = f"{broker} answers, MQTT {'5' if broker.version == 5 else '3.1.1'}"

@@ -4,6 +4,10 @@ from collections.abc import Mapping
 
 from sensors.families.air import AIR
 from sensors.families.contract import Contract
+from sensors.families.energy import ENERGY
+from sensors.families.traffic import TRAFFIC
+from sensors.families.water import WATER
+from sensors.quantities import Family
 
-CONTRACTS: Mapping[str, Contract] = {"air": AIR}
-"""By family. A family without a contract yet is refused at its topic."""
+CONTRACTS: Mapping[Family, Contract] = {"air": AIR, "water": WATER, "energy": ENERGY, "traffic": TRAFFIC}
+"""By family; those that are derived (`air-index`) are nobody's to send."""

@@ -133,7 +133,7 @@ def test_a_file_that_is_not_there_is_a_source_error(tmp_path: Path) -> None:
 
 
 def test_a_profile_of_ones_own_is_read_from_its_file(tmp_path: Path) -> None:
-    shipped = Path(__file__).parents[2] / "sensors" / "sources" / "cnemc-air.toml"
+    shipped = Path(__file__).parents[2] / "sensors" / "profiles" / "cnemc-air.toml"
     own = tmp_path / "mine.toml"
     own.write_text(shipped.read_text("utf-8").replace('name = "cnemc-air"', 'name = "mine"'), "utf-8")
     assert replay_profile(str(own)).name == "mine"

@@ -81,7 +81,7 @@ def judged(messages: Sequence[Message], number: int = 1, make: Callable[[int], J
 
 def _check_conservation(verdict: Verdict) -> None:
     """Each message is written, or refused in one letter; its readings are those of its records, each looked at alone."""
-    _, readings, positions, letters, counts, _ = verdict
+    _, readings, positions, letters, counts, _, _ = verdict
     messages = verdict.batch.messages
     _demand(len(readings) == len(positions), "readings and their positions are not as many")
     _demand(positions == sorted(positions), "readings are not in the order of their messages")
@@ -218,7 +218,8 @@ async def stored(verdict: Verdict, folder: Path) -> None:
     booked = [found.letter for found in Letters(books).page(Selection())]
     _demand(sorted(booked) == sorted(letters), "the books hold other dead letters than the verdict")
     unknown = {(found.family, found.station): found.topic for found in books.unknown()}
-    _demand(unknown == verdict.unknown, "the books know other unknown stations than the verdict")
+    wanted_unknown = {key: its.topic for key, its in verdict.unknown.items()}
+    _demand(unknown == wanted_unknown, "the books know other unknown stations than the verdict")
     expected = _merged(verdict.readings)
     for family, period in {(reading.family, reading.period) for reading in verdict.readings}:
         for row in rows(store.readings(family, period, -(2**62), 2**62, detail=True)):

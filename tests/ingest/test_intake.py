@@ -12,6 +12,7 @@ from sensors.formats.native import encode
 from sensors.instants import DAY_MS, HOUR_MS
 from sensors.reading import Doubt
 from sensors.stations import Registry, Station
+from store.books import Unknown
 
 NOON = 1_772_344_800_000
 TOPIC = "cityflux/v1/gaoxin/air/hx-01/hour"
@@ -100,7 +101,7 @@ def test_a_message_with_a_bad_part_is_refused_and_the_rest_is_stored() -> None:
     ("topic", "payload", "code"),
     [
         ("elsewhere", b"{}", "unknown_topic"),
-        ("cityflux/v1/gaoxin/water/wq-01/hour", b"{}", "unknown_topic"),
+        ("cityflux/v1/gaoxin/noise/wq-01/hour", b"{}", "unknown_topic"),
         (TOPIC, b"\xff", "undecodable"),
         (TOPIC, b"{", "invalid_json"),
         (TOPIC, b'{"readings":[]}', "no_readings"),
@@ -141,9 +142,10 @@ def test_doubtful_values_are_apart_from_good_ones() -> None:
 
 def test_an_unknown_station_is_stored_flagged_and_marks_nothing() -> None:
     topic = "cityflux/v1/gaoxin/air/hx-99/hour"
-    verdict = intake().judge(batch((topic, encode([{"at": NOON, "values": {"o3": 1}}]))))
+    payload = encode([{"at": NOON, "values": {"o3": 1}}])
+    verdict = intake().judge(batch((topic, payload)))
     assert verdict.readings[0].unknown_station
-    assert verdict.unknown == {("air", "hx-99"): topic}
+    assert verdict.unknown == {("air", "hx-99"): Unknown(topic, "gaoxin", "hour", "native", None, payload)}
     assert changed_by(verdict.readings) == {}
 
 
