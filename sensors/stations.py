@@ -62,7 +62,11 @@ class Station(BaseModel):
     meter_factor: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     """What a meter's numbers are multiplied by (倍率: current and voltage transformers); absent: 1."""
     meter_modulus: float | None = Field(default=None, gt=0, allow_inf_nan=False)
-    """Where a meter's count begins again at 0 [as sent]: 1000000 with six digits, 4294967296 with 32 bits; absent: never."""
+    """Where a meter's count begins again at 0 [canonical unit of the count]: 1000000 with six digits of kWh; absent: never."""
+    meter_start: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    meter_end: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    """What the meter showed at active_from and at active_to [canonical unit of the count]: with both, nothing is lost where a
+    meter is replaced."""
 
     @field_validator("id", "district")
     @classmethod
