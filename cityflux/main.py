@@ -7,7 +7,7 @@ import sys
 import structlog
 import typer
 
-from cityflux.commands import ask, check, feed, judge, keep, letters, serve, sources
+from cityflux.commands import ask, check, feed, judge, keep, letters, meter, serve, sources
 from cityflux.console import REFUSED, TAKEN, WRONG_USE, err
 from cityflux.settings import SettingsError
 from cityflux.supervisor import StartError
@@ -24,7 +24,7 @@ app = typer.Typer(
 for command in (
     serve.demo, serve.up, serve.broker, serve.ingest, serve.process, serve.wall,
     feed.simulate, feed.replay, judge.evaluate,
-    ask.readings, ask.indicators, ask.explain, ask.ledger,
+    ask.readings, ask.indicators, ask.explain, ask.ledger, meter.meter,
     check.doctor,
 ):  # fmt: skip
     app.command()(command)
