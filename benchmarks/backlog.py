@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import mqtt5
 
-from sensors.topics import SUBSCRIPTION
+from benchmarks.wires import NATIVE, Wire
 
 STATIONS = 1_000
 QUANTITIES = (
@@ -30,11 +30,13 @@ PUBACK_BYTES = 4
 
 
 class Load(NamedTuple):
-    """What messages are made of: stations in turn, (code, decimals) of each quantity of a reading, readings a message."""
+    """What messages are made of: stations in turn, (code, decimals) of each quantity of a reading, readings a message (the
+    native format only), and how that is sent."""
 
     stations: int = STATIONS
     quantities: tuple[tuple[str, int], ...] = QUANTITIES
     readings: int = 1
+    wire: Wire = NATIVE
 
 
 ORDINARY = Load()
@@ -45,15 +47,13 @@ def station_id(number: int) -> str:
     return f"st-{number:05d}"
 
 
-def payload(at: int, dice: random.Random, load: Load = ORDINARY) -> bytes:
-    """A message in the native format: its readings a minute apart, the first `at` in integer milliseconds."""
+def payload(station: str, at: int, dice: random.Random, load: Load = ORDINARY) -> bytes:
+    """A message: its readings a minute apart, the first `at` [ms]."""
     readings = []
     for minute in range(load.readings):
-        values = ",".join(
-            f'"{code}":{round(dice.uniform(1, 40) + _OFFSETS.get(code, 0), digits)}' for code, digits in load.quantities
-        )
-        readings.append(f'{{"at":{at + minute * _MINUTE_MS},"values":{{{values}}}}}')
-    return (readings[0] if load.readings == 1 else f'{{"readings":[{",".join(readings)}]}}').encode()
+        values = {code: round(dice.uniform(1, 40) + _OFFSETS.get(code, 0), digits) for code, digits in load.quantities}
+        readings.append((at + minute * _MINUTE_MS, values))
+    return load.wire.payload(station, readings)
 
 
 def span_ms(count: int, load: Load = ORDINARY) -> int:
@@ -72,15 +72,13 @@ def packets(count: int, last_at: int, seed: int, load: Load = ORDINARY) -> Itera
 
 def packet(number: int, at: int, dice: random.Random, load: Load = ORDINARY) -> bytes:
     """The PUBLISH of message `number`, observed from `at` [ms] on: the stations in turn, packet ids in turn."""
-    topic = f"cityflux/v1/bench/air/{station_id(number % load.stations)}/minute"
-    publish = mqtt5.PublishPacket(
-        topic, payload(at, dice, load), qos=mqtt5.QoS.AT_LEAST_ONCE, packet_id=number % 65_535 + 1
-    )
-    return publish.write()
+    station, packet_id = station_id(number % load.stations), number % 65_535 + 1
+    sent = payload(station, at, dice, load)
+    return mqtt5.PublishPacket(load.wire.topic(station), sent, qos=mqtt5.QoS.AT_LEAST_ONCE, packet_id=packet_id).write()
 
 
-async def prepare(port: int, client_id: str, subscription: str = SUBSCRIPTION) -> None:
-    """Make `client_id` a session subscribed to everything of ours, and leave it."""
+async def prepare(port: int, client_id: str, subscription: str = NATIVE.subscription) -> None:
+    """Make `client_id` a session with that subscription, and leave it."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(mqtt5.ConnectPacket(client_id, clean_start=True, session_expiry_interval=3600).write())
     await packet_of(reader, mqtt5.ConnAckPacket)

@@ -141,7 +141,7 @@ def run_warm(
     """Start an ingest, and let it settle a first backlog, observed before the `count` messages that are to be measured: what it
     does once is behind it then (loading, preparing the books, numbering topics, asking the store what it has of a station)."""
     warm_up, now = warm_up_of(load), time.time_ns() // 1_000_000
-    asyncio.run(prepare(broker.port, consumer.client_id))
+    asyncio.run(prepare(broker.port, consumer.client_id, load.wire.subscription))
     asyncio.run(fill(broker.port, warm_up, now - span_ms(count, load), 0, load._replace(readings=1)))
     running = run(consumer, ready, broker, folder)
     accepted = time.monotonic()
