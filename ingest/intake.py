@@ -10,7 +10,7 @@ I/O, so a second verdict on a batch equals the first. `Intake.judge` looks at ea
             → otherwise record by record: good values, doubtful values with their flag, refusals in words
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple, cast
 
 from ingest.journal import Counts, JournalBatch
@@ -33,6 +33,8 @@ from store.letters import DeadLetter
 MAX_UNKNOWN_STATIONS = 10_000
 # Chosen: routes are about 1 KB each; a broker with more topics than this is judged topic by topic, only slower.
 _MAX_ROUTES = 100_000
+# Chosen: devices that one topic of a gateway or platform speaks for, and are remembered; past them it is only slower.
+_MAX_DEVICES = 10_000
 # Chosen: what a dead letter shows of a message with thousands of bad parts; the bytes are all there.
 MAX_REFUSALS_SHOWN = 100
 
@@ -60,11 +62,13 @@ class _Route(NamedTuple):
 
 
 class _Sent(NamedTuple):
-    """A route of a source's topic: `parts` is the topic's level by placeholder."""
+    """A route of a source's topic: `parts` is the topic's level by placeholder; `known` has (device, station) of samples, by the
+    device they name, where the registry knows the station and at all times the same."""
 
     source: Source
     parts: Mapping[str, str]
     origin: int
+    known: dict[str | None, tuple[str | None, str]]
 
 
 class _Seen(NamedTuple):
@@ -72,6 +76,10 @@ class _Seen(NamedTuple):
 
     unknown: dict[tuple[str, str], Unknown]
     vitals: list[tuple[tuple[str, str], Vitals]]
+
+
+_Found = tuple[list[Reading], list[Refusal], int]
+"""Of one message: readings, refusals, and how many readings were refused as a whole."""
 
 
 class Intake:
@@ -138,7 +146,12 @@ class Intake:
                         add_position(position)
                         continue
             if type(route) is _Sent and type(payload) is bytes:
-                found, refusals, whole = self._judge_sent(message, route, received_at, number, seen)
+                one = self._judge_sent(message, route, received_at, number, seen)
+                if type(one) is Reading:
+                    add(one)
+                    add_position(position)
+                    continue
+                found, refusals, whole = cast("_Found", one)
             else:
                 found, refusals, whole = self._judge_closely(message, route, received_at, number)
             readings += found
@@ -158,14 +171,74 @@ class Intake:
 
     def _judge_sent(
         self, message: Message, route: _Sent, received_at: int, batch: int, seen: _Seen
-    ) -> tuple[list[Reading], list[Refusal], int]:
-        """A source's message: readings, refusals, and how many readings were refused as a whole."""
-        source = route.source
-        payload = cast("bytes", message.payload)
+    ) -> Reading | _Found:
+        """A source's message: its reading where it is ordinary, else all there is to say of it."""
         try:
-            samples = source.decode(payload)
+            samples = route.source.decode(cast("bytes", message.payload))
         except Refused as refused:
             return [], [refused.refusal], 0
+        reading = self._ordinary(samples, route, received_at, batch)
+        return reading or self._judge_samples(samples, message, route, received_at, batch, seen)
+
+    def _ordinary(
+        self, samples: Sequence[Sample | Refusal], route: _Sent, received_at: int, batch: int
+    ) -> Reading | None:
+        """The reading of a message that is one ordinary sample of a station we know; None for every other."""
+        sample = samples[0] if len(samples) == 1 else None
+        if type(sample) is not Sample:
+            return None
+        source, parts, origin, known = route
+        device, at, _, statuses, _, period, issued, seq, vitals = sample
+        if at is None or statuses or issued is not None or vitals is not None:
+            return None
+        whose = known.get(device) or self._remember(sample, source, parts, known)
+        if whose is None:
+            return None
+        if period is None:
+            period = source.period
+            if not source.stamps_end:
+                at = source.end_of(sample, received_at)
+        horizon_ms = self._horizon_ms if source.horizon_ms is None else source.horizon_ms
+        if not received_at - horizon_ms <= at <= received_at + FUTURE_MS:
+            return None
+        values = source.ordinary(sample, whose[0])
+        if not values:
+            return None
+        # As in `judge`, and for the same reason.
+        it = (
+            source.family, whose[1], period, at, received_at, values, NO_DOUBTS, seq, None, False, origin, batch,
+        )  # fmt: skip
+        return tuple.__new__(Reading, it)
+
+    def _remember(
+        self, sample: Sample, source: Source, parts: Mapping[str, str], known: dict[str | None, tuple[str | None, str]]
+    ) -> tuple[str | None, str] | None:
+        """Find device and station of a sample, for `known`; None where that depends on the time, or on more than the registry."""
+        try:
+            device = source.device_of(sample, parts)
+            entries = () if device is None else self.registry.entries_of(device)
+            station = source.station_of(device, parts) if not entries else entries[0].id
+        except Refused:
+            return None
+        dated = [entry for entry in entries if entry.family != source.family or entry.active_from or entry.active_to]
+        if dated or not self.registry.knows(source.family, station):
+            return None
+        if len(known) >= _MAX_DEVICES:
+            known.clear()
+        known[sample.device] = device, station
+        return device, station
+
+    def _judge_samples(
+        self,
+        samples: Sequence[Sample | Refusal],
+        message: Message,
+        route: _Sent,
+        received_at: int,
+        batch: int,
+        seen: _Seen,
+    ) -> _Found:
+        """A source's message, sample by sample."""
+        source = route.source
         readings: list[Reading] = []
         refusals: list[Refusal] = []
         whole = 0
@@ -186,8 +259,8 @@ class Intake:
                 whole += 1
                 continue
             refusals += [refusal._replace(reading=index) for refusal in refused_parts]
-            if refused_parts and not reading.values and not reading.doubtful:
-                whole += 1  # nothing of it is left to store
+            if not reading.values and not reading.doubtful:
+                whole += bool(refused_parts)  # nothing of it is left to store, or nothing of it is ours
                 continue
             readings.append(reading._replace(unknown_station=unknown, origin=route.origin, batch=batch))
         return readings, refusals, whole
@@ -215,7 +288,7 @@ class Intake:
         self, sample: Sample, route: _Sent, message: Message, received_at: int, seen: _Seen
     ) -> tuple[str | None, str, bool]:
         """The device by its own name, its station, and whether the registry does not know it. Raises Refused."""
-        source, parts, _ = route
+        source, parts, _, _ = route
         family = source.family
         device = source.device_of(sample, parts)
         station = None
@@ -242,10 +315,8 @@ class Intake:
             )
         return device, station, True
 
-    def _judge_closely(
-        self, message: Message, route: _Route | _Sent | Refusal, received_at: int, batch: int
-    ) -> tuple[list[Reading], list[Refusal], int]:
-        """Readings, refusals, and how many readings were refused as a whole."""
+    def _judge_closely(self, message: Message, route: _Route | _Sent | Refusal, received_at: int, batch: int) -> _Found:
+        """A message of the native format, record by record; or one that is nobody's."""
         payload = message.payload
         if isinstance(payload, Oversized):
             return [], [_too_large(payload)], 0
@@ -322,7 +393,7 @@ class Intake:
 
     def _find_route(self, topic: str) -> _Route | _Sent | Refusal:
         if not topic.startswith(NATIVE) and (found := self._sources.of(topic)) is not None:
-            return _Sent(*found, self._origin_of(topic))
+            return _Sent(*found, self._origin_of(topic), {})
         try:
             family, station, period = parse_topic(topic)[1:]
             unknown = not self.registry.knows(family, station)

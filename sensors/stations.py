@@ -5,7 +5,7 @@ import json
 import tomllib
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from typing import Literal
 
@@ -133,9 +133,13 @@ class Registry:
         """The station's entry at `at` [ms since the epoch]."""
         return next((e for e in self._entries.get((family, station), []) if e.active_at(at)), None)
 
+    def entries_of(self, device: str) -> Sequence[Station]:
+        """The entries that name the device, of all times."""
+        return self._by_device.get(device.casefold(), ())
+
     def station_of(self, device: str, at: int) -> tuple[Family, str] | None:
         """(family, id) of the station whose entry at `at` [ms since the epoch] names the device."""
-        for entry in self._by_device.get(device.casefold(), ()):
+        for entry in self.entries_of(device):
             if entry.active_at(at):
                 return entry.family, entry.id
         return None

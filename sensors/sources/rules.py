@@ -29,7 +29,8 @@ class Rule(NamedTuple):
 
 
 class Step(NamedTuple):
-    """A rule as the short way needs it; `power` is 10 to the quantity's scale."""
+    """A rule as the short way needs it, in units of the quantity's last decimal: canonical × power = sent × factor + offset,
+    where `power` is 10 to the quantity's scale. What is between `low` and `high` is within the physical range for sure."""
 
     code: str
     factor: float
@@ -37,11 +38,27 @@ class Step(NamedTuple):
     low: float
     high: float
     power: float
-    scale: int
+    rule: Rule
 
 
 Plan = Sequence[Step | None]
 """A step for each field of a message, in their order; None for one that is ignored."""
+
+
+# Relative. A thousand times what rounding does to a value on its way through either form of the line.
+_MARGIN = 1e-12
+# Up to here a double still holds thousandths, so that it is certain which whole number is nearest.
+_MOST_SCALED = 1e12
+
+
+def _step(rule: Rule) -> Step:
+    of, power = rule.quantity, 10.0**rule.quantity.scale
+    low, high = of.low * power, of.high * power
+    factor, offset = rule.line.factor * power, rule.line.offset * power
+    margin = _MARGIN * max(abs(low), abs(high), abs(offset))
+    # Nothing is rounded to 0 or from it where there is no offset, and 0 is what many sensors send for long.
+    low = 0.0 if low == 0 and offset == 0 else low + margin
+    return Step(of.code, factor, offset, max(low, -_MOST_SCALED), min(high - margin, _MOST_SCALED), power, rule)
 
 
 class _Chosen(NamedTuple):
@@ -84,7 +101,7 @@ class Rules:
         self._ignored = ignored
         self._units = dict(units)
         self._devices = {device: dict(its) for device, its in devices.items()}
-        self._plans: dict[tuple[str | None, tuple[str, ...], tuple[tuple[str, str], ...]], Plan | None] = {}
+        self._plans: dict[tuple[str | None, tuple[str, ...], tuple[str, ...], tuple[str, ...]], Plan | None] = {}
         for field in self._fields:
             self._rule(field, None, None)
         for device, its in self._devices.items():
@@ -127,7 +144,8 @@ class Rules:
 
     def plan(self, fields: Sequence[str], device: str | None, units: Mapping[str, str]) -> Plan | None:
         """The steps of a message of these fields, for the short way; None where it is not for that."""
-        key = (device if device in self._devices else None, tuple(fields), tuple(units.items()) if units else ())
+        of = device if device in self._devices else None
+        key = (of, tuple(fields), tuple(units), tuple(units.values())) if units else (of, tuple(fields), (), ())
         try:
             return self._plans[key]
         except KeyError:
@@ -146,8 +164,7 @@ class Rules:
             rule = self.rule(field, device, units.get(field))
             if isinstance(rule, Refusal):
                 return None
-            its = rule.quantity
-            steps.append(Step(its.code, *rule.line, its.low, its.high, 10.0**its.scale, its.scale))
+            steps.append(_step(rule))
         codes = [step.code for step in steps if step is not None]
         return steps if len(set(codes)) == len(codes) else None
 
