@@ -164,8 +164,8 @@ class Messages:
             "not UTF-8": (topic, b"\xff\xfe%d" % n),
             "no JSON at all": (topic, f"PM2.5={n}".encode()),
             "an unknown topic": (f"cityflux/v1/{n}", json.dumps({"readings": [one]}).encode()),
-            "a family without contract": (
-                f"cityflux/v1/gaoxin/water/{identity[1]}/{identity[0]}",
+            "a family that is none": (
+                f"cityflux/v1/gaoxin/noise/{identity[1]}/{identity[0]}",
                 json.dumps({"readings": [one]}).encode(),
             ),
         }
