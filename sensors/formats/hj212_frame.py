@@ -176,14 +176,15 @@ def _table() -> tuple[int, ...]:
 _T = _table()
 _H = tuple(register >> 8 for register in _T)
 _TEXTS = {register: b"%04X" % register for register in _T}
-_BLOCK = (1 << 64) - 1
+_BLOCK, _MOST_BLOCKS = (1 << 64) - 1, (1 << 2048) - 1
 
 
 def crc_hj212(segment: bytes) -> int:
     """The checksum of HJ 212-2017, annex A, of 1 to 1024 bytes."""
     blocks = int.from_bytes(segment, "big") ^ (0xFF << (8 * len(segment) - 8))  # the register begins as FFFF
-    blocks ^= blocks >> 4096
-    blocks ^= blocks >> 2048
+    if len(segment) > 256:
+        blocks ^= blocks >> 4096
+        blocks = (blocks ^ blocks >> 2048) & _MOST_BLOCKS
     blocks ^= blocks >> 1024
     blocks ^= blocks >> 512
     blocks ^= blocks >> 256

@@ -1,0 +1,314 @@
+"""HJ 212-2017 and HJ/T 212-2005: what environmental monitors upload. The frames themselves are `hj212_frame`'s.
+
+    ##0173QN=20180427125809000;ST=22;CN=2011;PW=…;MN=LXHB0CS0306310;Flag=5;CP=&&DataTime=20180427125809;
+    a34004-Rtd=75600.000,a34004-Flag=N;a01001-Rtd=24.8,a01001-Flag=N&&B4C0
+
+A payload is one frame or several, as the gateway publishes the packets of one message. Of data frames (CN 2011 real-time, 2051
+minute, 2061 hour, 2031 day) all of one device, command and DataTime are one sample:
+
+- The device is MN. A field is called by its factor code and holds -Rtd of real-time data, -Avg of all others; what else is sent
+  of a factor keeps its ending (`a34004-Min`). Codes are written as in `hj212.toml`, however a device writes them; old codes (HJ/T
+  212-2005) and the names PM25, SO2, … are fields of their own, for their units differ.
+- DataTime is the start of the interval of averaged data (C.15); the national air platform stamps the end, for which there is the
+  option `stamps`. It has no offset: it is of the source's zone.
+- -Flag is the instrument's state (table 8); a letter that is not in the table makes its value doubtful, unless an option
+  translates it. Values that are no numbers stay text.
+
+A packet without DataTime (of a message in several packets) has that of the frame before it in the payload. A frame that carries
+no data (state, running time, answers, heartbeats) says that its device is online. An encrypted CP (HJ 212-2025) is refused.
+"""
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta, tzinfo
+from functools import cache, lru_cache
+from importlib.resources import files
+from types import MappingProxyType
+from typing import Any, Final, Literal, NamedTuple, cast
+
+from pydantic import Field
+
+from sensors.formats import hj212_frame
+from sensors.formats.hj212_frame import Crc, Frame, FrameRefused, Head
+from sensors.formats.options import FormatOptions, read_options
+from sensors.formats.parsing import calendar_millis, number_or_text, shown
+from sensors.formats.sample import NOTHING, Decode, Options, Placement, Sample, Value, Vitals
+from sensors.instants import HOUR_MS
+from sensors.quantities import Family
+from sensors.reading import Period, Status
+from sensors.refusals import Refusal, Refused
+
+_MINUTE_MS = 60_000
+_TABLE: Mapping[str, Any] = tomllib.loads(files("sensors.formats").joinpath("hj212.toml").read_text("utf-8"))
+FLAGS: Final[Mapping[str, Status]] = MappingProxyType(_TABLE["flags"])
+"""Status by flag (HJ 212-2017, table 8)."""
+
+_PERIODS: Mapping[str, Period] = {"2011": "raw", "2051": "minute", "2061": "hour", "2031": "day"}
+_ITS_VALUE = {cn: "Rtd" if period == "raw" else "Avg" for cn, period in _PERIODS.items()}
+"""What a value ends with, by command number."""
+
+IGNORED = (
+    *_TABLE["others"]["codes"],
+    *_TABLE["others"]["codes_2005"],
+    *("*-Min", "*-Max", "*-Cou", "*-Zs*", "*-SampleTime", "*-EFlag"),
+)
+"""Factors of the tables that are no quantities of ours; of each factor extremes, amounts, converted values, and what the
+instrument says of itself in words of its maker."""
+
+_ITEM = re.compile(r"([A-Za-z0-9_.]+)(?:-([A-Za-z]+))?=(.*)", re.DOTALL)
+_TIME = re.compile(r"[0-9]{14}(?:[0-9]{3})?", re.ASCII)
+_TIME_FIRST, _VALUE_OF_A_FIELD = "DataTime=([0-9]{14})", "([-+.0-9]+)"
+# Chosen: layouts that are kept; a device has one per command number.
+_KEPT_LAYOUTS = 8192
+_KEPT_TIMES = 4096
+
+
+class Hj212Options(FormatOptions):
+    """`minutes`: how long the interval of minute data is (MinInterval, which is 10 where nobody sets it). `stamps`: what DataTime
+    is of averaged data. `flags`: statuses of flags that are not in table 8."""
+
+    crc: Crc = "either"
+    minutes: int = Field(default=10, ge=1, le=60)
+    stamps: Literal["start", "end"] = "start"
+    flags: dict[str, Status] = Field(default_factory=dict)
+
+
+def make(options: Options) -> Decode:
+    """A decoder of payloads of frames. Raises OptionError."""
+    chosen = read_options(Hj212Options, options)
+    reader = _Reader(chosen, options.zone)
+    crc = chosen.crc
+
+    def decode(payload: bytes) -> Sequence[Sample | Refusal]:
+        try:
+            frame, end = hj212_frame.take(payload, 0, crc)
+        except FrameRefused:
+            return _several(payload, crc, reader)
+        sample = reader.ordinary(frame) if end == len(payload) else None
+        return _several(payload, crc, reader) if sample is None else (sample,)
+
+    return decode
+
+
+@cache
+def placements(family: Family) -> Mapping[str, Placement]:
+    """The factors of the tables that are quantities of the family, with the units of the tables."""
+    found: dict[str, Placement] = {}
+    for factor in _TABLE["factor"]:
+        its, code = factor["quantity"].split("/")
+        if its == family:
+            found[factor["code"]] = Placement(code, factor["unit"])
+            if "code_2005" in factor:
+                found[factor["code_2005"]] = Placement(code, factor["unit"])
+    for name, quantity in _TABLE["names"].items():
+        its, code = quantity.split("/")
+        if its == family:
+            found[name] = Placement(code)
+    return MappingProxyType(found)
+
+
+def _spellings() -> Iterator[str]:
+    for factor in _TABLE["factor"]:
+        yield factor["code"]
+    yield from _TABLE["names"]
+    yield from _TABLE["others"]["codes"]
+
+
+_SPELLING = {code.casefold(): code for code in _spellings()}
+
+
+class _Layout(NamedTuple):
+    """What an ordinary frame of a device looks like: groups of the pattern are DataTime and the values of `fields`."""
+
+    pattern: re.Pattern[str]
+    fields: tuple[str, ...]
+
+
+class _Reader:
+    """Frames to samples. What a device's last frame looked like is tried first: it sends the same fields each time."""
+
+    def __init__(self, options: Hj212Options, zone: tzinfo) -> None:
+        self._zone = zone
+        self._minutes = options.minutes
+        self._stamps_start = options.stamps == "start"
+        self._flags = {**FLAGS, **options.flags}
+        self._layouts: dict[Head, _Layout] = {}
+        self._ends = lru_cache(_KEPT_TIMES)(self._end)
+
+    def ordinary(self, frame: Frame) -> Sample | None:
+        """The sample of a frame that looks like the last one of its device, whose values are numbers and whose flags are N; None
+        for every other. What it gives is what `careful` gives."""
+        _, head, cp = frame
+        layout = self._layouts.get(head)
+        if layout is None:
+            return None
+        try:
+            found = layout.pattern.fullmatch(cp.decode())
+            if found is None:
+                return None
+            time, *texts = found.groups()
+            at = self._ends(time, head.cn)
+            values = dict(zip(layout.fields, map(float, texts), strict=True))
+        except (ValueError, Refused):  # not UTF-8; "1.2.3"; a time that is none
+            return None
+        return Sample(head.mn, at, cast("dict[str, Value]", values), NOTHING, NOTHING, _PERIODS[head.cn])
+
+    def careful(self, frame: Frame, time: str | None) -> tuple[Sample, str]:
+        """The sample of any data frame, and its DataTime; `time` is that of the packet before it. Raises Refused."""
+        values: dict[str, Value] = {}
+        statuses: dict[str, Status] = {}
+        its_value = _ITS_VALUE[frame.head.cn]
+        own_time: str | None = None
+        for name, ending, text in _items(frame.cp):
+            if name == "DataTime" and not ending:
+                own_time = text
+                continue
+            factor = _SPELLING.get(name.casefold(), name)
+            if ending == "Flag":
+                status = self._flags.get(text, "doubtful" if text else "normal")
+                if status != "normal":
+                    statuses[factor] = status
+                continue
+            field = factor if ending == its_value else f"{factor}-{ending}" if ending else factor
+            if field in values:
+                raise Refused("invalid_shape", f"CP, {field}", "is there twice", "send each field once")
+            values[field] = number_or_text(text) if text else None
+        time = own_time or time
+        if time is None:
+            raise Refused(
+                "invalid_time",
+                "CP, DataTime",
+                "is missing",
+                "send it in the first packet, and the packets of one message together",
+            )
+        at = self._ends(time, frame.head.cn)
+        self._remember(frame)
+        return Sample(frame.head.mn, at, values, statuses, NOTHING, _PERIODS[frame.head.cn]), time
+
+    def _remember(self, frame: Frame) -> None:
+        """Make the layout of a frame that was read: DataTime first, then values and flags, written as the standard does."""
+        if self._flags["N"] != "normal":
+            return
+        patterns, fields = [_TIME_FIRST], []
+        parts = re.split("([,;])", frame.cp.decode())
+        for part in parts[1:]:
+            item = _ITEM.fullmatch(part)
+            if item is None and part in {"", ",", ";"}:
+                patterns.append(part)
+            elif item is not None and item[2] == _ITS_VALUE[frame.head.cn]:
+                fields.append(_SPELLING.get(item[1].casefold(), item[1]))
+                patterns.append(re.escape(f"{item[1]}-{item[2]}=") + _VALUE_OF_A_FIELD)
+            elif item is not None and item[2] == "Flag":
+                patterns.append(re.escape(f"{item[1]}-Flag=N"))
+            else:
+                return  # only `careful` reads it
+        if re.fullmatch(_TIME_FIRST, parts[0]) is None:
+            return
+        pattern, before = "".join(patterns), self._layouts.get(frame.head)
+        if before is not None and before.pattern.pattern == pattern:
+            return  # as ever, with a flag or a text in it
+        if len(self._layouts) >= _KEPT_LAYOUTS:
+            self._layouts.clear()
+        self._layouts[frame.head] = _Layout(re.compile(pattern), tuple(fields))
+
+    def _end(self, text: str, cn: str) -> int:
+        """DataTime, as sent, to the end of the interval [ms]. Raises Refused."""
+        if _TIME.fullmatch(text) is None:
+            raise _no_time(text)
+        try:
+            moment = datetime.strptime(text[:14], "%Y%m%d%H%M%S").replace(tzinfo=self._zone)
+            if cn == "2031" and self._stamps_start:
+                # The next midnight, which is not always 24 hours away.
+                moment = (moment.replace(tzinfo=None) + timedelta(days=1)).replace(tzinfo=self._zone)
+            millis = calendar_millis(moment) + int(text[14:] or 0)
+        except (ValueError, OverflowError) as error:
+            raise _no_time(text) from error
+        if self._stamps_start:
+            millis += {"2051": self._minutes * _MINUTE_MS, "2061": HOUR_MS}.get(cn, 0)
+        return millis
+
+
+def _several(payload: bytes, crc: Crc, reader: _Reader) -> Sequence[Sample | Refusal]:
+    """The samples of a payload of any number of frames, and in their places the frames that cannot be read. Raises Refused: as
+    its frame, where it is only one; no_readings."""
+    parts: list[Sample | Refusal] = []
+    places: dict[tuple[str | None, str, int | None], int] = {}
+    times: dict[tuple[str | None, str], str] = {}
+    position: int | None = 0
+    while position is not None and payload[position:].strip():
+        try:
+            frame, position = hj212_frame.take(payload, position, crc)
+            sample, time = _sample(frame, reader, times)
+        except Refused as refused:
+            if isinstance(refused, FrameRefused):
+                position = refused.end
+                # From here to the next frame.
+                position = None if position is None else payload.find(b"##", position)
+                position = None if position == -1 else position
+            parts.append(refused.refusal)
+            continue
+        if time is None:
+            parts.append(sample)
+            continue
+        of = (sample.device, frame.head.cn)
+        times[of] = time
+        key = (*of, sample.at)
+        if key not in places:
+            places[key] = len(parts)
+            parts.append(sample)
+            continue
+        with_it = _joined(cast("Sample", parts[places[key]]), sample)
+        if isinstance(with_it, Refusal):
+            parts.append(with_it)
+        else:
+            parts[places[key]] = with_it
+    if not parts:
+        raise Refused("no_readings", "payload", "has no frame", "send at least one frame")
+    return parts
+
+
+def _sample(frame: Frame, reader: _Reader, times: Mapping[tuple[str | None, str], str]) -> tuple[Sample, str | None]:
+    """The sample of a frame, and its DataTime if it carries data. Raises Refused."""
+    mn, cn = frame.head.mn, frame.head.cn
+    if cn not in hj212_frame.DATA:
+        return Sample(mn, None, vitals=Vitals(online=True)), None
+    if frame.cp and b"=" not in frame.cp:
+        raise Refused(
+            "undecodable",
+            "CP",
+            f"{shown(frame.cp)} is not text of fields; HJ 212-2025 lets it be encrypted, which is not supported",
+            "let the device send without encryption",
+        )
+    return reader.careful(frame, times.get((mn, cn)))
+
+
+def _joined(first: Sample, second: Sample) -> Sample | Refusal:
+    """What two packets of one message say. What is in both must be the same: the first packet comes again with later ones."""
+    for field in first.values.keys() & second.values.keys():
+        if first.values[field] != second.values[field]:
+            return Refusal(
+                "invalid_shape", f"CP, {field}", "is there twice with two values", "send each field of a time once"
+            )
+    return first._replace(values={**first.values, **second.values}, statuses={**first.statuses, **second.statuses})
+
+
+def _items(cp: bytes) -> Iterator[tuple[str, str, str]]:
+    """Name, ending and text of each field. Raises Refused."""
+    try:
+        text = cp.decode()
+    except UnicodeDecodeError as error:
+        raise Refused("undecodable", "CP", f"byte {error.start} is not UTF-8", "send ASCII") from error
+    for part in re.split("[,;]", text):
+        if not part.strip():
+            continue
+        item = _ITEM.fullmatch(part.strip())
+        if item is None:
+            raise Refused("invalid_shape", "CP", f"{shown(part)} is not a field", "send code-Rtd=value, code-Flag=N; …")
+        yield item[1], item[2] or "", item[3].strip()
+
+
+def _no_time(text: str) -> Refused:
+    return Refused(
+        "invalid_time", "CP, DataTime", f"{shown(text)} is not a time", "send YYYYMMDDhhmmss, or with milliseconds"
+    )
