@@ -7,7 +7,7 @@ import sys
 import structlog
 import typer
 
-from cityflux.commands import ask, check, feed, judge, keep, letters, meter, serve, sources
+from cityflux.commands import ask, check, feed, gateway, judge, keep, letters, meter, serve, sources
 from cityflux.console import REFUSED, TAKEN, WRONG_USE, err
 from cityflux.settings import SettingsError
 from cityflux.supervisor import StartError
@@ -31,6 +31,7 @@ for command in (
 app.add_typer(letters.dead_letters, name="dead-letters")
 app.add_typer(keep.stations, name="stations")
 app.add_typer(sources.sources, name="sources")
+app.add_typer(gateway.gateway, name="gateway")
 
 _KNOWN = (SettingsError, JournalError, SessionTaken, BooksUnavailable, StoreError, StartError)
 

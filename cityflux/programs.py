@@ -1,10 +1,11 @@
-"""The programs that run in the foreground: ingest, process, wall. Each opens its parts, runs until SIGTERM or SIGINT, and
+"""The programs that run in the foreground: ingest, process, wall, the gateway. Each opens its parts, runs until SIGTERM or SIGINT, and
 stops cleanly: the source first, then what is under way drains."""
 
 import asyncio
 import gc
 import os
 import signal
+import time
 from collections.abc import Coroutine, Mapping
 from functools import partial
 from typing import Any
@@ -26,7 +27,7 @@ from cityflux.composition import (
     read_registry,
     sources_of,
 )
-from cityflux.settings import Settings
+from cityflux.settings import Settings, SettingsError
 from ingest.consume import Consumer
 from ingest.journal import Journal
 from ingest.liveness import Liveness
@@ -178,6 +179,32 @@ async def process(settings: Settings) -> None:
             await runner.run(stopped)
         finally:
             await store.close()
+    log.info("stopped")
+
+
+async def hj212_gateway(settings: Settings, host: str | None, port: int) -> None:
+    """Stations that dial in → broker. Raises SettingsError before anything is started."""
+    from gateway.doorman import Doorman
+    from gateway.publisher import Publisher
+    from gateway.server import Gateway
+    from store.devices import DeviceKeys
+
+    stopped = stop_signals()
+    broker, limits = settings.broker, settings.hj212_limits
+    if broker.version != 5:
+        raise SettingsError(
+            f"mqtt_url = {settings.mqtt_url!r}: only MQTT 5 says that nobody takes a message, and a station that was "
+            "answered forgets it; use a broker that speaks it, without ?version=3"
+        )
+    with open_books(settings) as books:
+        books.prepare()
+        doorman = Doorman(DeviceKeys(books).verify, time.monotonic)
+        try:
+            await Gateway(doorman, Publisher(broker, limits), limits).run(host, port, stopped)
+        except OSError as error:
+            raise SettingsError(f"cannot listen on {host or ''}:{port}: {error}; choose another --listen") from error
+        finally:
+            doorman.close()
     log.info("stopped")
 
 

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from gateway.limits import Limits
 from ingest.transport import Broker, Session
 from sensors.topics import HEARTBEATS, SUBSCRIPTION
 
@@ -89,6 +90,20 @@ class Settings(BaseSettings):
     ingest_http_host: str = Field("127.0.0.1", description="where ingest answers /health and /metrics")
     ingest_http_port: int = Field(9108, ge=-1, le=65_535, description="0: any free one; -1: none")
 
+    # Of the HJ 212 gateway. Chosen for a city of some hundred stations, many of them behind one address of a mobile network.
+    hj212_connections: int = Field(2_000, ge=1, le=50_000, description="stations connected to the gateway at once")
+    hj212_connections_per_address: int = Field(200, ge=1, description="of them from one address")
+    # Minute data come each 10 minutes unless set otherwise (MinInterval); hourly ones may be all that a station sends.
+    hj212_first_frame_s: float = Field(900, gt=0, description="until the first frame with a right password")
+    hj212_idle_s: float = Field(7_500, gt=0, description="between frames, then a connection is closed")
+    # A frame of 1,036 bytes takes 9 s over the slowest line that is in use, of 1,200 bit/s.
+    hj212_frame_s: float = Field(60, gt=0, description="from the first byte of a frame to its last")
+    hj212_garbage_bytes: int = Field(65_536, ge=1, description="bytes that are no frame, between two frames")
+    hj212_in_flight: int = Field(32, ge=1, le=65_535, description="frames of a connection that wait for the broker")
+    hj212_pending_frames: int = Field(20_000, ge=1, description="frames of all connections that wait for the broker")
+    hj212_pending_bytes: int = Field(16 << 20, ge=1 << 12, description="their size")
+    hj212_unread_bytes: int = Field(16_384, ge=0, description="answers that a station has not read, then it is cut off")
+
     wall_host: str = "127.0.0.1"
     wall_port: int = Field(8080, ge=0, le=65_535)
 
@@ -138,6 +153,11 @@ class Settings(BaseSettings):
         return Broker(
             host, port, username, password, tls, self.mqtt_ca_file, self.mqtt_cert_file, self.mqtt_key_file, version
         )
+
+    @property
+    def hj212_limits(self) -> Limits:
+        """The bounds of the HJ 212 gateway."""
+        return Limits(**{name: getattr(self, f"hj212_{name}") for name in Limits._fields})
 
     @property
     def share(self) -> str | None:

@@ -125,6 +125,12 @@ class _Layout(NamedTuple):
     fields: tuple[str, ...]
 
 
+@lru_cache(_KEPT_LAYOUTS)
+def _layout(pattern: str, fields: tuple[str, ...]) -> _Layout:
+    """One object for all devices of a kind, so that it stays in the processor's cache."""
+    return _Layout(re.compile(pattern), fields)
+
+
 class _Reader:
     """Frames to samples. What a device's last frame looked like is tried first: it sends the same fields each time."""
 
@@ -205,12 +211,9 @@ class _Reader:
                 return  # only `careful` reads it
         if re.fullmatch(_TIME_FIRST, parts[0]) is None:
             return
-        pattern, before = "".join(patterns), self._layouts.get(frame.head)
-        if before is not None and before.pattern.pattern == pattern:
-            return  # as ever, with a flag or a text in it
         if len(self._layouts) >= _KEPT_LAYOUTS:
             self._layouts.clear()
-        self._layouts[frame.head] = _Layout(re.compile(pattern), tuple(fields))
+        self._layouts[frame.head] = _layout("".join(patterns), tuple(fields))
 
     def _end(self, text: str, cn: str) -> int:
         """DataTime, as sent, to the end of the interval [ms]. Raises Refused."""
