@@ -1,5 +1,5 @@
-"""The programs that run in the foreground: ingest, process, wall, the gateway. Each opens its parts, runs until SIGTERM or SIGINT, and
-stops cleanly: the source first, then what is under way drains."""
+"""The programs that run in the foreground: ingest, process, wall, gateway. Each opens its parts, runs until SIGTERM or
+SIGINT, and stops cleanly: the source first, then what is under way drains."""
 
 import asyncio
 import gc

@@ -1,0 +1,59 @@
+"""What the gateway counts, and the lines it says about its peers: never more than a few a minute, whatever they send."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import structlog
+
+_log = structlog.get_logger()
+
+# Chosen: a screen of lines; what is more is counted.
+_LINES_PER_MINUTE = 20
+
+
+@dataclass(slots=True)
+class Counts:
+    """Since the gateway was started."""
+
+    connections: int = 0
+    turned_away: int = 0
+    """Connections past a bound."""
+    cut: int = 0
+    """Connections that a bound ended: silence, garbage, answers not read, wrong passwords."""
+    frames: int = 0
+    broken: int = 0
+    garbage_bytes: int = 0
+    wrong_password: int = 0
+    published: int = 0
+    not_taken: int = 0
+    """Published, and not taken by the broker: nobody has subscribed, or it is not allowed."""
+    answered: int = 0
+
+
+class Notices:
+    """Lines about peers: each at most once a minute for the same peer, and few in all."""
+
+    def __init__(self, counts: Counts) -> None:
+        self.counts = counts
+        self._said: set[tuple[str, str]] = set()
+        self._unsaid = 0
+        self._before = asdict(counts)
+
+    def say(self, event: str, who: str, **fields: Any) -> None:
+        """A warning about `who`, unless there were too many."""
+        if (event, who) in self._said:
+            return
+        if len(self._said) >= _LINES_PER_MINUTE:
+            self._unsaid += 1
+            return
+        self._said.add((event, who))
+        _log.warning(event, peer=who, **fields)
+
+    def sum_up(self, **now: Any) -> None:
+        """The line of the minute, where anything was counted; then the next minute begins."""
+        totals = asdict(self.counts)
+        if totals != self._before:
+            _log.info("in all so far", **now, **totals, **({"lines_left_out": self._unsaid} if self._unsaid else {}))
+        self._before = totals
+        self._said.clear()
+        self._unsaid = 0
