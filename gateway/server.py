@@ -31,6 +31,8 @@ class Gateway:
         self._notices = Notices(self._counts)
         self._by_address: Counter[str] = Counter()
         self._connections: set[asyncio.Task[None]] = set()
+        self.addresses: list[tuple[str, int]] = []
+        """Host and port of each socket, once it listens."""
 
     async def run(self, host: str | None, port: int, stopped: asyncio.Event) -> None:
         """Listen until stopped; `host` None is all addresses, `port` 0 any free one. Then nothing more is read, and what was
@@ -43,8 +45,9 @@ class Gateway:
                 tasks.create_task(self._sum_up(), name="sum up"),
             ]
             await server.start_serving()
-            for listening in server.sockets:
-                _log.info("stations may dial in", address="{}:{}".format(*listening.getsockname()[:2]))
+            self.addresses = [listening.getsockname()[:2] for listening in server.sockets]
+            for name, bound in self.addresses:
+                _log.info("stations may dial in", address=f"{name}:{bound}")
             await stopped.wait()
             _log.info("stopping: no more is read, and what was read is published and answered")
             server.close()

@@ -62,6 +62,8 @@ _TIME_FIRST, _VALUE_OF_A_FIELD = "DataTime=([0-9]{14})", "([-+.0-9]+)"
 # Chosen: layouts that are kept; a device has one per command number.
 _KEPT_LAYOUTS = 8192
 _KEPT_TIMES = 4096
+# Of a plain frame: where QN and its semicolon end, and how long checksum and CR LF are.
+_QN_ENDS, _TAIL = 27, 6
 
 
 class Hj212Options(FormatOptions):
@@ -78,15 +80,10 @@ def make(options: Options) -> Decode:
     """A decoder of payloads of frames. Raises OptionError."""
     chosen = read_options(Hj212Options, options)
     reader = _Reader(chosen, options.zone)
-    crc = chosen.crc
 
     def decode(payload: bytes) -> Sequence[Sample | Refusal]:
-        try:
-            frame, end = hj212_frame.take(payload, 0, crc)
-        except FrameRefused:
-            return _several(payload, crc, reader)
-        sample = reader.ordinary(frame) if end == len(payload) else None
-        return _several(payload, crc, reader) if sample is None else (sample,)
+        sample = reader.ordinary(payload)
+        return _several(payload, chosen.crc, reader) if sample is None else (sample,)
 
     return decode
 
@@ -119,49 +116,54 @@ _SPELLING = {code.casefold(): code for code in _spellings()}
 
 
 class _Layout(NamedTuple):
-    """What an ordinary frame of a device looks like: groups of the pattern are DataTime and the values of `fields`."""
+    """What an ordinary frame of a device is from CP on: groups of the pattern are DataTime and the values of `fields`."""
 
+    head: Head
+    period: Period
     pattern: re.Pattern[str]
     fields: tuple[str, ...]
 
 
 @lru_cache(_KEPT_LAYOUTS)
-def _layout(pattern: str, fields: tuple[str, ...]) -> _Layout:
+def _compiled(pattern: str) -> re.Pattern[str]:
     """One object for all devices of a kind, so that it stays in the processor's cache."""
-    return _Layout(re.compile(pattern), fields)
+    return re.compile(pattern)
 
 
 class _Reader:
-    """Frames to samples. What a device's last frame looked like is tried first: it sends the same fields each time."""
+    """Payloads to samples. What a device's last frame looked like is tried first: it sends the same fields each time."""
 
     def __init__(self, options: Hj212Options, zone: tzinfo) -> None:
         self._zone = zone
         self._minutes = options.minutes
         self._stamps_start = options.stamps == "start"
         self._flags = {**FLAGS, **options.flags}
-        self._layouts: dict[Head, _Layout] = {}
+        self._is_strict = options.crc in {"either", "hj212"}
+        self._layouts: dict[bytes, _Layout] = {}  # by what stands between QN and CP
         self._ends = lru_cache(_KEPT_TIMES)(self._end)
 
-    def ordinary(self, frame: Frame) -> Sample | None:
-        """The sample of a frame that looks like the last one of its device, whose values are numbers and whose flags are N; None
-        for every other. What it gives is what `careful` gives."""
-        _, head, cp = frame
-        layout = self._layouts.get(head)
-        if layout is None:
+    def ordinary(self, payload: bytes) -> Sample | None:
+        """The sample of one frame that looks like the last one of its device, whose values are numbers and whose flags are N;
+        None for every other payload. What it gives is what `careful` gives."""
+        begin = payload.find(b"CP=&&", _QN_ENDS)
+        layout = self._layouts.get(payload[_QN_ENDS:begin])
+        if layout is None or not hj212_frame.is_plain(payload):
             return None
+        head, period, pattern, fields = layout
         try:
-            found = layout.pattern.fullmatch(cp.decode())
+            found = pattern.fullmatch(payload[begin:-_TAIL].decode())
             if found is None:
                 return None
             time, *texts = found.groups()
             at = self._ends(time, head.cn)
-            values = dict(zip(layout.fields, map(float, texts), strict=True))
+            values = dict(zip(fields, map(float, texts), strict=True))
         except (ValueError, Refused):  # not UTF-8; "1.2.3"; a time that is none
             return None
-        return Sample(head.mn, at, cast("dict[str, Value]", values), NOTHING, NOTHING, _PERIODS[head.cn])
+        return Sample(head.mn, at, cast("dict[str, Value]", values), NOTHING, NOTHING, period)
 
-    def careful(self, frame: Frame, time: str | None) -> tuple[Sample, str]:
-        """The sample of any data frame, and its DataTime; `time` is that of the packet before it. Raises Refused."""
+    def careful(self, frame: Frame, data: bytes, time: str | None) -> tuple[Sample, str]:
+        """The sample of any data frame, and its DataTime; `data` is its bytes, `time` is that of the packet before it. Raises
+        Refused."""
         values: dict[str, Value] = {}
         statuses: dict[str, Status] = {}
         its_value = _ITS_VALUE[frame.head.cn]
@@ -189,13 +191,12 @@ class _Reader:
                 "send it in the first packet, and the packets of one message together",
             )
         at = self._ends(time, frame.head.cn)
-        self._remember(frame)
+        if self._is_strict and self._flags["N"] == "normal":
+            self._remember(frame, data)
         return Sample(frame.head.mn, at, values, statuses, NOTHING, _PERIODS[frame.head.cn]), time
 
-    def _remember(self, frame: Frame) -> None:
+    def _remember(self, frame: Frame, data: bytes) -> None:
         """Make the layout of a frame that was read: DataTime first, then values and flags, written as the standard does."""
-        if self._flags["N"] != "normal":
-            return
         patterns, fields = [_TIME_FIRST], []
         parts = re.split("([,;])", frame.cp.decode())
         for part in parts[1:]:
@@ -209,11 +210,13 @@ class _Reader:
                 patterns.append(re.escape(f"{item[1]}-Flag=N"))
             else:
                 return  # only `careful` reads it
-        if re.fullmatch(_TIME_FIRST, parts[0]) is None:
+        if re.fullmatch(_TIME_FIRST, parts[0]) is None or not hj212_frame.is_plain(data):
             return
         if len(self._layouts) >= _KEPT_LAYOUTS:
             self._layouts.clear()
-        self._layouts[frame.head] = _layout("".join(patterns), tuple(fields))
+        pattern = _compiled(f"CP=&&{''.join(patterns)}&&")
+        between = data[_QN_ENDS : data.index(b"CP=&&", _QN_ENDS)]
+        self._layouts[between] = _Layout(frame.head, _PERIODS[frame.head.cn], pattern, tuple(fields))
 
     def _end(self, text: str, cn: str) -> int:
         """DataTime, as sent, to the end of the interval [ms]. Raises Refused."""
@@ -241,8 +244,9 @@ def _several(payload: bytes, crc: Crc, reader: _Reader) -> Sequence[Sample | Ref
     position: int | None = 0
     while position is not None and payload[position:].strip():
         try:
-            frame, position = hj212_frame.take(payload, position, crc)
-            sample, time = _sample(frame, reader, times)
+            begin = position
+            frame, position = hj212_frame.take(payload, begin, crc)
+            sample, time = _sample(frame, payload[begin:position], reader, times)
         except Refused as refused:
             if isinstance(refused, FrameRefused):
                 position = refused.end
@@ -271,7 +275,9 @@ def _several(payload: bytes, crc: Crc, reader: _Reader) -> Sequence[Sample | Ref
     return parts
 
 
-def _sample(frame: Frame, reader: _Reader, times: Mapping[tuple[str | None, str], str]) -> tuple[Sample, str | None]:
+def _sample(
+    frame: Frame, data: bytes, reader: _Reader, times: Mapping[tuple[str | None, str], str]
+) -> tuple[Sample, str | None]:
     """The sample of a frame, and its DataTime if it carries data. Raises Refused."""
     mn, cn = frame.head.mn, frame.head.cn
     if cn not in hj212_frame.DATA:
@@ -283,7 +289,7 @@ def _sample(frame: Frame, reader: _Reader, times: Mapping[tuple[str | None, str]
             f"{shown(frame.cp)} is not text of fields; HJ 212-2025 lets it be encrypted, which is not supported",
             "let the device send without encryption",
         )
-    return reader.careful(frame, times.get((mn, cn)))
+    return reader.careful(frame, data, times.get((mn, cn)))
 
 
 def _joined(first: Sample, second: Sample) -> Sample | Refusal:

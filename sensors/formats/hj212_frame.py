@@ -124,6 +124,20 @@ def take(data: bytes, start: int = 0, crc: Crc = "either") -> tuple[Frame, int]:
         raise FrameRefused(its.code, its.field, its.detail, its.fix, end) from refused
 
 
+def is_plain(data: bytes) -> bool:
+    """Whether `data` is one frame and nothing else, written as HJ 212-2017 says, of any content: QN first, HJ 212's checksum in
+    upper case, CR LF. `take` gives its frame; who knows what it looks like need not take it apart."""
+    length = _LENGTHS.get(data[:6])
+    return (
+        length is not None
+        and length == len(data) - 12 <= MAX_SEGMENT
+        and data[6:9] == b"QN="
+        and data[26:27] == b";"
+        and data[9:26].isalnum()
+        and data[-6:] == _TEXTS[crc_hj212(data[6:-6])] + b"\r\n"
+    )
+
+
 def encode(qn: str | None, head: Head, cp: str = "") -> bytes:
     """A frame to its bytes. Raises ValueError where the data segment is longer than 1024 bytes."""
     fields: dict[str, str | int | None] = {"QN": qn, "ST": head.st, "CN": head.cn, "PW": head.pw, "MN": head.mn}
