@@ -1,9 +1,9 @@
 """A connection's bytes to frames: whole ones, broken ones, and how much lay between them. Pure, and the same for every way in
 which TCP cuts the bytes.
 
-A frame begins with `##` and its length. Where it cannot be read (`hj212_frame.take`), it ends where a whole frame begins behind
-it, else where it would have ended itself. What looks like a frame is kept as Broken; all else is counted as garbage. At most one
-frame and the bytes last fed are held.
+A frame begins with `##` and its length. Where it cannot be read (`hj212_frame.take`), it ends where the next one begins, else
+where it would have ended itself. What looks like a frame is kept as Broken; all else is counted as garbage. At most one frame and
+the bytes last fed are held.
 """
 
 import re
@@ -56,9 +56,10 @@ class Stream:
             self._skip(buffer[start:begin])
             start = begin
             try:
-                frame, end = take(buffer, start)
+                frame, after = take(buffer, start)
             except FrameRefused as refused:
-                stop = _end_of_broken(buffer, start, refused.end, behind.first(start + 1))
+                end = refused.end
+                stop = behind.first(start + 1) if end is None else _end_of_broken(buffer, start, end)
                 if stop is None:
                     break
                 piece = buffer[start:stop]
@@ -68,9 +69,9 @@ class Stream:
                     self._skip(piece)
                 start = stop
             else:
-                found.append(Whole(frame, buffer[start:end]))
+                found.append(Whole(frame, buffer[start:after]))
                 self.garbage = 0
-                start = end
+                start = after
         else:
             held = 1 if buffer.endswith(b"#") and start < len(buffer) else 0
             self._skip(buffer[start : len(buffer) - held])
@@ -96,7 +97,8 @@ class Stream:
 
 
 class _Behind:
-    """Where whole frames begin in `buffer`, found once however often it is asked."""
+    """Where whole frames begin in `buffer`: what is behind a frame that has not ended was cut off. Found once however often it is
+    asked."""
 
     def __init__(self, buffer: bytes) -> None:
         self._buffer = buffer
@@ -123,19 +125,19 @@ class _Behind:
         return True
 
 
-def _end_of_broken(buffer: bytes, start: int, end: int | None, behind: int | None) -> int | None:
+def _end_of_broken(buffer: bytes, start: int, end: int) -> int | None:
     """Where the bytes end that begin as a frame at `start` and cannot be read; None: more bytes are needed to tell. `end` is
-    where `take` would look on, `behind` where a whole frame begins behind it."""
-    if behind is not None:
-        return behind if end is None or end <= start + 2 else min(end, behind)
-    if end is None:
-        return None
+    where `take` would look on."""
     if end > start + 2:
-        return end
+        following = buffer.find(_BEGIN, start + 2, end + 1)
+        if following >= 0:
+            return following
+        # Its last byte may be the first of the next frame's.
+        return None if end == len(buffer) and buffer.endswith(b"#") else end
     if _LENGTH.match(buffer, start) is None:
         return start + 1
     # A length, and no end that fits it: it goes as far as a frame can.
-    following = buffer.find(_BEGIN, start + 2)
+    following = buffer.find(_BEGIN, start + 2, start + MAX_FRAME)
     if following >= 0:
-        return min(following, start + MAX_FRAME)
+        return following
     return start + MAX_FRAME if len(buffer) >= start + MAX_FRAME else None
