@@ -98,7 +98,7 @@ class Settings(BaseSettings):
     hj212_idle_s: float = Field(7_500, gt=0, description="between frames, then a connection is closed")
     # A frame of 1,036 bytes takes 9 s over the slowest line that is in use, of 1,200 bit/s.
     hj212_frame_s: float = Field(60, gt=0, description="from the first byte of a frame to its last")
-    hj212_garbage_bytes: int = Field(65_536, ge=1, description="bytes that are no frame, between two frames")
+    hj212_garbage_bytes: int = Field(65_536, ge=1, description="bytes without a whole frame")
     hj212_in_flight: int = Field(32, ge=1, le=65_535, description="frames of a connection that wait for the broker")
     hj212_pending_frames: int = Field(20_000, ge=1, description="frames of all connections that wait for the broker")
     hj212_pending_bytes: int = Field(16 << 20, ge=1 << 12, description="their size")

@@ -130,7 +130,7 @@ class Connection:
                 else:
                     await self._take_broken(each)
             if self._stream.garbage > self._limits.garbage_bytes:
-                raise _Enough(f"it sent {self._stream.garbage} bytes that are no frame")
+                raise _Enough(f"it sent {self._stream.garbage} bytes without a whole frame")
 
     def _read_until_s(self) -> float:
         patience_s = self._limits.first_frame_s if self._topic is None else self._limits.idle_s

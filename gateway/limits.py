@@ -17,7 +17,7 @@ class Limits(NamedTuple):
     frame_s: float
     """From the first byte of a frame to its last [s]; then the connection is closed."""
     garbage_bytes: int
-    """Bytes that are no frame, since the last whole one. With more the connection is closed."""
+    """Bytes that are no frame, or a broken one, since the last whole one. With more the connection is closed."""
     in_flight: int
     """Frames of one connection that wait for the broker. With as many its socket is not read."""
     pending_frames: int

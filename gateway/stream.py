@@ -35,7 +35,8 @@ class Broken(NamedTuple):
 
 
 class Stream:
-    """One connection. `garbage` counts bytes that belong to no frame since the last whole one, `all_garbage` since ever."""
+    """One connection. `garbage` counts the bytes since the last whole frame, broken ones too; `all_garbage` those since ever that
+    belong to no frame."""
 
     def __init__(self) -> None:
         self._rest = b""
@@ -65,6 +66,7 @@ class Stream:
                 piece = buffer[start:stop]
                 if _MARK in piece:
                     found.append(Broken(refused.refusal, piece))
+                    self.garbage += len(piece)
                 else:
                     self._skip(piece)
                 start = stop
