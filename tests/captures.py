@@ -66,7 +66,7 @@ def readings_of(verdict: Verdict) -> list[dict[str, Any]]:
     found = []
     for reading in verdict.readings:
         at = None if reading.observed_at == NOW else reading.observed_at
-        one = {
+        one: dict[str, Any] = {
             "station": reading.station,
             "family": reading.family,
             "period": reading.period,
