@@ -1,4 +1,5 @@
-"""Fuzzing at length: `python -m tests.fuzz N --seed S --jobs J`, and with `--of sessions` hostile MQTT sessions.
+"""Fuzzing at length: `python -m tests.fuzz N --seed S --jobs J`: payloads of the native format, mutated captures of all the
+others with `--of formats`, hostile MQTT sessions with `--of sessions`.
 
 Work is cut into batches that depend on the seed and their number only. A failure ends the run with exit code 1 and prints
 the one command that repeats exactly the batch that failed. A batch that takes longer than HANG_S fails; where not even that
@@ -24,6 +25,8 @@ from typing import NamedTuple
 
 from tests.fuzz import mutator
 from tests.fuzz.conservation import culprits, judged, stored
+from tests.fuzz.formats import BATCH as FORMAT_BATCH
+from tests.fuzz.formats import format_batch
 from tests.fuzz.hostile import SESSIONS, session_batch
 
 HANG_S = 60  # chosen: a hundred times what the costliest batch takes on two busy cores
@@ -66,6 +69,7 @@ def payload_batch(seed: int, number: int) -> Counter[str]:
 
 KINDS: dict[str, tuple[int, Callable[[int, int], Counter[str]]]] = {
     "payloads": (mutator.BATCH, payload_batch),
+    "formats": (FORMAT_BATCH, format_batch),
     "sessions": (SESSIONS, session_batch),
 }
 """What can be fuzzed: how many in a batch, and the judge of one batch."""
