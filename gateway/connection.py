@@ -4,9 +4,10 @@
 
 Every frame must carry a right password. What is then done with it:
 
-- A whole frame is published as it came (a later packet of a message with the first one, `split.py`), under the topic of its ST
-  and MN, and answered once the broker has taken it. A frame that comes again is published again: storing it twice is storing it
-  once.
+- A whole frame is published as it came, but for CR LF (a later packet of a message with the first one, `split.py`), under the
+  topic of its ST and MN, and answered once the broker has taken it. A frame that comes again is published again: storing it twice
+  is storing it once.
+- What carries no data (a heartbeat, a request) is answered also where nobody takes it.
 - A broken frame of a station that has shown its password is published too, under the topic of its last frame, so that it
   becomes a dead letter; it is not answered, and the station sends it again.
 - With a wrong password nothing is published; data stay unanswered, a request is told so. The third such frame ends the
@@ -21,7 +22,7 @@ from contextlib import suppress
 
 from gateway.counts import Notices
 from gateway.doorman import Doorman
-from gateway.exchange import answer_to, answer_to_stranger, topic_of
+from gateway.exchange import INTERACTION, answer_to, answer_to_stranger, carries_data, topic_of
 from gateway.limits import Limits
 from gateway.publisher import TAKEN, Outcome, Publisher
 from gateway.split import FirstPackets
@@ -86,18 +87,20 @@ class Connection:
     async def run(self) -> None:
         """Until the peer or a bound ends it. Where it is cancelled, nothing more is read, and what is due is still answered."""
         try:
-            with suppress(ConnectionError):
+            with suppress(OSError):  # the line was lost
                 await self._read()
             rest = self._stream.rest()
             if rest is not None:
                 await self._take_broken(rest)
         except _Enough as enough:
             self._counts.cut += 1
-            self._notices.say("connection ended", self._peer, why=str(enough))
+            self._notices.say("connection ended", self._peer, peer=self._peer, why=str(enough))
         except BooksUnavailable as error:
             # Neither let in nor turned away: the station tries again.
             self._counts.cut += 1
-            self._notices.say("passwords cannot be looked up; connection ended", self._peer, why=str(error))
+            self._notices.say(
+                "passwords cannot be looked up; connection ended", self._peer, peer=self._peer, why=str(error)
+            )
         finally:
             self._counts.garbage_bytes += self._stream.all_garbage
             if self._open:
@@ -106,7 +109,7 @@ class Connection:
 
     async def _close(self) -> None:
         self._writer.close()
-        with suppress(TimeoutError, ConnectionError):
+        with suppress(OSError):  # TimeoutError among them
             async with asyncio.timeout(_FAREWELL_S):
                 await self._writer.wait_closed()
 
@@ -144,27 +147,40 @@ class Connection:
         if topic is None or mn is None or not await self._doorman.admits(mn, frame.head.pw):
             self._turn_away(whole)
             return
+        if frame.head.st == INTERACTION and self._topic is not None and self._topic.endswith(f"/{mn}"):
+            topic = self._topic  # where the station's data are, so that it counts as online there
         self._topic = topic
         self._last_frame_s = self._loop.time()
-        await self._publish(topic, self._firsts.payload_of(frame, data), answer_to(frame))
+        payload = self._firsts.payload_of(frame, data)
+        await self._publish(topic, payload, answer_to(whole), may_be_lost=not carries_data(frame))
 
     def _turn_away(self, whole: Whole) -> None:
         self._counts.wrong_password += 1
         self._wrong_passwords += 1
         head = whole.frame.head
-        self._notices.say("ST, MN or PW is wrong: not let in", self._peer, mn=repr(head.mn)[:64], st=repr(head.st)[:16])
-        if topic_of(head) is not None and (answer := answer_to_stranger(whole.frame)) is not None:
+        self._notices.say(
+            "ST, MN or PW is wrong: not let in",
+            f"{self._peer} {head.mn}",
+            peer=self._peer,
+            st=head.st,
+            mn=repr(head.mn)[:64],
+        )
+        if topic_of(head) is not None and (answer := answer_to_stranger(whole)) is not None:
             self._write(answer)
         if self._wrong_passwords >= _WRONG_PASSWORDS:
             raise _Enough(f"{_WRONG_PASSWORDS} frames with a wrong ST, MN or PW")
 
     async def _take_broken(self, broken: Broken) -> None:
         self._counts.broken += 1
-        self._notices.say("broken frame", self._peer, topic=self._topic, why=str(broken.refusal.detail)[:120])
+        self._notices.say(
+            "broken frame", self._peer, peer=self._peer, topic=self._topic, why=str(broken.refusal.detail)[:120]
+        )
         if self._topic is not None:
-            await self._publish(self._topic, broken.data, None)
+            await self._publish(self._topic, broken.data)
 
-    async def _publish(self, topic: str, payload: bytes, answer: bytes | None) -> None:
+    async def _publish(
+        self, topic: str, payload: bytes, answer: bytes | None = None, *, may_be_lost: bool = False
+    ) -> None:
         try:
             async with asyncio.timeout(_PATIENCE_S):
                 outcome = await self._pending(topic, payload)
@@ -178,9 +194,10 @@ class Connection:
             self._open.discard(outcome)
             if outcome.cancelled():
                 return
-            if (why_not := outcome.result()) != TAKEN:
+            why_not = outcome.result()
+            if why_not != TAKEN and not may_be_lost:
                 self._counts.not_taken += 1
-                self._notices.say("a frame is not taken, and not answered", topic, why=why_not)
+                self._notices.say("a frame is not taken, and not answered", topic, topic=topic, why=why_not)
             elif answer is not None:
                 self._write(answer)
                 self._counts.answered += 1
@@ -203,5 +220,5 @@ class Connection:
         self._writer.write(answer)
         if transport.get_write_buffer_size() > self._limits.unread_bytes:
             self._counts.cut += 1
-            self._notices.say("connection ended", self._peer, why="it does not read our answers")
+            self._notices.say("connection ended", self._peer, peer=self._peer, why="it does not read our answers")
             transport.abort()

@@ -40,14 +40,14 @@ class Notices:
         self._before = asdict(counts)
 
     def say(self, event: str, who: str, **fields: Any) -> None:
-        """A warning about `who`, unless there were too many."""
+        """A warning about `who` (a peer or a topic, which `fields` name), unless there were too many."""
         if (event, who) in self._said:
             return
         if len(self._said) >= _LINES_PER_MINUTE:
             self._unsaid += 1
             return
         self._said.add((event, who))
-        _log.warning(event, peer=who, **fields)
+        _log.warning(event, **fields)
 
     def sum_up(self, **now: Any) -> None:
         """The line of the minute, where anything was counted; then the next minute begins."""

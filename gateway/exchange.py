@@ -16,7 +16,17 @@ frames of HJ/T 212-2005, there is none.
 import re
 from typing import Final
 
-from sensors.formats.hj212_frame import Frame, Head, QnRtn, data_answer, notice_answer, request_answer
+from gateway.stream import Whole
+from sensors.formats.hj212_frame import (
+    Frame,
+    Head,
+    QnRtn,
+    crc_hj212,
+    crc_modbus,
+    data_answer,
+    notice_answer,
+    request_answer,
+)
 
 NOTICES: Final = frozenset({"1013", "9015"})
 ANSWERS: Final = frozenset({"9011", "9012", "9013", "9014"})
@@ -25,29 +35,48 @@ REQUESTS: Final = frozenset(
 )
 """Command numbers that no station uploads anything with: to set, start or stop something."""
 
+INTERACTION: Final = "91"
+"""ST of frames that only answer, and of heartbeats (table 5)."""
+
+_LENGTH = re.compile(rb"##[0-9]{3,4}")
 # Table 3: two digits; the rest of it is room for what devices make of it.
 _ST = re.compile(r"[0-9A-Za-z]{1,8}")
 # As long as a device's name in the registry may be.
 _LONGEST_NAME = 128
 
 
-def answer_to(frame: Frame) -> bytes | None:
+def carries_data(frame: Frame) -> bool:
+    """Whether anything is lost where the frame is."""
+    return frame.head.cn not in NOTICES | ANSWERS | REQUESTS
+
+
+def answer_to(whole: Whole) -> bytes | None:
     """The answer that the frame asks for, once what it says is safe."""
-    head = frame.head
-    if not head.wants_answer or head.cn in ANSWERS:
+    frame, cn = whole.frame, whole.frame.head.cn
+    if not frame.head.wants_answer or cn in ANSWERS:
         return None
-    if head.cn in NOTICES:
-        return notice_answer(frame)
-    if head.cn in REQUESTS:
-        return request_answer(frame, QnRtn.REFUSED)
-    return data_answer(frame)
+    if cn in NOTICES:
+        return _in_kind(notice_answer(frame), whole)
+    if cn in REQUESTS:
+        return _in_kind(request_answer(frame, QnRtn.REFUSED), whole)
+    return _in_kind(data_answer(frame), whole)
 
 
-def answer_to_stranger(frame: Frame) -> bytes | None:
+def answer_to_stranger(whole: Whole) -> bytes | None:
     """The answer to a frame whose password is wrong. Data have none that says no: they stay unanswered, and the station keeps
     them."""
-    asks = frame.head.wants_answer and frame.head.cn in REQUESTS
-    return request_answer(frame, QnRtn.WRONG_PW) if asks else None
+    head = whole.frame.head
+    if not head.wants_answer or head.cn not in REQUESTS:
+        return None
+    return _in_kind(request_answer(whole.frame, QnRtn.WRONG_PW), whole)
+
+
+def _in_kind(answer: bytes, whole: Whole) -> bytes:
+    """The answer with the checksum that the station itself uses: a firmware that sends Modbus's expects it."""
+    segment, sent = _LENGTH.sub(b"", whole.data, count=1)[:-4], whole.data[-4:]
+    if sent.upper() == b"%04X" % crc_hj212(segment):
+        return answer
+    return answer[:-6] + b"%04X" % crc_modbus(answer[6:-6]) + answer[-2:]
 
 
 def topic_of(head: Head) -> str | None:

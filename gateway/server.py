@@ -66,7 +66,9 @@ class Gateway:
             or self._by_address[address] >= self._limits.connections_per_address
         ):
             self._counts.turned_away += 1
-            self._notices.say("too many connections: turned away", address, connections=len(self._connections))
+            self._notices.say(
+                "too many connections: turned away", address, peer=address, connections=len(self._connections)
+            )
             writer.transport.abort()
             return
         self._counts.connections += 1

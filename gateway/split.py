@@ -35,4 +35,4 @@ class FirstPackets:
                     self._kept.popitem(last=False)
             return data
         first = self._kept.get(key)
-        return data if first is None else first.rstrip(b"\r\n") + b"\r\n" + data
+        return data if first is None else first + b"\r\n" + data

@@ -21,7 +21,7 @@ _COUNTED_TOO = 6
 
 
 class Whole(NamedTuple):
-    """A frame whose checksum is right, and its bytes as received."""
+    """A frame whose checksum is right, and its bytes as received, without CR LF: that may come later, or never."""
 
     frame: Frame
     data: bytes
@@ -65,13 +65,13 @@ class Stream:
                     break
                 piece = buffer[start:stop]
                 if _MARK in piece:
-                    found.append(Broken(refused.refusal, piece))
+                    found.append(Broken(refused.refusal, piece.rstrip(b"\r\n")))
                     self.garbage += len(piece)
                 else:
                     self._skip(piece)
                 start = stop
             else:
-                found.append(Whole(frame, buffer[start:after]))
+                found.append(Whole(frame, buffer[start:after].rstrip(b"\r\n")))
                 self.garbage = 0
                 start = after
         else:
@@ -88,7 +88,7 @@ class Stream:
             take(piece)
         except FrameRefused as refused:
             if _MARK in piece:
-                return Broken(refused.refusal, piece)
+                return Broken(refused.refusal, piece.rstrip(b"\r\n"))
         self._skip(piece)
         return None
 

@@ -8,13 +8,18 @@ from pathlib import Path
 import pytest
 
 from tests.gateway.conftest import OTHER_MN, Subscriber, set_passwords
-from tests.gateway.station import MN, Station, packet, segment
+from tests.gateway.station import MN, Station, checksum_of_modbus, packet, segment
 from tests.programs import Program, cityflux, wait_for
 from tests.servers.mosquitto import Mosquitto
 
 TOPIC = f"hj212/22/{MN}"
 # A request with a wrong password is answered at once and published never: what was due before it has come by then.
 STRANGERS_REQUEST = packet(segment("RtdInterval=30", cn="1062", pw="wrong", qn="20260701080009999"))
+
+
+def bare(segment: str) -> bytes:
+    """The packet of a segment as it is published: without CR LF."""
+    return packet(segment)[:-2]
 
 
 @contextmanager
@@ -53,7 +58,7 @@ def test_a_frame_is_published_as_it_came_and_answered(address: tuple[str, int], 
     with Station(address) as station:
         station.send(packet(segment(qn="20260701080001123")))
         answer = station.answer()
-    assert subscriber.next() == (TOPIC, packet(segment(qn="20260701080001123")))
+    assert subscriber.next() == (TOPIC, bare(segment(qn="20260701080001123")))
     assert (answer.cn, answer.qn, answer.cp) == ("9014", "20260701080001123", "")
     assert (answer.fields["ST"], answer.fields["MN"], answer.fields["Flag"]) == ("91", MN, "4")
 
@@ -79,7 +84,29 @@ def test_a_station_of_2005_is_answered_in_its_own_way(address: tuple[str, int], 
         station.send(packet(silent) + packet(old))
         answer = station.answer()
     assert (answer.cn, answer.cp) == ("9014", "QN=20260701080001000")
-    assert [subscriber.next()[1] for _ in range(2)] == [packet(silent), packet(old)]
+    assert [subscriber.next()[1] for _ in range(2)] == [bare(silent), bare(old)]
+
+
+def test_a_firmware_with_modbuss_checksum_is_answered_with_it(address: tuple[str, int], subscriber: Subscriber) -> None:
+    with Station(address) as station:
+        station.send(packet(segment(), checksum_of_modbus))
+        assert station.answer(checksum_of_modbus).cn == "9014"
+    assert subscriber.next() == (TOPIC, packet(segment(), checksum_of_modbus)[:-2])
+
+
+def test_a_heartbeat_counts_where_the_stations_data_are_and_is_answered_though_nobody_takes_it(
+    address: tuple[str, int], mosquitto: Mosquitto
+) -> None:
+    heartbeat = packet(segment("", cn="9015", st="91", flag=9))
+    with Station(address) as station:
+        station.send(heartbeat)
+        assert station.answer().cn == "9013"
+        subscriber = Subscriber(mosquitto.host, mosquitto.port, "hj212/22/+")
+        for frame in (packet(segment()), heartbeat):
+            station.send(frame)
+            station.answer()
+            assert subscriber.next() == (TOPIC, frame[:-2])
+        subscriber.close()
 
 
 def test_packets_of_one_message_are_answered_one_by_one_and_readable_one_by_one(
@@ -93,7 +120,7 @@ def test_packets_of_one_message_are_answered_one_by_one_and_readable_one_by_one(
     with Station(address) as station:  # the line was lost between them
         station.send(second)
         assert station.answer().fields["PNO"] == "2"
-    assert [subscriber.next()[1] for _ in range(2)] == [first, first + second]
+    assert [subscriber.next()[1] for _ in range(2)] == [first[:-2], first + second[:-2]]
 
 
 def test_a_broken_frame_is_kept_unanswered_and_comes_again(address: tuple[str, int], subscriber: Subscriber) -> None:
@@ -106,7 +133,7 @@ def test_a_broken_frame_is_kept_unanswered_and_comes_again(address: tuple[str, i
         assert station.answer().cn == "9011"
         station.send(after)
         assert station.answer().qn[-1] == "2"
-    assert [subscriber.next() for _ in range(3)] == [(TOPIC, before), (TOPIC, broken), (TOPIC, after)]
+    assert [subscriber.next() for _ in range(3)] == [(TOPIC, each[:-2]) for each in (before, broken, after)]
 
 
 def test_a_frame_that_comes_again_is_published_and_answered_again(
@@ -116,7 +143,7 @@ def test_a_frame_that_comes_again_is_published_and_answered_again(
         for _ in range(2):
             station.send(packet(segment()))
             assert station.answer().cn == "9014"
-    assert [subscriber.next()[1] for _ in range(2)] == [packet(segment())] * 2
+    assert [subscriber.next()[1] for _ in range(2)] == [bare(segment())] * 2
 
 
 def test_noise_and_a_slow_line_cost_no_frame(address: tuple[str, int], subscriber: Subscriber) -> None:
@@ -125,7 +152,7 @@ def test_noise_and_a_slow_line_cost_no_frame(address: tuple[str, int], subscribe
         assert station.answer().cn == "9014"
         station.send(b"#" * 5000 + b"##0123" * 500 + packet(segment()))
         assert station.answer().cn == "9014"
-    assert [subscriber.next()[1] for _ in range(2)] == [packet(segment())] * 2
+    assert [subscriber.next()[1] for _ in range(2)] == [bare(segment())] * 2
 
 
 def test_two_stations_at_once_do_not_mix(address: tuple[str, int], subscriber: Subscriber) -> None:
@@ -137,7 +164,7 @@ def test_two_stations_at_once_do_not_mix(address: tuple[str, int], subscriber: S
         assert first.answer().fields["MN"] == MN
         second.send(two[70:])
         assert second.answer().fields["MN"] == OTHER_MN
-    assert [subscriber.next() for _ in range(2)] == [(TOPIC, one), (f"hj212/21/{OTHER_MN}", two)]
+    assert [subscriber.next() for _ in range(2)] == [(TOPIC, one[:-2]), (f"hj212/21/{OTHER_MN}", two[:-2])]
 
 
 @pytest.mark.parametrize(
@@ -153,7 +180,7 @@ def test_strangers_are_neither_published_nor_answered(
     with Station(address) as station:
         station.send(packet(segment()))
         assert station.answer().cn == "9014"
-    assert subscriber.next() == (TOPIC, packet(segment()))
+    assert subscriber.next() == (TOPIC, bare(segment()))
     assert not subscriber.all_so_far()
 
 
@@ -176,7 +203,7 @@ def test_nothing_is_answered_before_the_broker_has_it(
         assert station.answer().cn == "9011"
         mosquitto.restart()
         assert [station.answer().qn[-1] for _ in range(2)] == ["2", "2"]
-    assert subscriber.next() == (TOPIC, packet(segment(qn="20260701080000002")))
+    assert subscriber.next() == (TOPIC, bare(segment(qn="20260701080000002")))
 
 
 def test_what_nobody_takes_is_not_answered(gateway: tuple[Program, tuple[str, int]], mosquitto: Mosquitto) -> None:

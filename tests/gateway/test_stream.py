@@ -16,7 +16,7 @@ COUNTS_MORE = b"##%03d" % (int(ONE[2:6]) + 6) + ONE[6:]
 
 
 def kinds(found: list[Whole | Broken]) -> list[tuple[type, bytes]]:
-    return [(type(each), each.data.rstrip()) for each in found]
+    return [(type(each), each.data) for each in found]
 
 
 def whole(data: bytes) -> tuple[type, bytes]:
