@@ -5,6 +5,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -149,6 +150,32 @@ def test_what_the_broker_cannot_take_yet_waits_with_the_station(mosquitto: Mosqu
                 station.__exit__(None, None, None)
     assert sorted(answered) == [f"{number:017d}" for number in range(20)]
     assert sorted(subscriber.next()[1] for _ in frames) == [frame[:-2] for frame in frames]
+
+
+def test_whatever_becomes_of_the_broker_what_was_answered_has_come(
+    mosquitto: Mosquitto, subscriber: Subscriber
+) -> None:
+    qns = [[f"{station:03d}{number:014d}" for number in range(100)] for station in range(4)]
+    answered = threading.Semaphore(0)
+
+    def send(address: tuple[str, int], its: list[str]) -> None:
+        with Station(address) as station:
+            for qn in its:
+                station.send(packet(segment(qn=qn)))
+                assert station.answer().qn == qn
+                answered.release()
+
+    with gateway(mosquitto) as address, ThreadPoolExecutor() as stations:
+        sending = [stations.submit(send, address, its) for its in qns]
+        for _ in range(3):
+            for _ in range(50):
+                assert answered.acquire(timeout=WAIT_S)
+            mosquitto.restart()
+        for each in sending:
+            each.result(WAIT_S)
+    expected = {packet(segment(qn=qn))[:-2] for its in qns for qn in its}
+    while expected:
+        expected.discard(subscriber.next()[1])
 
 
 def test_where_passwords_cannot_be_looked_up_the_station_keeps_its_data(
