@@ -14,7 +14,8 @@ from ingest.transport import Broker, Connect
 from processors.plans import Plan, PlanError, load_plan, shipped_plan
 from sensors.profiles import load_profile, shipped_profiles
 from sensors.sources import NO_SOURCES, SourceError, Sources, parse_sources
-from sensors.stations import Registry, RegistryError, load_registry
+from sensors.station_files import form_of
+from sensors.stations import Registry, RegistryError
 from store.books import Books
 from store.port import ReadingsStore
 from store.sqlite import SqliteStore
@@ -103,11 +104,11 @@ def horizons(settings: Settings) -> Horizons:
 
 
 def read_registry(path: Path) -> Registry:
-    """The registry file. Raises SettingsError."""
+    """The registry file: TOML, CSV or GeoJSON, as its name says. Raises SettingsError."""
     try:
-        return load_registry(path.read_text("utf-8"), str(path))
+        return form_of(path.name).load(path.read_text("utf-8"), str(path))
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"registry {path}: {error}; point CITYFLUX_STATIONS at a readable TOML file") from error
+        raise SettingsError(f"registry {path}: {error}; point CITYFLUX_STATIONS at a readable file") from error
     except RegistryError as error:
         raise SettingsError(str(error)) from error
 

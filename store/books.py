@@ -8,6 +8,7 @@ Every write is one short transaction begun IMMEDIATE; `synchronous=FULL`; three 
 database answers that is not ours to mend comes out as BooksUnavailable: nothing was written, try again.
 """
 
+import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,8 +22,8 @@ from sensors.instants import to_millis
 from sensors.reading import Period
 from sensors.stations import Registry, Station
 from store.letters import DeadLetter, insert_letters
-from store.schema import gaps, ledgers, metadata, origins, settled, stations, unknown_stations
-from store.transaction import counter, insert_into, list_unknown, note, raise_counter, require_registry, touch
+from store.schema import add_columns, audit, gaps, ledgers, metadata, origins, settled, stations, unknown_stations
+from store.transaction import counter, insert_into, list_unknown, note, notes, raise_counter, require_registry, touch
 
 ALL_HOURS = -1
 """The hour of a mark that stands for every hour the station has readings in (an adopted or changed station)."""
@@ -82,6 +83,15 @@ class UnknownStation(NamedTuple):
     sample: bytes | None = None
 
 
+class AuditLine(NamedTuple):
+    """Who did what, and when [ms]."""
+
+    at: int
+    who: str
+    what: str
+    detail: Mapping[str, Any]
+
+
 class LedgerRow(NamedTuple):
     """A journal's ledger as last copied."""
 
@@ -97,6 +107,9 @@ class LedgerRow(NamedTuple):
     quantities_refused: int
 
 
+_ADDED, _CHANGED = "station entry added", "station entry changed"
+
+
 class Books:
     """The books at `url` (an SQLAlchemy URL); call `prepare` before anything else.
 
@@ -109,9 +122,10 @@ class Books:
         self._registry = Registry(())
 
     def prepare(self) -> None:
-        """Create the tables that are not there. Raises BooksUnavailable."""
+        """Create the tables that are not there, and the columns that an older version did not have. Raises BooksUnavailable."""
         with self.writing() as connection:
             metadata.create_all(connection)
+            add_columns(connection)
 
     def close(self) -> None:
         """Return the connections."""
@@ -233,14 +247,15 @@ class Books:
     def register(self, entries: Iterable[Station], *, who: str, now: int) -> list[Station]:
         """Add or change registry entries and mark all windows of their stations; gives those that were new or changed.
 
-        A changed entry replaces the one of the same station and `active_from`. Raises RegistryError where entries of one
-        station would overlap: nothing was written.
+        A changed entry replaces the one of the same station and `active_from`; the audit has what it was. Raises RegistryError
+        where entries of one station would overlap: nothing was written.
         """
         with self.writing() as connection:
             known = {(s.family, s.id, _from(s)): s for s in self._entries(connection)}
             changed = [s for s in entries if known.get((s.family, s.id, _from(s))) != s]
             if not changed:
                 return []
+            before = {key: known[key] for s in changed if (key := (s.family, s.id, _from(s))) in known}
             known.update({(s.family, s.id, _from(s)): s for s in changed})
             Registry(known.values())
             upsert = insert_into(connection, stations)
@@ -265,12 +280,21 @@ class Books:
                 windows[s.family, s.period, ALL_HOURS].add(s.id)
             touch(connection, windows, now)
             note(connection, now, who, "register", f"{len(changed)} stations", [s.id for s in changed])
+            notes(connection, now, who, (_line(s, before.get((s.family, s.id, _from(s)))) for s in changed))
             return changed
 
     def _entries(self, connection: Connection) -> list[Station]:
         return [Station.model_validate_json(row) for row in connection.execute(select(stations.c.entry)).scalars()]
 
     # What people read.
+
+    def history(self, family: str, station: str) -> list[AuditLine]:
+        """What was done to the entries of a station, oldest first."""
+        chosen = audit.c.what.in_((_ADDED, _CHANGED)) & (audit.c.subject == f"{family}/{station}")
+        with self.reading() as connection:
+            lines = select(audit.c.at, audit.c.who, audit.c.what, audit.c.detail).where(chosen).order_by(audit.c.id)
+            rows = connection.execute(lines)
+            return [AuditLine(row.at, row.who, row.what, json.loads(row.detail)) for row in rows]
 
     def ledgers(self) -> list[LedgerRow]:
         """Every journal's ledger as last copied."""
@@ -315,3 +339,10 @@ def _on_begin(connection: Connection) -> None:
 
 def _from(station: Station) -> int:
     return to_millis(station.active_from) if station.active_from else 0
+
+
+def _line(entry: Station, before: Station | None) -> tuple[str, str, object]:
+    """What the audit says of an entry that is new, or other than `before`."""
+    each = {"after": entry} if before is None else {"before": before, "after": entry}
+    detail = {name: of.model_dump(mode="json", exclude_none=True) for name, of in each.items()}
+    return _ADDED if before is None else _CHANGED, f"{entry.family}/{entry.id}", detail

@@ -3,6 +3,7 @@
 from sqlalchemy import (
     BigInteger,
     Column,
+    Connection,
     Index,
     Integer,
     LargeBinary,
@@ -11,6 +12,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    inspect,
 )
 
 metadata = MetaData()
@@ -253,3 +255,14 @@ audit = Table(
     Index("audit_by_time", "at"),
     sqlite_autoincrement=True,
 )
+
+
+def add_columns(connection: Connection) -> None:
+    """Add to the tables the columns that they lack: a new column of an old table may be NULL, which says that it was not kept."""
+    there = inspect(connection).get_multi_columns()
+    for table in metadata.sorted_tables:
+        names = {column["name"] for column in there[None, table.name]}
+        for column in table.columns:
+            if column.name not in names:
+                kind = column.type.compile(connection.dialect)
+                connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {column.name} {kind}")

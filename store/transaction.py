@@ -2,7 +2,7 @@
 lines of the audit. Every function works within the caller's transaction and commits nothing."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, cast
 
 from sqlalchemy import Connection, Table, func, insert, select
@@ -113,6 +113,14 @@ def list_unknown(connection: Connection, unknown: Mapping[tuple[str, str], "Unkn
 
 def note(connection: Connection, now: int, who: str, what: str, subject: str, detail: object) -> None:
     """One line of the audit."""
-    connection.execute(
-        insert(audit).values(at=now, who=who, what=what, subject=subject, detail=json.dumps(detail, ensure_ascii=False))
-    )
+    notes(connection, now, who, [(what, subject, detail)])
+
+
+def notes(connection: Connection, now: int, who: str, lines: Iterable[tuple[str, str, object]]) -> None:
+    """Lines of the audit: what was done, to what, and the detail (anything JSON holds)."""
+    rows = [
+        {"at": now, "who": who, "what": what, "subject": subject, "detail": json.dumps(detail, ensure_ascii=False)}
+        for what, subject, detail in lines
+    ]
+    if rows:
+        connection.execute(insert(audit), rows)

@@ -1,0 +1,23 @@
+"""Books that an older version made are taken over with what they hold."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from store.books import Books, UnknownStation
+
+
+def test_columns_that_an_older_version_did_not_have_are_added(tmp_path: Path) -> None:
+    path = tmp_path / "books.sqlite"
+    with closing(sqlite3.connect(path)) as db:
+        db.execute(
+            "CREATE TABLE unknown_stations (family VARCHAR NOT NULL, station VARCHAR NOT NULL, topic VARCHAR NOT NULL, "
+            "first_seen BIGINT NOT NULL, last_seen BIGINT NOT NULL, PRIMARY KEY (family, station))"
+        )
+        db.execute("INSERT INTO unknown_stations VALUES ('air', 'hx-99', 'cityflux/v1/gaoxin/air/hx-99/hour', 1, 2)")
+        db.commit()
+    with closing(Books(f"sqlite:///{path}")) as books:
+        books.prepare()
+        books.prepare()
+        found = books.unknown()
+    assert found == [UnknownStation("air", "hx-99", "cityflux/v1/gaoxin/air/hx-99/hour", 1, 2)]
