@@ -1,8 +1,9 @@
 """Formats and sources under mutated captures: whatever the bytes are, a decoder gives samples or refusals that keep its contract,
 intake gives each message an answer, and what was seen before changes neither.
 
-A batch is of one capture. Tokens are replaced, doubled, removed and swapped, bytes flipped, payloads cut, spliced with others of
-the format, or made of noise. Half of the frames of HJ 212 get a right length and checksum again: nearly right goes deepest.
+A batch is of one capture, and the formats take turns. Tokens are replaced, doubled, removed and swapped, bytes flipped, payloads
+cut, spliced with others of the format, or made of noise. Half of the frames of HJ 212 get a right length and checksum again:
+nearly right goes deepest.
 """
 
 import re
@@ -15,6 +16,7 @@ from zoneinfo import ZoneInfo
 from ingest.intake import Intake, Verdict
 from ingest.journal import JournalBatch
 from ingest.transport import Message
+from sensors.formats.catalogue import formats
 from sensors.formats.hj212_frame import crc_hj212
 from sensors.formats.sample import Decode, Sample, Vitals
 from sensors.quantities import OF_FAMILY
@@ -137,12 +139,20 @@ def decoded(decode: Decode, payload: bytes) -> object:
         return refused.refusal
 
 
+def capture_of(number: int) -> int:
+    """The capture that a batch is of: the formats in turn, of each its captures in turn."""
+    names = formats()
+    turn, name = divmod(number, len(names))
+    of_it = [index for index, capture in enumerate(CAPTURES) if capture.format == names[name]]
+    return of_it[turn % len(of_it)]
+
+
 def format_batch(seed: int, number: int) -> Counter[str]:
     """Judge one batch; what it came to, by name. Raises Broken, or whatever escapes from a decoder."""
-    capture = CAPTURES[number % len(CAPTURES)]
+    capture = CAPTURES[capture_of(number)]
     rng = Random(f"{seed}/{number}")
     payloads = [mutated(capture, rng) for _ in range(BATCH)]
-    warm, its_decode = _warm(number % len(CAPTURES))
+    warm, its_decode = _warm(capture_of(number))
     fresh, new_decode = _new(capture)
     totals: Counter[str] = Counter()
     for payload in payloads:
