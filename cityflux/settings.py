@@ -102,6 +102,8 @@ class Settings(BaseSettings):
     hj212_in_flight: int = Field(32, ge=1, le=65_535, description="frames of a connection that wait for the broker")
     hj212_pending_frames: int = Field(20_000, ge=1, description="frames of all connections that wait for the broker")
     hj212_pending_bytes: int = Field(16 << 20, ge=1 << 12, description="their size")
+    # A station gives up after three tries of 10 s (HJ 212-2017, table 1), and dials in again.
+    hj212_broker_s: float = Field(60, gt=0, description="a frame waits so long for room among them")
     hj212_unread_bytes: int = Field(16_384, ge=0, description="answers that a station has not read, then it is cut off")
 
     wall_host: str = "127.0.0.1"

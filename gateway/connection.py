@@ -37,9 +37,6 @@ _KERNEL_SEND_BYTES = 8192
 _KEEP_ALIVE_S = 120
 # Chosen: one is an accident of a line that lets bits through, two may be.
 _WRONG_PASSWORDS = 3
-# How long [s] a connection waits for the broker, so that those left behind do not fill the places of those that come. Chosen: a
-# station gives up after three tries of 10 s (HJ 212-2017, table 1), and dials in again.
-_PATIENCE_S = 60.0
 # Chosen: after the peer's last byte, how long [s] answers that are due may still be sent to it.
 _FAREWELL_S = 10.0
 
@@ -87,11 +84,11 @@ class Connection:
     async def run(self) -> None:
         """Until the peer or a bound ends it. Where it is cancelled, nothing more is read, and what is due is still answered."""
         try:
-            with suppress(OSError):  # the line was lost
-                await self._read()
-            rest = self._stream.rest()
-            if rest is not None:
-                await self._take_broken(rest)
+            await self._take_all()
+            await self._answer_what_is_due()
+        except asyncio.CancelledError:
+            await self._answer_what_is_due()
+            raise
         except _Enough as enough:
             self._counts.cut += 1
             self._notices.say("connection ended", self._peer, peer=self._peer, why=str(enough))
@@ -103,9 +100,18 @@ class Connection:
             )
         finally:
             self._counts.garbage_bytes += self._stream.all_garbage
-            if self._open:
-                await asyncio.wait(self._open, timeout=_FAREWELL_S)
             await self._close()
+
+    async def _take_all(self) -> None:
+        with suppress(OSError):  # the line was lost
+            await self._read()
+        rest = self._stream.rest()
+        if rest is not None:
+            await self._take_broken(rest)
+
+    async def _answer_what_is_due(self) -> None:
+        if self._open:
+            await asyncio.wait(self._open, timeout=_FAREWELL_S)
 
     async def _close(self) -> None:
         self._writer.close()
@@ -182,10 +188,10 @@ class Connection:
         self, topic: str, payload: bytes, answer: bytes | None = None, *, may_be_lost: bool = False
     ) -> None:
         try:
-            async with asyncio.timeout(_PATIENCE_S):
+            async with asyncio.timeout(self._limits.broker_s):
                 outcome = await self._pending(topic, payload)
         except TimeoutError as error:
-            raise _Enough(f"the broker has taken nothing for {_PATIENCE_S:.0f} s: the station keeps it") from error
+            raise _Enough(f"the broker took nothing for {self._limits.broker_s:g} s: the station keeps it") from error
         self._counts.published += 1
         self._open.add(outcome)
 

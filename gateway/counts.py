@@ -1,5 +1,6 @@
 """What the gateway counts, and the lines it says about its peers: never more than a few a minute, whatever they send."""
 
+from collections import defaultdict
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -7,8 +8,8 @@ import structlog
 
 _log = structlog.get_logger()
 
-# Chosen: a screen of lines; what is more is counted.
-_LINES_PER_MINUTE = 20
+# Chosen: of each kind; the rest is counted. Of each, so that who sends garbage cannot hide what an operator must see.
+_LINES_PER_MINUTE = 5
 
 
 @dataclass(slots=True)
@@ -31,22 +32,23 @@ class Counts:
 
 
 class Notices:
-    """Lines about peers: each at most once a minute for the same peer, and few in all."""
+    """Lines about peers: each at most once a minute for the same peer, and few of each kind."""
 
     def __init__(self, counts: Counts) -> None:
         self.counts = counts
-        self._said: set[tuple[str, str]] = set()
+        self._said: defaultdict[str, set[str]] = defaultdict(set)
         self._unsaid = 0
         self._before = asdict(counts)
 
     def say(self, event: str, who: str, **fields: Any) -> None:
         """A warning about `who` (a peer or a topic, which `fields` name), unless there were too many."""
-        if (event, who) in self._said:
+        said = self._said[event]
+        if who in said:
             return
-        if len(self._said) >= _LINES_PER_MINUTE:
+        if len(said) >= _LINES_PER_MINUTE:
             self._unsaid += 1
             return
-        self._said.add((event, who))
+        said.add(who)
         _log.warning(event, **fields)
 
     def sum_up(self, **now: Any) -> None:

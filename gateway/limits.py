@@ -23,5 +23,8 @@ class Limits(NamedTuple):
     pending_frames: int
     pending_bytes: int
     """Frames of all connections that wait for the broker, and their size. With as many no socket is read."""
+    broker_s: float
+    """How long a frame waits for room among them [s], so that connections left behind do not fill the places of those that come.
+    Then its connection is closed, and the station keeps it."""
     unread_bytes: int
     """Answers that a peer does not read, beside what the kernel holds. With more the connection is cut."""

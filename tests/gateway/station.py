@@ -124,3 +124,13 @@ class Station:
         except ConnectionError:
             return True
         return not more
+
+
+def takes(address: tuple[str, int]) -> bool:
+    """Whether a station is answered there."""
+    with Station(address) as station:
+        try:
+            station.send(packet(segment()))
+            return station.answer().cn == "9014"
+        except (ConnectionError, AssertionError):
+            return False

@@ -20,7 +20,7 @@ from ingest.transport import Broker
 from store.books import BooksUnavailable
 from store.devices import RECHECK_S
 from tests.gateway.conftest import Subscriber
-from tests.gateway.station import MN, PW, WAIT_S, Station, packet, segment
+from tests.gateway.station import MN, PW, WAIT_S, Station, packet, segment, takes
 from tests.programs import wait_for
 from tests.servers.mosquitto import Mosquitto
 
@@ -60,16 +60,6 @@ def gateway(
         ended.get(timeout=WAIT_S)()
         thread.join(WAIT_S)
     assert not thread.is_alive()
-
-
-def takes(address: tuple[str, int]) -> bool:
-    """Whether a station is answered there."""
-    with Station(address) as station:
-        try:
-            station.send(FRAME)
-            return station.answer().cn == "9014"
-        except (ConnectionError, AssertionError):
-            return False
 
 
 def send_for_ever(station: Station) -> None:
@@ -135,9 +125,16 @@ def test_who_does_not_read_answers_is_cut_off(mosquitto: Mosquitto, subscriber: 
         assert takes(address)
 
 
-def test_what_the_broker_cannot_take_yet_waits_with_the_station(mosquitto: Mosquitto, subscriber: Subscriber) -> None:
+@pytest.mark.parametrize(
+    "limits",
+    [LIMITS._replace(in_flight=3, pending_frames=5), LIMITS._replace(pending_bytes=300)],
+    ids=["frames", "bytes"],
+)
+def test_what_the_broker_cannot_take_yet_waits_with_the_station(
+    mosquitto: Mosquitto, subscriber: Subscriber, limits: Limits
+) -> None:
     frames = [packet(segment(qn=f"{number:017d}")) for number in range(20)]
-    with gateway(mosquitto, LIMITS._replace(in_flight=3, pending_frames=5)) as address:
+    with gateway(mosquitto, limits) as address:
         stations = [Station(address) for _ in range(4)]
         try:
             mosquitto.stop()
@@ -150,6 +147,14 @@ def test_what_the_broker_cannot_take_yet_waits_with_the_station(mosquitto: Mosqu
                 station.__exit__(None, None, None)
     assert sorted(answered) == [f"{number:017d}" for number in range(20)]
     assert sorted(subscriber.next()[1] for _ in frames) == [frame[:-2] for frame in frames]
+
+
+def test_who_has_waited_for_the_broker_for_long_is_closed(mosquitto: Mosquitto) -> None:
+    with gateway(mosquitto, LIMITS._replace(pending_frames=1, broker_s=0.05)) as address, Station(address) as station:
+        mosquitto.stop()
+        station.send(FRAME + packet(segment(qn="20260701080009999")))
+        assert station.is_closed()
+        mosquitto.restart()
 
 
 def test_whatever_becomes_of_the_broker_what_was_answered_has_come(

@@ -1,5 +1,6 @@
 """`cityflux gateway hj212` as it is run, before a real broker, with stations that know only the standard."""
 
+import random
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.gateway.conftest import OTHER_MN, Subscriber, set_passwords
-from tests.gateway.station import MN, Station, checksum_of_modbus, packet, segment
+from tests.gateway.station import MN, Station, checksum_of_modbus, packet, segment, takes
 from tests.programs import Program, cityflux, wait_for
 from tests.servers.mosquitto import Mosquitto
 
@@ -153,6 +154,42 @@ def test_noise_and_a_slow_line_cost_no_frame(address: tuple[str, int], subscribe
         station.send(b"#" * 5000 + b"##0123" * 500 + packet(segment()))
         assert station.answer().cn == "9014"
     assert [subscriber.next()[1] for _ in range(2)] == [bare(segment())] * 2
+
+
+def test_who_has_said_its_last_word_is_still_answered_and_what_was_cut_off_is_kept(
+    address: tuple[str, int], subscriber: Subscriber
+) -> None:
+    with Station(address) as station:
+        station.send(packet(segment()) + packet(segment())[:-20])
+        station.end()
+        assert station.answer().cn == "9014"
+        assert station.is_closed()
+    assert [subscriber.next() for _ in range(2)] == [(TOPIC, bare(segment())), (TOPIC, packet(segment())[:-20])]
+
+
+def test_hostile_bytes_bring_out_no_fault_of_ours(
+    gateway: tuple[Program, tuple[str, int]], subscriber: Subscriber
+) -> None:
+    program, address = gateway
+    chance = random.Random(212)
+    seeds = [
+        packet(segment()),
+        packet(segment(flag=7, numbers="PNUM=2;PNO=1;")),
+        packet(segment(cn="1062", pw="wrong")),
+    ]
+    for _ in range(300):
+        data = bytearray(chance.choice(seeds) * 2)
+        for _ in range(chance.randrange(12)):
+            place = chance.randrange(len(data))
+            data[place : place + chance.randrange(4)] = chance.choice(
+                [b"", b"##", b"&&", b";", b"=", b"\xff", b"9", b"\r\n"]
+            )
+        # With a checksum that is right, so that it is looked at.
+        length = chance.randrange(2, len(data))
+        with Station(address) as station:
+            station.send(bytes(data) + packet(bytes(data[:length]).decode("latin-1") + "CP=&&&&"))
+    wait_for("a station to be let in among them", lambda: takes(address), program)
+    assert "a connection failed" not in program.log()
 
 
 def test_two_stations_at_once_do_not_mix(address: tuple[str, int], subscriber: Subscriber) -> None:
