@@ -5,26 +5,14 @@ import re
 from datetime import UTC, datetime, timedelta, timezone
 from functools import partial
 from pathlib import Path
+from textwrap import dedent
 
 from tests.gateway.conftest import OTHER_MN, set_passwords
 from tests.gateway.station import MN, Station, packet, segment
 from tests.programs import Program, cityflux, ledger, wait_for
 from tests.servers.mosquitto import Mosquitto
 
-SOURCES = """
-[[source]]
-name = "hj212-air"
-topic = "hj212/22/{device}"
-format = "hj212"
-family = "air"
-units = { a34004 = "µg/m³", a34002 = "µg/m³" }
-
-[[source]]
-name = "hj212-water"
-topic = "hj212/21/{device}"
-format = "hj212"
-family = "water"
-"""
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "HJ212.md"
 STATIONS = f"""
 [[station]]
 id = "huxi"
@@ -42,10 +30,16 @@ device = "{OTHER_MN}"
 """
 
 
+def sources_of_the_page() -> str:
+    """The sources that docs/HJ212.md shows, for devices that send µg/m³."""
+    (block,) = re.findall(r"```toml\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
+    return dedent(block).replace("# units", "units")
+
+
 def test_what_a_station_sends_is_stored_and_what_was_broken_is_a_dead_letter(
     mosquitto: Mosquitto, tmp_path: Path
 ) -> None:
-    (tmp_path / "sources.toml").write_text(SOURCES)
+    (tmp_path / "sources.toml").write_text(sources_of_the_page())
     (tmp_path / "stations.toml").write_text(STATIONS)
     environment = {
         "CITYFLUX_MQTT_URL": f"mqtt://{mosquitto.host}:{mosquitto.port}",
