@@ -29,14 +29,16 @@ from cityflux.composition import (
 )
 from cityflux.settings import Settings, SettingsError
 from ingest.consume import Consumer
+from ingest.devices import Devices
 from ingest.journal import Journal
 from ingest.liveness import Liveness
 from ingest.overflow import Overflow
 from ingest.pauses import pause_of
 from ingest.retire import HEARTBEAT_S, emptied, end_session, leaving
 from ingest.serving import Board, serving
-from ingest.settle import Settler
+from ingest.settle import Said, Settler
 from ingest.vitals import Vitals
+from store.books import Changed
 from store.sharing import Sharing
 
 log = structlog.get_logger()
@@ -81,9 +83,15 @@ async def ingest(settings: Settings, worker: int = 1) -> None:
         store = open_store(settings, journal, writer, patience_s=INGEST_PATIENCE_S)
         prepare = partial(prepare_books, settings, books)
         liveness, board = Liveness(now_ms()), Board(str(journal.folder.resolve()))
-        settler = Settler(journal, store, books, now_ms, horizons(settings), prepare, pause, liveness.stored, sources)
+        devices = Devices(counts_lost=sharing is None)
+
+        def stored(changed: Changed, received_at: int, said: Said) -> None:
+            liveness.stored(changed, received_at)
+            devices.stored(changed, received_at, said)
+
+        settler = Settler(journal, store, books, now_ms, horizons(settings), prepare, pause, stored, sources)
         consumer = Consumer(connect, broker, session, journal, now_ms, pause, heartbeat_s)
-        vitals = Vitals(consumer, settler, journal, books, liveness, now_ms, board.show, sharing)
+        vitals = Vitals(consumer, settler, journal, books, liveness, now_ms, board.show, devices, sharing)
         beside = {"vitals": vitals.run(), "cycles": _collect_cycles()}
         if worker == 1:
             folder, cap_bytes = letters_folder(settings), settings.dead_letters_cap_bytes

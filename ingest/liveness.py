@@ -1,24 +1,19 @@
 """Liveness: which stations should have sent by now, and have not. A function of the registry, of what was stored, and of a
 time that is passed in.
 
-Every active station with an averaging period (minute, hour, day; `raw` has none) is expected once a period. It is overdue
-when nothing of it was stored for two periods and five minutes, counted from the later of our start and its last receipt. A
-family is silent when all of its expected stations are overdue: then it is not a station that fails but what they share.
+Every active station that is expected (`sensors/presence.py`) is overdue when it is silent, counted from the later of our start
+and its last receipt. A family is silent when all of its expected stations are overdue: then it is not a station that fails but
+what they share.
 """
 
 from collections import defaultdict
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from sensors.instants import DAY_MS, HOUR_MS
+from sensors.presence import expected_ms, is_silent
 from sensors.quantities import Family
 from sensors.stations import Registry
 from store.books import Changed
-
-_PERIOD_MS: Mapping[str, int] = {"minute": 60_000, "hour": HOUR_MS, "day": DAY_MS}
-# Chosen: one period may be missed (maintenance), and a station may send some minutes late.
-_PERIODS = 2
-_GRACE_MS = 5 * 60_000
 
 
 class Attendance(NamedTuple):
@@ -43,17 +38,11 @@ class Liveness:
         self._started_at = started_at
         self._last: defaultdict[str, dict[str, int]] = defaultdict(dict)  # when, by family and station
 
-    def stored(self, changed: Changed, received_at: int, _vitals: object = ()) -> None:
+    def stored(self, changed: Changed, received_at: int) -> None:
         """Readings that were received until `received_at` [ms] are stored; `changed` says of which stations."""
         self.known_until = received_at
         for (family, _, _), stations in changed.items():
             self._last[family].update(dict.fromkeys(stations, received_at))
-
-    def heard_since(self, moment: int) -> dict[tuple[str, str], int]:
-        """The stations, by (family, id), that were heard after `moment` [ms], and when."""
-        return {
-            (family, station): at for family, its in self._last.items() for station, at in its.items() if at > moment
-        }
 
     def heard_by_others(self, stations: Mapping[tuple[str, str], int]) -> None:
         """Another ingest got something of these stations, then [ms]."""
@@ -65,9 +54,8 @@ class Liveness:
         """Who was expected and who was overdue at `at` [ms]. Families of which nobody is expected are left out."""
         found: dict[Family, list[bool]] = {}
         for entry in self.registry:
-            period_ms = _PERIOD_MS.get(entry.period)
-            if period_ms is None or not entry.active_at(at):
+            if expected_ms(entry) is None or not entry.active_at(at):
                 continue
             last = max(self._last[entry.family].get(entry.id, 0), self._started_at)
-            found.setdefault(entry.family, []).append(at - last > _PERIODS * period_ms + _GRACE_MS)
+            found.setdefault(entry.family, []).append(is_silent(entry, last, at))
         return {family: Attendance(len(overdue), sum(overdue)) for family, overdue in found.items()}

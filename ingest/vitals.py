@@ -7,6 +7,7 @@ from collections.abc import Callable
 import structlog
 
 from ingest.consume import Consumer
+from ingest.devices import Devices
 from ingest.drain import Drain
 from ingest.health import Snapshot
 from ingest.journal import Journal, JournalError, Ledger
@@ -16,6 +17,7 @@ from sensors.instants import DAY_MS
 from sensors.quantities import Family
 from store.books import Books, BooksUnavailable
 from store.sharing import Sharing
+from store.sightings import Sightings
 
 log = structlog.get_logger()
 
@@ -36,9 +38,11 @@ class Vitals:
         liveness: Liveness,
         clock: Callable[[], int],
         show: Callable[[Snapshot], None],
+        devices: Devices,
         sharing: Sharing | None = None,
     ) -> None:
-        """`sharing` is where other ingests are, that get a part of each station's messages."""
+        """`devices` hears from the settler too; `sharing` is where other ingests are, that get a part of each station's
+        messages."""
         self._consumer = consumer
         self._settler = settler
         self._journal = journal
@@ -47,7 +51,8 @@ class Vitals:
         self._clock = clock
         self._show = show
         self._sharing = sharing
-        self._told_until = 0
+        self._devices = devices
+        self._sightings = Sightings(books)
         self._drain = Drain()
         self._ledger = Ledger(*[0] * len(Ledger._fields))
         self._gaps: list[int] = []
@@ -106,12 +111,9 @@ class Vitals:
         try:
             if self._books.registry_version() != liveness.registry.version:
                 liveness.registry = self._books.registry()
-            if self._sharing is not None:
-                heard, at_all = self._sharing.exchange(liveness.heard_since(self._told_until), at, self._clock())
-                liveness.heard_by_others(heard)
-                self._told_until, at = at, at_all
+            at = self._tell(at)
         except BooksUnavailable as error:
-            log.debug("registry not read", why=str(error))
+            log.debug("registry not read, or stations not told of", why=str(error))
             if self._sharing is not None:
                 return  # nobody is late only because we cannot ask who heard him
         self._attendance = liveness.attendance(at)
@@ -121,3 +123,18 @@ class Vitals:
         for family in sorted(self._silent - silent):
             log.info("stations of this family send again", family=family)
         self._silent = silent
+
+    def _tell(self, at: int) -> int:
+        """Tell the books which stations were heard; until when all that came is stored [ms], here or, where several ingests
+        share, everywhere. Raises BooksUnavailable."""
+        heard = self._devices.take()
+        try:
+            if self._sharing is None:
+                self._sightings.add(heard)
+                return at
+            others, at_all = self._sharing.exchange(heard, at, self._clock())
+        except BooksUnavailable:
+            self._devices.give_back(heard)
+            raise
+        self._liveness.heard_by_others(others)
+        return at_all

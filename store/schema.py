@@ -2,8 +2,10 @@
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Connection,
+    Float,
     Index,
     Integer,
     LargeBinary,
@@ -169,6 +171,14 @@ sightings = Table(
     Column("family", String, primary_key=True),
     Column("station", String, primary_key=True),
     Column("last_received", BigInteger, nullable=False),
+    # What was last said of the device; NULL where nothing was.
+    Column("online", Boolean),
+    Column("online_since", BigInteger),
+    Column("battery", Float),
+    Column("rssi", Float),
+    Column("snr", Float),
+    Column("counter", BigInteger),
+    Column("lost", BigInteger),
 )
 
 progress = Table(

@@ -1,12 +1,13 @@
 """What ingests that share the work tell each other, over the engine of the books: who writes which series, and which stations
 were heard. Each of them sees only its part of a station's messages, so none can say alone that a station is late."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 
 from sqlalchemy import func, select
 
 from store.books import INGEST_SILENT_MS, Books
 from store.schema import progress, sightings, writers
+from store.sightings import Sighting, add_sightings
 from store.transaction import insert_into
 
 Station = tuple[str, str]
@@ -32,24 +33,12 @@ class Sharing:
                 connection.execute(insert_into(connection, writers), {"journal": self._journal, "number": found})
             return found
 
-    def exchange(self, heard: Mapping[Station, int], settled_until: int, now: int) -> tuple[dict[Station, int], int]:
-        """Tell which stations we heard and when [ms], and that what we received until `settled_until` is stored. Gives when
-        each station was last heard by anybody, and until when everybody is that far; who has told nothing for a while does
-        not hold that up."""
+    def exchange(self, heard: Iterable[Sighting], settled_until: int, now: int) -> tuple[dict[Station, int], int]:
+        """Tell which stations we heard, and that what we received until `settled_until` [ms] is stored. Gives when each station
+        was last heard by anybody, and until when everybody is that far; who has told nothing for a while does not hold that
+        up."""
         with self._books.writing() as connection:
-            if heard:
-                upsert = insert_into(connection, sightings)
-                connection.execute(
-                    upsert.on_conflict_do_update(
-                        index_elements=["family", "station"],
-                        set_={"last_received": upsert.excluded.last_received},
-                        where=sightings.c.last_received < upsert.excluded.last_received,
-                    ),
-                    [
-                        {"family": family, "station": station, "last_received": at}
-                        for (family, station), at in heard.items()
-                    ],
-                )
+            add_sightings(connection, heard)
             upsert = insert_into(connection, progress)
             connection.execute(
                 upsert.on_conflict_do_update(
@@ -61,5 +50,6 @@ class Sharing:
             everybody = connection.execute(
                 select(func.min(progress.c.settled_until)).where(progress.c.told_at > now - _SILENT_MS)
             ).scalar_one()
-            found = {(family, station): at for family, station, at in connection.execute(select(sightings))}
+            last_heard = select(sightings.c.family, sightings.c.station, sightings.c.last_received)
+            found = {(family, station): at for family, station, at in connection.execute(last_heard)}
         return found, everybody

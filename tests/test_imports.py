@@ -36,6 +36,7 @@ ADAPTERS = {
         "store/replays.py",
         "store/schema.py",
         "store/sharing.py",
+        "store/sightings.py",
         "store/transaction.py",
     },
     "fastapi": {"wall/app.py"},

@@ -16,11 +16,12 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from processors.plans import Plan
 from store.books import Books, BooksUnavailable
 from store.port import ReadingsStore
+from wall.presence import stations
 from wall.status import status
 
 
 def make_app(store: ReadingsStore, books: Books, plan: Plan, zone: ZoneInfo, clock: Callable[[], int]) -> FastAPI:
-    """The application: `/` the page, `/api/status` the same as JSON, `/livez`."""
+    """The application: `/` the page, `/api/status` the same as JSON, `/api/stations` how stations are, `/livez`."""
     app = FastAPI(title="cityflux", docs_url=None, redoc_url=None)
     page = Template(files("wall").joinpath("page.html").read_text("utf-8"))
 
@@ -35,6 +36,10 @@ def make_app(store: ReadingsStore, books: Books, plan: Plan, zone: ZoneInfo, clo
     @app.get("/api/status")
     def as_json() -> JSONResponse:
         return JSONResponse(status(store, books, plan, zone, clock()))
+
+    @app.get("/api/stations")
+    def stations_as_json() -> JSONResponse:
+        return JSONResponse(stations(books, zone, clock()))
 
     @app.get("/")
     def as_page() -> HTMLResponse:

@@ -15,6 +15,7 @@ from store.books import Books
 from store.influx import InfluxStore
 from store.merge import Point, join, merge
 from store.sharing import Sharing
+from store.sightings import Sighting
 from tests.servers.influx import Influx
 from tests.store.conftest import rows
 from tests.store.test_contract import NOON, WITHDRAWN, issued
@@ -161,13 +162,13 @@ def test_what_one_has_heard_the_others_know(tmp_path: Path) -> None:
     books = Books(f"sqlite:///{tmp_path}/books.sqlite")
     books.prepare()
     one, two = Sharing(books, "one"), Sharing(books, "two")
-    assert one.exchange({("air", "a"): 100}, 100, 100) == ({("air", "a"): 100}, 100)
-    heard, until = two.exchange({("air", "a"): 90, ("air", "b"): 95}, 95, 110)
+    assert one.exchange([Sighting("air", "a", 100)], 100, 100) == ({("air", "a"): 100}, 100)
+    heard, until = two.exchange([Sighting("air", "a", 90), Sighting("air", "b", 95)], 95, 110)
     assert heard == {("air", "a"): 100, ("air", "b"): 95}
     assert until == 95, "so far all are"
-    heard, until = one.exchange({}, 120, 120)
+    heard, until = one.exchange([], 120, 120)
     assert heard == {("air", "a"): 100, ("air", "b"): 95}
     assert until == 95
-    assert two.exchange({}, 130, 130)[1] == 120
-    assert one.exchange({}, 200_000, 200_000)[1] == 200_000, "who has stopped does not hold the others up"
+    assert two.exchange([], 130, 130)[1] == 120
+    assert one.exchange([], 200_000, 200_000)[1] == 200_000, "who has stopped does not hold the others up"
     books.close()

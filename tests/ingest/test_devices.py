@@ -1,0 +1,87 @@
+"""What is heard of devices, on its way to the books: last receipt, battery and link, lost messages, online and offline."""
+
+from pathlib import Path
+
+import pytest
+
+from ingest.devices import Devices
+from sensors.formats.sample import Vitals
+from store.books import Books
+from store.sightings import Sighting, Sightings
+
+A = ("air", "a")
+
+
+def heard(devices: Devices, at: int, *said: Vitals, readings: bool = False) -> None:
+    devices.stored({("air", "hour", 1): ["a"]} if readings else {}, at, [(A, one) for one in said])
+
+
+@pytest.fixture
+def sightings(tmp_path: Path) -> Sightings:
+    books = Books(f"sqlite:///{tmp_path}/books.sqlite")
+    books.prepare()
+    return Sightings(books)
+
+
+def test_what_was_said_last_stands_and_what_was_not_said_again_stays(sightings: Sightings) -> None:
+    devices = Devices(counts_lost=True)
+    heard(devices, 10, Vitals(battery=88.3))
+    heard(devices, 20, Vitals(rssi=-36.0, snr=10.5, counter=7), readings=True)
+    sightings.add(devices.take())
+    heard(devices, 30, Vitals(rssi=-50.0, counter=8))
+    sightings.add(devices.take())
+    assert devices.take() == []
+    assert sightings.all() == {A: Sighting("air", "a", 30, None, None, 88.3, -50.0, 10.5, 8, 0)}
+
+
+def test_a_step_of_the_counter_is_messages_lost_and_a_new_beginning_is_not(sightings: Sightings) -> None:
+    devices = Devices(counts_lost=True)
+    for at, counter in enumerate([5, 6, 9, 10, 0, 3, 3]):
+        heard(devices, at, Vitals(counter=counter))
+        sightings.add(devices.take())
+    assert sightings.all()[A].lost == 2 + 2
+    shared = Devices(counts_lost=False)
+    for at, counter in enumerate([5, 9]):
+        heard(shared, at, Vitals(counter=counter))
+    assert [one.lost for one in shared.take()] == [None]
+
+
+def test_offline_is_what_the_platform_says_until_the_device_sends_again(sightings: Sightings) -> None:
+    devices, told = Devices(counts_lost=True), []
+    for at, said, readings in [
+        (10, Vitals(online=True), False),
+        (20, None, True),
+        (30, Vitals(online=False), False),
+        (40, Vitals(online=False), False),
+        (50, None, True),
+    ]:
+        heard(devices, at, *([] if said is None else [said]), readings=readings)
+        sightings.add(devices.take())
+        one = sightings.all()[A]
+        told.append((one.last_received, one.online, one.online_since))
+    assert told == [(10, True, 10), (20, True, 10), (30, False, 30), (40, False, 30), (50, True, 50)]
+
+
+def test_the_same_holds_between_two_looks(sightings: Sightings) -> None:
+    devices = Devices(counts_lost=True)
+    heard(devices, 10, Vitals(online=True))
+    heard(devices, 30, Vitals(online=False))
+    heard(devices, 50, readings=True)
+    sightings.add(devices.take())
+    assert sightings.all()[A] == Sighting("air", "a", 50, True, 50)
+
+
+def test_nothing_is_forgotten_where_the_books_cannot_be_reached(sightings: Sightings) -> None:
+    devices = Devices(counts_lost=True)
+    heard(devices, 10, Vitals(battery=80.0, counter=1), Vitals(counter=4))
+    failed = devices.take()
+    heard(devices, 20, Vitals(rssi=-40.0, counter=6))
+    devices.give_back(failed)
+    sightings.add(devices.take())
+    assert sightings.all()[A] == Sighting("air", "a", 20, None, None, 80.0, -40.0, None, 6, 2 + 1)
+
+
+def test_an_older_sighting_fills_only_what_is_missing(sightings: Sightings) -> None:
+    sightings.add([Sighting("air", "a", 50, True, 40, 70.0)])
+    sightings.add([Sighting("air", "a", 30, False, 30, 90.0, -40.0)])
+    assert sightings.all()[A] == Sighting("air", "a", 50, True, 40, 70.0, -40.0)
