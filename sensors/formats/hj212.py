@@ -14,8 +14,9 @@ minute, 2061 hour, 2031 day) all of one device, command and DataTime are one sam
 - -Flag is the instrument's state (table 8); a letter that is not in the table makes its value doubtful, unless an option
   translates it. Values that are no numbers stay text.
 
-A packet without DataTime (of a message in several packets) has that of the frame before it in the payload. A frame that carries
-no data (state, running time, answers, heartbeats) says that its device is online. An encrypted CP (HJ 212-2025) is refused.
+A later packet of a message (PNO 2 and up) without DataTime has that of the frame before it in the payload with the same MN,
+CN and QN. A frame that carries no data (state, running time, answers, heartbeats) says that its device is online. An
+encrypted CP (HJ 212-2025) is refused. Factors of another family than the source's are unknown fields.
 """
 
 import re
@@ -58,12 +59,13 @@ instrument says of itself in words of its maker."""
 
 _ITEM = re.compile(r"([A-Za-z0-9_.]+)(?:-([A-Za-z]+))?=(.*)", re.DOTALL)
 _TIME = re.compile(r"[0-9]{14}(?:[0-9]{3})?", re.ASCII)
-_TIME_FIRST, _VALUE_OF_A_FIELD = "DataTime=([0-9]{14})", "([-+.0-9]+)"
+# Text without a field: base64 ends with =, but nothing follows it.
+_HAS_FIELDS = re.compile(rb"DataTime=|=[^=]")
+# 300 digits are no number that a double cannot hold.
+_TIME_FIRST, _VALUE_OF_A_FIELD = "DataTime=([0-9]{14})", "([-+.0-9]{1,300})"
 # Chosen: layouts that are kept; a device has one per command number.
 _KEPT_LAYOUTS = 8192
 _KEPT_TIMES = 4096
-# Of a plain frame: where QN and its semicolon end, and how long checksum and CR LF are.
-_QN_ENDS, _TAIL = 27, 6
 
 
 class Hj212Options(FormatOptions):
@@ -108,11 +110,24 @@ def placements(family: Family) -> Mapping[str, Placement]:
 def _spellings() -> Iterator[str]:
     for factor in _TABLE["factor"]:
         yield factor["code"]
+        if "code_2005" in factor:
+            yield factor["code_2005"]
     yield from _TABLE["names"]
     yield from _TABLE["others"]["codes"]
+    yield from _TABLE["others"]["codes_2005"]
 
 
 _SPELLING = {code.casefold(): code for code in _spellings()}
+
+
+def _factor(name: str) -> str:
+    """The factor's code as the tables write it, where they have it."""
+    return _SPELLING.get(name.casefold(), name)
+
+
+def _field(name: str, ending: str, cn: str) -> str:
+    """What a field is called: its factor, with its ending where it is not the value of this command number."""
+    return f"{_factor(name)}-{ending}" if ending and ending != _ITS_VALUE[cn] else _factor(name)
 
 
 class _Layout(NamedTuple):
@@ -139,19 +154,24 @@ class _Reader:
         self._stamps_start = options.stamps == "start"
         self._flags = {**FLAGS, **options.flags}
         self._is_strict = options.crc in {"either", "hj212"}
-        self._layouts: dict[bytes, _Layout] = {}  # by what stands between QN and CP
+        # By what stands before CP, without QN.
+        self._layouts: dict[bytes, _Layout] = {}
+        self._last_patterns: dict[bytes, str] = {}
         self._ends = lru_cache(_KEPT_TIMES)(self._end)
 
     def ordinary(self, payload: bytes) -> Sample | None:
         """The sample of one frame that looks like the last one of its device, whose values are numbers and whose flags are N;
         None for every other payload. What it gives is what `careful` gives."""
-        begin = payload.find(b"CP=&&", _QN_ENDS)
-        layout = self._layouts.get(payload[_QN_ENDS:begin])
-        if layout is None or not hj212_frame.is_plain(payload):
+        plain = hj212_frame.plain(payload)
+        if plain is None:
+            return None
+        before, rest = plain
+        layout = self._layouts.get(before)
+        if layout is None:
             return None
         head, period, pattern, fields = layout
         try:
-            found = pattern.fullmatch(payload[begin:-_TAIL].decode())
+            found = pattern.fullmatch(rest.decode())
             if found is None:
                 return None
             time, *texts = found.groups()
@@ -166,29 +186,28 @@ class _Reader:
         Refused."""
         values: dict[str, Value] = {}
         statuses: dict[str, Status] = {}
-        its_value = _ITS_VALUE[frame.head.cn]
         own_time: str | None = None
         for name, ending, text in _items(frame.cp):
             if name == "DataTime" and not ending:
                 own_time = text
                 continue
-            factor = _SPELLING.get(name.casefold(), name)
             if ending == "Flag":
                 status = self._flags.get(text, "doubtful" if text else "normal")
                 if status != "normal":
-                    statuses[factor] = status
+                    statuses[_factor(name)] = status
                 continue
-            field = factor if ending == its_value else f"{factor}-{ending}" if ending else factor
+            field = _field(name, ending, frame.head.cn)
             if field in values:
                 raise Refused("invalid_shape", f"CP, {field}", "is there twice", "send each field once")
             values[field] = number_or_text(text) if text else None
-        time = own_time or time
+        if own_time is not None:
+            time = own_time
         if time is None:
             raise Refused(
                 "invalid_time",
                 "CP, DataTime",
                 "is missing",
-                "send it in the first packet, and the packets of one message together",
+                "send it in the first packet, and the packets of one message together, with one QN",
             )
         at = self._ends(time, frame.head.cn)
         if self._is_strict and self._flags["N"] == "normal":
@@ -196,27 +215,36 @@ class _Reader:
         return Sample(frame.head.mn, at, values, statuses, NOTHING, _PERIODS[frame.head.cn]), time
 
     def _remember(self, frame: Frame, data: bytes) -> None:
-        """Make the layout of a frame that was read: DataTime first, then values and flags, written as the standard does."""
+        """Make the layout of a frame that was read: DataTime first, then numbers and flags, written as the standard does. Only of
+        the second one in a row, for to compile a pattern costs as much as to read a dozen frames with care."""
+        plain = hj212_frame.plain(data)
+        if plain is None:
+            return
         patterns, fields = [_TIME_FIRST], []
         parts = re.split("([,;])", frame.cp.decode())
         for part in parts[1:]:
             item = _ITEM.fullmatch(part)
             if item is None and part in {"", ",", ";"}:
                 patterns.append(part)
-            elif item is not None and item[2] == _ITS_VALUE[frame.head.cn]:
-                fields.append(_SPELLING.get(item[1].casefold(), item[1]))
-                patterns.append(re.escape(f"{item[1]}-{item[2]}=") + _VALUE_OF_A_FIELD)
             elif item is not None and item[2] == "Flag":
                 patterns.append(re.escape(f"{item[1]}-Flag=N"))
+            elif item is not None and item[1] != "DataTime":
+                fields.append(_field(item[1], item[2] or "", frame.head.cn))
+                name = item[1] if item[2] is None else f"{item[1]}-{item[2]}"
+                patterns.append(re.escape(f"{name}=") + _VALUE_OF_A_FIELD)
             else:
                 return  # only `careful` reads it
-        if re.fullmatch(_TIME_FIRST, parts[0]) is None or not hj212_frame.is_plain(data):
+        if re.fullmatch(_TIME_FIRST, parts[0]) is None:
             return
-        if len(self._layouts) >= _KEPT_LAYOUTS:
-            self._layouts.clear()
-        pattern = _compiled(f"CP=&&{''.join(patterns)}&&")
-        between = data[_QN_ENDS : data.index(b"CP=&&", _QN_ENDS)]
-        self._layouts[between] = _Layout(frame.head, _PERIODS[frame.head.cn], pattern, tuple(fields))
+        before, pattern = plain[0], f"CP=&&{''.join(patterns)}&&"
+        if self._last_patterns.get(before) == pattern:
+            if len(self._layouts) >= _KEPT_LAYOUTS:
+                self._layouts.clear()
+            self._layouts[before] = _Layout(frame.head, _PERIODS[frame.head.cn], _compiled(pattern), tuple(fields))
+        else:
+            if len(self._last_patterns) >= _KEPT_LAYOUTS:
+                self._last_patterns.clear()
+            self._last_patterns[before] = pattern
 
     def _end(self, text: str, cn: str) -> int:
         """DataTime, as sent, to the end of the interval [ms]. Raises Refused."""
@@ -240,7 +268,7 @@ def _several(payload: bytes, crc: Crc, reader: _Reader) -> Sequence[Sample | Ref
     its frame, where it is only one; no_readings."""
     parts: list[Sample | Refusal] = []
     places: dict[tuple[str | None, str, int | None], int] = {}
-    times: dict[tuple[str | None, str], str] = {}
+    times: dict[_Message, str] = {}
     position: int | None = 0
     while position is not None and payload[position:].strip():
         try:
@@ -258,9 +286,8 @@ def _several(payload: bytes, crc: Crc, reader: _Reader) -> Sequence[Sample | Ref
         if time is None:
             parts.append(sample)
             continue
-        of = (sample.device, frame.head.cn)
-        times[of] = time
-        key = (*of, sample.at)
+        times[_message_of(frame)] = time
+        key = (sample.device, frame.head.cn, sample.at)
         if key not in places:
             places[key] = len(parts)
             parts.append(sample)
@@ -275,21 +302,27 @@ def _several(payload: bytes, crc: Crc, reader: _Reader) -> Sequence[Sample | Ref
     return parts
 
 
-def _sample(
-    frame: Frame, data: bytes, reader: _Reader, times: Mapping[tuple[str | None, str], str]
-) -> tuple[Sample, str | None]:
+_Message = tuple[str | None, str, str | None]
+
+
+def _message_of(frame: Frame) -> _Message:
+    """What packets of one message have in common: MN, CN, QN (HJ 212-2017, table 3)."""
+    return frame.head.mn, frame.head.cn, frame.qn
+
+
+def _sample(frame: Frame, data: bytes, reader: _Reader, times: Mapping[_Message, str]) -> tuple[Sample, str | None]:
     """The sample of a frame, and its DataTime if it carries data. Raises Refused."""
-    mn, cn = frame.head.mn, frame.head.cn
-    if cn not in hj212_frame.DATA:
-        return Sample(mn, None, vitals=Vitals(online=True)), None
-    if frame.cp and b"=" not in frame.cp:
+    if frame.head.cn not in hj212_frame.DATA:
+        return Sample(frame.head.mn, None, vitals=Vitals(online=True)), None
+    if frame.cp and _HAS_FIELDS.search(frame.cp) is None:
         raise Refused(
             "undecodable",
             "CP",
             f"{shown(frame.cp)} is not text of fields; HJ 212-2025 lets it be encrypted, which is not supported",
             "let the device send without encryption",
         )
-    return reader.careful(frame, data, times.get((mn, cn)))
+    is_later = (frame.head.pno or 1) > 1
+    return reader.careful(frame, data, times.get(_message_of(frame)) if is_later else None)
 
 
 def _joined(first: Sample, second: Sample) -> Sample | Refusal:

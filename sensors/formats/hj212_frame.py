@@ -39,6 +39,7 @@ _END = re.compile(rb"&&(?=[0-9A-Fa-f]{4})")
 _FRAGMENT = re.compile(rb"#{0,2}|##[0-9]{0,4}")
 _COMMAND = re.compile(r"[0-9]{4}", re.ASCII)
 _COUNT = re.compile(r"[0-9]{1,4}", re.ASCII)
+_ENDS = frozenset({b"", b"\r\n"})
 # Chosen: heads that are kept; a device has one per command number, and one more per packet number.
 _KEPT_HEADS = 8192
 
@@ -124,18 +125,22 @@ def take(data: bytes, start: int = 0, crc: Crc = "either") -> tuple[Frame, int]:
         raise FrameRefused(its.code, its.field, its.detail, its.fix, end) from refused
 
 
-def is_plain(data: bytes) -> bool:
-    """Whether `data` is one frame and nothing else, written as HJ 212-2017 says, of any content: QN first, HJ 212's checksum in
-    upper case, CR LF. `take` gives its frame; who knows what it looks like need not take it apart."""
-    length = _LENGTHS.get(data[:6])
-    return (
-        length is not None
-        and length == len(data) - 12 <= MAX_SEGMENT
-        and data[6:9] == b"QN="
-        and data[26:27] == b";"
-        and data[9:26].isalnum()
-        and data[-6:] == _TEXTS[crc_hj212(data[6:-6])] + b"\r\n"
-    )
+def plain(data: bytes) -> tuple[bytes, bytes] | None:
+    """What stands before CP, without QN, and the rest of the data segment, of one frame and nothing else, written as HJ 212-2017
+    says: QN first or not there, HJ 212's checksum in upper case. None for all other bytes. `take` gives its frame; who knows what
+    it looks like need not take it apart."""
+    length = _LENGTHS.get(data[:6], 0)
+    end = 6 + length
+    segment, tail = data[6:end], data[end:]
+    begin = segment.find(b"CP=&&")
+    if begin < 0 or length > MAX_SEGMENT or tail[:4] != _TEXTS[crc_hj212(segment)] or tail[4:] not in _ENDS:
+        return None
+    before = segment[:begin]
+    if before[:3] == b"QN=":
+        if before[20:21] != b";" or not before[3:20].isalnum():
+            return None
+        before = before[21:]
+    return None if b"QN=" in before else (before, segment[begin:])
 
 
 def encode(qn: str | None, head: Head, cp: str = "") -> bytes:
