@@ -27,7 +27,7 @@ from cityflux.composition import (
     read_registry,
     sources_of,
 )
-from cityflux.settings import Settings, SettingsError
+from cityflux.settings import PREFIX, Settings, SettingsError
 from ingest.consume import Consumer
 from ingest.devices import Devices
 from ingest.journal import Journal
@@ -191,10 +191,11 @@ async def process(settings: Settings) -> None:
 
 
 async def hj212_gateway(settings: Settings, host: str | None, port: int) -> None:
-    """Stations that dial in → broker. Raises SettingsError before anything is started."""
+    """Stations that dial in → broker, with health and metrics on HTTP. Raises SettingsError before anything is started."""
     from gateway.doorman import Doorman
     from gateway.publisher import Publisher
     from gateway.server import Gateway
+    from gateway.watch import Watch
     from store.devices import DeviceKeys
 
     stopped = stop_signals()
@@ -206,9 +207,12 @@ async def hj212_gateway(settings: Settings, host: str | None, port: int) -> None
         )
     with open_books(settings) as books:
         books.prepare()
-        doorman = Doorman(DeviceKeys(books).verify, time.monotonic)
+        watch, doorman = Watch(), Doorman(DeviceKeys(books).verify, time.monotonic)
         try:
-            await Gateway(doorman, Publisher(broker, limits), limits).run(host, port, stopped)
+            with serving(
+                watch, settings.hj212_http_host, settings.hj212_http_port, f"{PREFIX}HJ212_HTTP_PORT"
+            ):
+                await Gateway(doorman, Publisher(broker, limits), limits, watch.show).run(host, port, stopped)
         except OSError as error:
             raise SettingsError(f"cannot listen on {host or ''}:{port}: {error}; choose another --listen") from error
         finally:

@@ -90,7 +90,9 @@ class Settings(BaseSettings):
     ingest_http_host: str = Field("127.0.0.1", description="where ingest answers /health and /metrics")
     ingest_http_port: int = Field(9108, ge=-1, le=65_535, description="0: any free one; -1: none")
 
-    # Of the HJ 212 gateway. Chosen for a city of some hundred stations, many of them behind one address of a mobile network.
+    hj212_http_host: str = Field("127.0.0.1", description="where the HJ 212 gateway answers /health and /metrics")
+    hj212_http_port: int = Field(9107, ge=-1, le=65_535, description="0: any free one; -1: none")
+    # Its bounds. Chosen for a city of some hundred stations, many of them behind one address of a mobile network.
     hj212_connections: int = Field(2_000, ge=1, le=50_000, description="stations connected to the gateway at once")
     hj212_connections_per_address: int = Field(200, ge=1, description="of them from one address")
     # Minute data come each 10 minutes unless set otherwise (MinInterval); hourly ones may be all that a station sends.

@@ -1,7 +1,8 @@
 """What the gateway counts, and the lines it says about its peers: never more than a few a minute, whatever they send."""
 
 from collections import defaultdict
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 import structlog
@@ -12,23 +13,29 @@ _log = structlog.get_logger()
 _LINES_PER_MINUTE = 5
 
 
+def _count(of: str) -> int:
+    number: int = field(default=0, metadata={"of": of})
+    return number
+
+
 @dataclass(slots=True)
 class Counts:
     """Since the gateway was started."""
 
-    connections: int = 0
-    turned_away: int = 0
-    """Connections past a bound."""
-    cut: int = 0
-    """Connections that a bound ended: silence, garbage, answers not read, wrong passwords."""
-    frames: int = 0
-    broken: int = 0
-    garbage_bytes: int = 0
-    wrong_password: int = 0
-    published: int = 0
-    not_taken: int = 0
-    """Published, and not taken by the broker: nobody has subscribed, or it is not allowed."""
-    answered: int = 0
+    connections: int = _count("Connections that were let in.")
+    turned_away: int = _count("Connections past a bound.")
+    cut: int = _count("Connections that a bound ended: silence, garbage, answers not read, wrong passwords.")
+    frames: int = _count("Whole frames.")
+    broken: int = _count("Broken frames.")
+    garbage_bytes: int = _count("Bytes that were no frame, of connections that have ended.")
+    wrong_password: int = _count("Frames whose ST, MN or PW was wrong.")
+    published: int = _count("Frames given to the broker.")
+    not_taken: int = _count("Frames that the broker did not take: nobody has subscribed, or it is not allowed.")
+    answered: int = _count("Answers, each after its PUBACK.")
+
+
+MEANINGS: Mapping[str, str] = {each.name: each.metadata["of"] for each in fields(Counts)}
+"""What each count is, by its name."""
 
 
 class Notices:

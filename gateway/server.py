@@ -2,6 +2,8 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict
 
 import structlog
 
@@ -11,21 +13,26 @@ from gateway.doorman import Doorman
 from gateway.limits import Limits
 from gateway.publisher import Publisher
 from gateway.split import FirstPackets
+from gateway.watch import Snapshot
 
 _log = structlog.get_logger()
 
+_SHOW_S = 1.0
 _SUM_UP_S = 60.0
 # Chosen: at the end, how long [s] frames that were read may still reach the broker, and their answers the stations.
 _DRAIN_S = 5.0
 
 
 class Gateway:
-    """Make it on the event loop; `run` it once."""
+    """Make it on the event loop; `run` it once. `show` is told each second how it is."""
 
-    def __init__(self, doorman: Doorman, publisher: Publisher, limits: Limits) -> None:
+    def __init__(
+        self, doorman: Doorman, publisher: Publisher, limits: Limits, show: Callable[[Snapshot], None]
+    ) -> None:
         self._doorman = doorman
         self._publisher = publisher
         self._limits = limits
+        self._show = show
         self._firsts = FirstPackets()
         self._counts = Counts()
         self._notices = Notices(self._counts)
@@ -43,6 +50,7 @@ class Gateway:
             beside = [
                 tasks.create_task(self._publisher.run(), name="publish"),
                 tasks.create_task(self._sum_up(), name="sum up"),
+                tasks.create_task(self._show_often(), name="show"),
             ]
             await server.start_serving()
             self.addresses = [listening.getsockname()[:2] for listening in server.sockets]
@@ -96,6 +104,15 @@ class Gateway:
             self._by_address[address] -= 1
             if not self._by_address[address]:
                 del self._by_address[address]
+
+    async def _show_often(self) -> None:
+        while True:
+            now_s = asyncio.get_running_loop().time()
+            counts = asdict(self._counts)
+            self._show(
+                Snapshot(now_s, self._publisher.connected, len(self._connections), self._publisher.pending, counts)
+            )
+            await asyncio.sleep(_SHOW_S)
 
     async def _sum_up(self) -> None:
         while True:

@@ -1,4 +1,4 @@
-"""Ingest's own HTTP, on loopback: GET /health (JSON; 503 where red) and GET /metrics (Prometheus).
+"""A program's own HTTP, on loopback: GET /health (JSON; 503 where red) and GET /metrics (Prometheus).
 
 It answers from daemon threads, out of an immutable snapshot that the event loop replaces each second: it costs the loop
 nothing, and answers also when the loop hangs, saying so.
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 
@@ -27,8 +27,21 @@ OFF = -1
 _REQUEST_WITHIN_S = 5.0
 
 
+class Answers(Protocol):
+    """What is asked over HTTP, from any thread."""
+
+    def health(self) -> dict[str, Any]:
+        """The body of /health; its `status` is green, yellow or red."""
+        ...
+
+    def metrics(self) -> bytes:
+        """The body of /metrics."""
+        ...
+
+
 class Board:
-    """Where the loop shows its snapshot and HTTP reads it. `place` is the journal's folder: whose health this is."""
+    """Ingest's answers: where the loop shows its snapshot and HTTP reads it. `place` is the journal's folder: whose health this
+    is."""
 
     def __init__(self, place: str) -> None:
         self._place = place
@@ -76,9 +89,9 @@ class Board:
 
 
 @contextmanager
-def serving(board: Board, host: str, port: int) -> Iterator[None]:
-    """Serve during the block; `port` 0 is any free one, OFF none. A port that is taken is said and gone without: taking in
-    data does not depend on being watched."""
+def serving(board: Answers, host: str, port: int, setting: str = "CITYFLUX_INGEST_HTTP_PORT") -> Iterator[None]:
+    """Serve during the block; `port` 0 is any free one, OFF none; `setting` is where it comes from. A port that is taken is said
+    and gone without: taking in data does not depend on being watched."""
     if port == OFF:
         yield
         return
@@ -86,7 +99,7 @@ def serving(board: Board, host: str, port: int) -> Iterator[None]:
         server = ThreadingHTTPServer((host, port), _handler(board))
     except OSError as error:
         log.error(
-            "no health and no metrics: cannot listen; set CITYFLUX_INGEST_HTTP_PORT to another port, 0 (any) or -1 (none)",
+            f"no health and no metrics: cannot listen; set {setting} to another port, 0 (any) or -1 (none)",
             address=f"{host}:{port}",
             why=str(error),
         )
@@ -101,7 +114,7 @@ def serving(board: Board, host: str, port: int) -> Iterator[None]:
             server.shutdown()
 
 
-def _handler(board: Board) -> type[BaseHTTPRequestHandler]:
+def _handler(board: Answers) -> type[BaseHTTPRequestHandler]:
     def health() -> tuple[HTTPStatus, str, bytes]:
         body = board.health()
         status = HTTPStatus.SERVICE_UNAVAILABLE if body["status"] == "red" else HTTPStatus.OK

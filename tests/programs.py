@@ -19,9 +19,9 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def clean_environment() -> dict[str, str]:
-    """This process's environment without any setting of cityflux, but that an ingest listens on a port of its own."""
+    """This process's environment without any setting of cityflux, but that what is watched listens on a port of its own."""
     ours = {name: value for name, value in os.environ.items() if not name.startswith("CITYFLUX_")}
-    return ours | {"CITYFLUX_INGEST_HTTP_PORT": "0"}
+    return ours | {"CITYFLUX_INGEST_HTTP_PORT": "0", "CITYFLUX_HJ212_HTTP_PORT": "0"}
 
 
 def cityflux(*arguments: str, environment: Mapping[str, str], expect: int = 0, cwd: Path | None = None) -> str:

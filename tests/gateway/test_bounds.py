@@ -16,6 +16,7 @@ from gateway.doorman import Doorman
 from gateway.limits import Limits
 from gateway.publisher import Publisher
 from gateway.server import Gateway
+from gateway.watch import Watch
 from ingest.transport import Broker
 from store.books import BooksUnavailable
 from store.devices import RECHECK_S
@@ -44,7 +45,7 @@ def gateway(
         stopped, loop = asyncio.Event(), asyncio.get_running_loop()
         ended.put(lambda: loop.call_soon_threadsafe(stopped.set))
         doorman = Doorman(verify, time.monotonic)
-        its = Gateway(doorman, Publisher(Broker(broker.host, broker.port), limits), limits)
+        its = Gateway(doorman, Publisher(Broker(broker.host, broker.port), limits), limits, Watch().show)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(its.run("127.0.0.1", 0, stopped))
             while not its.addresses:

@@ -1,5 +1,6 @@
 """`cityflux gateway hj212` as it is run, before a real broker, with stations that know only the standard."""
 
+import json
 import random
 import re
 from collections.abc import Iterator
@@ -7,7 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import urllib3
 
+from gateway.counts import MEANINGS
 from tests.gateway.conftest import OTHER_MN, Subscriber, set_passwords
 from tests.gateway.station import MN, Station, checksum_of_modbus, packet, segment, takes
 from tests.programs import Program, cityflux, wait_for
@@ -252,6 +255,30 @@ def test_what_nobody_takes_is_not_answered(gateway: tuple[Program, tuple[str, in
         station.send(packet(segment(qn="20260701080000002")))
         assert station.answer().qn[-1] == "2"
         subscriber.close()
+
+
+def test_health_and_metrics_say_how_it_is(
+    gateway: tuple[Program, tuple[str, int]], mosquitto: Mosquitto, subscriber: Subscriber
+) -> None:
+    program, address = gateway
+    found = re.search(r"url=(http://\S+)/health", program.log())
+    assert found is not None
+
+    def asked(path: str) -> tuple[int, bytes]:
+        answer = urllib3.request("GET", f"{found[1]}{path}")
+        return answer.status, answer.data
+
+    assert takes(address)
+    wait_for("what was answered to be shown", lambda: json.loads(asked("/health")[1])["answered"], program)
+    status, body = asked("/metrics")
+    assert status == 200
+    for name in (*(f"{name}_total" for name in MEANINGS), "connected", "open_connections", "pending_frames"):
+        assert f"\ncityflux_gateway_{name} ".encode() in body
+    mosquitto.stop()
+    wait_for("it to be red", lambda: asked("/health")[0] == 503, program)
+    assert "no broker" in json.loads(asked("/health")[1])["causes"][0]
+    mosquitto.restart()
+    wait_for("it to be green", lambda: asked("/health")[0] == 200, program)
 
 
 def test_it_stops_at_once(mosquitto: Mosquitto, subscriber: Subscriber, tmp_path: Path) -> None:
