@@ -1,7 +1,7 @@
 """Which formats there are: ours, and those of installed packages (entry points of the group `cityflux.formats`).
 
 An entry point names the function `make` of a module, which may also have `placements` and `IGNORED` (see `sensors/formats`).
-A name of ours stays ours: a package cannot replace it.
+A name of ours stays ours: a package cannot replace it. What a package's decoder raises or returns is looked at (`guard.py`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,6 +11,7 @@ from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
 from typing import Final, NamedTuple
 
+from sensors.formats.guard import guarded
 from sensors.formats.sample import NOTHING, Make, Placement, Placements
 from sensors.quantities import Family
 
@@ -78,7 +79,7 @@ def _others(point: EntryPoint) -> Format:
             f"format {point.name} of package {_package(point)}: {point.value} is not a function; "
             'name one that makes a decoder, for example "module:make"'
         )
-    return _format(module, make)
+    return _format(module, guarded(make, point.name))
 
 
 def _format(module: ModuleType, make: Make) -> Format:
