@@ -209,9 +209,7 @@ async def hj212_gateway(settings: Settings, host: str | None, port: int) -> None
         books.prepare()
         watch, doorman = Watch(), Doorman(DeviceKeys(books).verify, time.monotonic)
         try:
-            with serving(
-                watch, settings.hj212_http_host, settings.hj212_http_port, f"{PREFIX}HJ212_HTTP_PORT"
-            ):
+            with serving(watch, settings.hj212_http_host, settings.hj212_http_port, f"{PREFIX}HJ212_HTTP_PORT"):
                 await Gateway(doorman, Publisher(broker, limits), limits, watch.show).run(host, port, stopped)
         except OSError as error:
             raise SettingsError(f"cannot listen on {host or ''}:{port}: {error}; choose another --listen") from error

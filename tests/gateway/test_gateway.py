@@ -290,8 +290,10 @@ def test_it_stops_at_once(mosquitto: Mosquitto, subscriber: Subscriber, tmp_path
         assert "Traceback" not in program.log()
 
 
-def test_a_wrong_address_is_wrong_use(tmp_path: Path) -> None:
+def test_a_wrong_address_is_wrong_use(mosquitto: Mosquitto, tmp_path: Path) -> None:
     environment = {"CITYFLUX_DATA_DIR": str(tmp_path)}
     assert "host:port" in cityflux("gateway", "hj212", "--listen", "9212", environment=environment, expect=2)
+    taken = f"{mosquitto.host}:{mosquitto.port}"
+    assert "another --listen" in cityflux("gateway", "hj212", "--listen", taken, environment=environment, expect=2)
     old = environment | {"CITYFLUX_MQTT_URL": "mqtt://127.0.0.1:1883?version=3"}
     assert "MQTT 5" in cityflux("gateway", "hj212", "--listen", "127.0.0.1:0", environment=old, expect=2)
