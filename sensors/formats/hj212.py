@@ -58,6 +58,7 @@ IGNORED = (
 instrument says of itself in words of its maker."""
 
 _ITEM = re.compile(r"([A-Za-z0-9_.]+)(?:-([A-Za-z]+))?=(.*)", re.DOTALL)
+_BLANK = re.compile(rb"\s+")
 _TIME = re.compile(r"[0-9]{14}(?:[0-9]{3})?", re.ASCII)
 # Text without a field: base64 ends with =, but nothing follows it.
 _HAS_FIELDS = re.compile(rb"DataTime=|=[^=]")
@@ -270,9 +271,8 @@ def _several(payload: bytes, crc: Crc, reader: _Reader) -> Sequence[Sample | Ref
     places: dict[tuple[str | None, str, int | None], int] = {}
     times: dict[_Message, str] = {}
     position: int | None = 0
-    while position is not None and payload[position:].strip():
+    while position is not None and (begin := _blank_ends(payload, position)) < len(payload):
         try:
-            begin = position
             frame, position = hj212_frame.take(payload, begin, crc)
             sample, time = _sample(frame, payload[begin:position], reader, times)
         except Refused as refused:
@@ -300,6 +300,12 @@ def _several(payload: bytes, crc: Crc, reader: _Reader) -> Sequence[Sample | Ref
     if not parts:
         raise Refused("no_readings", "payload", "has no frame", "send at least one frame")
     return parts
+
+
+def _blank_ends(payload: bytes, position: int) -> int:
+    """Where the next frame begins: past CR LF and blanks."""
+    found = _BLANK.match(payload, position)
+    return position if found is None else found.end()
 
 
 _Message = tuple[str | None, str, str | None]
