@@ -4,6 +4,7 @@ SIGINT, and stops cleanly: the source first, then what is under way drains."""
 import asyncio
 import gc
 import os
+import resource
 import signal
 import time
 from collections.abc import Coroutine, Mapping
@@ -45,6 +46,8 @@ log = structlog.get_logger()
 
 # Chosen: how often to see whether the journal of an ingest that takes no more is empty.
 _DRAINED_CHECK_S = 0.1
+# Chosen: files and sockets of the gateway that are no station's: books, broker, HTTP, and what Python has open.
+_OTHER_FILES = 128
 
 
 async def ingest(settings: Settings, worker: int = 1) -> None:
@@ -205,6 +208,7 @@ async def hj212_gateway(settings: Settings, host: str | None, port: int) -> None
             f"mqtt_url = {settings.mqtt_url!r}: only MQTT 5 says that nobody takes a message, and a station that was "
             "answered forgets it; use a broker that speaks it, without ?version=3"
         )
+    _allow_open_files(limits.connections + _OTHER_FILES)
     with open_books(settings) as books:
         books.prepare()
         watch, doorman = Watch(), Doorman(DeviceKeys(books).verify, time.monotonic)
@@ -216,6 +220,18 @@ async def hj212_gateway(settings: Settings, host: str | None, port: int) -> None
         finally:
             doorman.close()
     log.info("stopped")
+
+
+def _allow_open_files(count: int) -> None:
+    """Raise our own limit of open files to `count`, as far as the system lets us."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < count:
+        most = count if hard == resource.RLIM_INFINITY else min(count, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+        if most < count:
+            log.warning(
+                "fewer stations can connect than hj212_connections: raise the limit of open files", open_files=most
+            )
 
 
 async def wall(settings: Settings) -> None:

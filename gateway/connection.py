@@ -120,7 +120,7 @@ class Connection:
                 await self._writer.wait_closed()
 
     async def _read(self) -> None:
-        """Frame by frame until the peer has sent its last byte. Raises _Enough, ConnectionError, BooksUnavailable."""
+        """Frame by frame until the peer has sent its last byte. Raises _Enough, OSError, BooksUnavailable."""
         while True:
             try:
                 async with asyncio.timeout_at(self._read_until_s()):
@@ -131,13 +131,13 @@ class Connection:
                 return
             began = self._stream.waiting
             found = self._stream.feed(data)
-            if self._stream.waiting and (found or not began):
-                self._frame_began_s = self._loop.time()
             for each in found:
                 if isinstance(each, Whole):
                     await self._take(each)
                 else:
                     await self._take_broken(each)
+            if found or not began:
+                self._frame_began_s = self._loop.time()  # not sooner: waiting for the broker is not the peer's fault
             if self._stream.garbage > self._limits.garbage_bytes:
                 raise _Enough(f"it sent {self._stream.garbage} bytes without a whole frame")
 
@@ -168,7 +168,7 @@ class Connection:
             "ST, MN or PW is wrong: not let in",
             f"{self._peer} {head.mn}",
             peer=self._peer,
-            st=head.st,
+            st=repr(head.st)[:16],
             mn=repr(head.mn)[:64],
         )
         if topic_of(head) is not None and (answer := answer_to_stranger(whole)) is not None:

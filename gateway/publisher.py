@@ -204,11 +204,9 @@ class _Link(asyncio.Protocol):
         self._lost.result()
 
     def close(self) -> None:
-        """DISCONNECT, and close."""
-        if not self._lost.done() and self.accepted.done():
+        """DISCONNECT, and close. Does nothing where the connection is lost already."""
+        if self._transport is not None and not self._lost.done():
             self._write(mqtt5.DisconnectPacket().write())
-        self._fail(ConnectionLost("closed by us"))
-        if self._transport is not None:
             self._transport.close()
 
     # What asyncio calls.
@@ -270,7 +268,7 @@ class _Link(asyncio.Protocol):
             self.accepted.set_result(None)
 
     def _fail(self, failure: TransportError) -> None:
-        """The connection is over, for this reason; the first reason stays."""
+        """The connection is cut, for this reason; the first reason stays."""
         if self._lost.done():
             return
         self._lost.set_exception(failure)
@@ -279,7 +277,7 @@ class _Link(asyncio.Protocol):
             self.accepted.set_exception(failure)
             self.accepted.exception()
         if self._transport is not None:
-            self._transport.close()
+            self._transport.abort()
 
     def _write(self, data: bytes) -> None:
         if self._transport is not None and not self._transport.is_closing():
