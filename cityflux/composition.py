@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from ingest.mqtt5 import open_connection as connect_mqtt5
 from ingest.settle import Horizons
 from ingest.transport import Broker, Connect
 from processors.plans import Plan, PlanError, load_plan, shipped_plan
+from sensors.downlink import DeviceModel, DownlinkError, parse_models
 from sensors.profiles import load_profile, shipped_profiles
 from sensors.sources import NO_SOURCES, SourceError, Sources, parse_sources
 from sensors.station_files import form_of
@@ -128,6 +129,19 @@ def sources_of(settings: Settings) -> Sources:
             f"sources {path}: {error}; point CITYFLUX_SOURCES at a readable TOML file, or a folder of them"
         ) from error
     except SourceError as error:
+        raise SettingsError(str(error)) from error
+
+
+def models_of(settings: Settings) -> Mapping[str, DeviceModel]:
+    """The models of devices of the settings, by name; none where they name none. Raises SettingsError."""
+    path = settings.models
+    if path is None:
+        return {}
+    try:
+        return parse_models(path.read_text("utf-8"), str(path))
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"models {path}: {error}; point CITYFLUX_MODELS at a readable TOML file") from error
+    except DownlinkError as error:
         raise SettingsError(str(error)) from error
 
 

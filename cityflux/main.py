@@ -7,7 +7,21 @@ import sys
 import structlog
 import typer
 
-from cityflux.commands import ask, changes, check, feed, gateway, judge, keep, letters, meter, presence, serve, sources
+from cityflux.commands import (
+    ask,
+    changes,
+    check,
+    downlink,
+    feed,
+    gateway,
+    judge,
+    keep,
+    letters,
+    meter,
+    presence,
+    serve,
+    sources,
+)
 from cityflux.console import REFUSED, TAKEN, WRONG_USE, err
 from cityflux.settings import SettingsError
 from cityflux.supervisor import StartError
@@ -31,6 +45,7 @@ for command in (
 app.add_typer(letters.dead_letters, name="dead-letters")
 changes.add_to(keep.stations)
 presence.add_to(keep.stations)
+downlink.add_to(keep.stations)
 app.add_typer(keep.stations, name="stations")
 app.add_typer(sources.sources, name="sources")
 app.add_typer(gateway.gateway, name="gateway")

@@ -42,6 +42,7 @@ class Settings(BaseSettings):
         None,
         description="sources (TOML), a file or a folder of files: what the platform sends, beside the native format",
     )
+    models: Path | None = Field(None, description="models of devices (TOML): the commands that each takes")
     timezone: str = Field("Asia/Shanghai", description="the city's civil time")
 
     mqtt_url: str = Field("mqtt://127.0.0.1:1883", description="mqtt://user@host:port, mqtts://…; ?version=3 for 3.1.1")

@@ -286,11 +286,16 @@ class Books:
     def _entries(self, connection: Connection) -> list[Station]:
         return [Station.model_validate_json(row) for row in connection.execute(select(stations.c.entry)).scalars()]
 
+    def record(self, who: str, now: int, what: str, subject: str, detail: Mapping[str, Any]) -> None:
+        """One line of the audit. Raises BooksUnavailable."""
+        with self.writing() as connection:
+            note(connection, now, who, what, subject, detail)
+
     # What people read.
 
     def history(self, family: str, station: str) -> list[AuditLine]:
-        """What was done to the entries of a station, oldest first."""
-        chosen = audit.c.what.in_((_ADDED, _CHANGED)) & (audit.c.subject == f"{family}/{station}")
+        """What was done to a station, its entries and its device, oldest first."""
+        chosen = audit.c.subject == f"{family}/{station}"
         with self.reading() as connection:
             lines = select(audit.c.at, audit.c.who, audit.c.what, audit.c.detail).where(chosen).order_by(audit.c.id)
             rows = connection.execute(lines)
