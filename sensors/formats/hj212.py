@@ -154,7 +154,8 @@ class _Reader:
         self._minutes = options.minutes
         self._stamps_start = options.stamps == "start"
         self._flags = {**FLAGS, **options.flags}
-        self._is_strict = options.crc in {"either", "hj212"}
+        # What `ordinary` asks of a frame: the checksum of HJ 212, and N for normal.
+        self._has_ordinary = options.crc != "modbus" and self._flags["N"] == "normal"
         # By what stands before CP, without QN.
         self._layouts: dict[bytes, _Layout] = {}
         self._last_patterns: dict[bytes, str] = {}
@@ -190,6 +191,8 @@ class _Reader:
         own_time: str | None = None
         for name, ending, text in _items(frame.cp):
             if name == "DataTime" and not ending:
+                if own_time is not None and own_time != text:
+                    raise _twice(name)
                 own_time = text
                 continue
             if ending == "Flag":
@@ -199,7 +202,7 @@ class _Reader:
                 continue
             field = _field(name, ending, frame.head.cn)
             if field in values:
-                raise Refused("invalid_shape", f"CP, {field}", "is there twice", "send each field once")
+                raise _twice(field)
             values[field] = number_or_text(text) if text else None
         if own_time is not None:
             time = own_time
@@ -211,7 +214,7 @@ class _Reader:
                 "send it in the first packet, and the packets of one message together, with one QN",
             )
         at = self._ends(time, frame.head.cn)
-        if self._is_strict and self._flags["N"] == "normal":
+        if self._has_ordinary:
             self._remember(frame, data)
         return Sample(frame.head.mn, at, values, statuses, NOTHING, _PERIODS[frame.head.cn]), time
 
@@ -354,6 +357,10 @@ def _items(cp: bytes) -> Iterator[tuple[str, str, str]]:
         if item is None:
             raise Refused("invalid_shape", "CP", f"{shown(part)} is not a field", "send code-Rtd=value, code-Flag=N; …")
         yield item[1], item[2] or "", item[3].strip()
+
+
+def _twice(field: str) -> Refused:
+    return Refused("invalid_shape", f"CP, {field}", "is there twice", "send each field once")
 
 
 def _no_time(text: str) -> Refused:

@@ -92,6 +92,10 @@ def test_the_command_number_says_the_period_and_a_sample_has_its_end(
     assert (sample.device, sample.period, sample.at) == ("MN1", period, at(end))
 
 
+def test_a_time_may_have_milliseconds() -> None:
+    assert only(decoder()(frame("DataTime=20260301140000123"))).at == at("2026-03-01T14:00:00.123+08:00")
+
+
 def test_a_day_ends_at_the_next_midnight_of_its_zone() -> None:
     sample = only(decoder(ZoneInfo("Europe/Berlin"))(frame("DataTime=20260329000000", "2031")))
     assert sample.at == at("2026-03-30T00:00:00+02:00")
@@ -145,10 +149,10 @@ def test_a_flag_is_the_instruments_state(flag: str, status: str | None) -> None:
 
 
 def test_a_source_may_say_what_other_flags_mean() -> None:
-    sent = frame("DataTime=20260301000000;a34004-Rtd=1,a34004-Flag=P;a34002-Rtd=1,a34002-Flag=N")
     decode = decoder(flags={"P": "calibration", "N": "doubtful"})
-    for _ in range(4):
-        assert only(decode(sent)).statuses == {"a34004": "calibration", "a34002": "doubtful"}
+    for flag, status in (("P", "calibration"), ("N", "doubtful"), ("N", "doubtful"), ("N", "doubtful")):
+        sent = frame(f"DataTime=20260301000000;a34004-Rtd=1,a34004-Flag={flag}")
+        assert only(decode(sent)).statuses == {"a34004": status}
 
 
 @pytest.mark.parametrize("cn", ["1062", "1013", "2021", "2041", "3020", "9011", "9015"])
@@ -178,8 +182,9 @@ def test_packets_of_one_message_are_one_sample(between: bytes) -> None:
         frame("a21005-Avg=2", "2051", packet=(2, 2)),
         frame("a21005-Avg=2", "2061", packet=(2, 1)),
         frame("a21005-Avg=2", "2061"),
+        frame("DataTime=;a21005-Avg=2", "2061", packet=(2, 2)),
     ],
-    ids=["another QN", "no QN", "another MN", "another CN", "a first packet", "no packet"],
+    ids=["another QN", "no QN", "another MN", "another CN", "a first packet", "no packet", "an empty time"],
 )
 def test_no_frame_takes_the_time_of_another_message(later: bytes) -> None:
     first, other = decoder()(FIRST + later)
@@ -189,8 +194,9 @@ def test_no_frame_takes_the_time_of_another_message(later: bytes) -> None:
 
 
 def test_two_values_for_one_field_are_refused() -> None:
-    same = decoder()(frame("DataTime=20260301140000;a34004-Rtd=1;A34004-Rtd=2"))
-    assert refusal(same).code == "invalid_shape"
+    for more in ("A34004-Rtd=2", "DataTime=20260301140001"):
+        same = decoder()(frame(f"DataTime=20260301140000;a34004-Rtd=1;{more}"))
+        assert refusal(same).code == "invalid_shape"
     one, two = decoder()(FIRST + frame("a34004-Avg=2", "2061", packet=(2, 2)))
     assert isinstance(one, Sample)
     assert one.values == {"a34004": 1.0}
@@ -273,19 +279,26 @@ EXTREMES = "DataTime=2026030114000{0};a34004-Min=0.{0},a34004-Avg=1.{0},a34004-M
 
 
 @pytest.mark.parametrize(
-    ("frames_", "fields"),
+    ("frames_", "fields", "crc"),
     [
-        ([frame(USUAL.format(number)) for number in range(3)], 2),
-        ([frame(USUAL.format(number))[:-2] for number in range(3)], 2),
-        ([frame(USUAL.format(number), qn=None) for number in range(3)], 2),
-        ([frame(EXTREMES.format(number), "2061")[:-2] for number in range(3)], 3),
+        ([frame(USUAL.format(number)) for number in range(3)], 2, "either"),
+        ([frame(USUAL.format(number))[:-2] for number in range(3)], 2, "either"),
+        ([frame(USUAL.format(number), qn=None) for number in range(3)], 2, "either"),
+        ([frame(USUAL.format(number)) for number in range(3)], 2, "none"),
+        ([frame(EXTREMES.format(number), "2061")[:-2] for number in range(3)], 3, "either"),
     ],
-    ids=["as the standard says", "without CR LF, as the gateway publishes", "without QN", "with extremes"],
+    ids=[
+        "as the standard says",
+        "without CR LF, as the gateway publishes",
+        "without QN",
+        "checksums not looked at",
+        "with extremes",
+    ],
 )
 def test_the_third_frame_of_a_kind_is_not_taken_apart(
-    frames_: list[bytes], fields: int, monkeypatch: pytest.MonkeyPatch
+    frames_: list[bytes], fields: int, crc: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    decode = decoder()
+    decode = decoder(crc=crc)
     for payload in frames_[:2]:
         decode(payload)
 
