@@ -214,7 +214,7 @@ class _Reader:
                 "send it in the first packet, and the packets of one message together, with one QN",
             )
         at = self._ends(time, frame.head.cn)
-        if self._has_ordinary:
+        if self._has_ordinary and not statuses:
             self._remember(frame, data)
         return Sample(frame.head.mn, at, values, statuses, NOTHING, _PERIODS[frame.head.cn]), time
 
