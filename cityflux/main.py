@@ -12,6 +12,7 @@ from cityflux.commands import (
     changes,
     check,
     downlink,
+    drifts,
     feed,
     gateway,
     judge,
@@ -48,6 +49,7 @@ presence.add_to(keep.stations)
 downlink.add_to(keep.stations)
 app.add_typer(keep.stations, name="stations")
 app.add_typer(sources.sources, name="sources")
+app.add_typer(drifts.drifts, name="drifts")
 app.add_typer(gateway.gateway, name="gateway")
 
 _KNOWN = (SettingsError, JournalError, SessionTaken, BooksUnavailable, StoreError, StartError)

@@ -35,11 +35,13 @@ from ingest.journal import Journal
 from ingest.liveness import Liveness
 from ingest.overflow import Overflow
 from ingest.pauses import pause_of
+from ingest.radar import Radar, keep
 from ingest.retire import HEARTBEAT_S, emptied, end_session, leaving
 from ingest.serving import Board, serving
 from ingest.settle import Said, Settler
 from ingest.vitals import Vitals
 from store.books import Changed
+from store.drifts import Drifts
 from store.sharing import Sharing
 
 log = structlog.get_logger()
@@ -84,7 +86,6 @@ async def ingest(settings: Settings, worker: int = 1) -> None:
         sharing = Sharing(books, journal.uuid) if retires or settings.share is not None else None
         writer = None if sharing is None else sharing.writer
         store = open_store(settings, journal, writer, patience_s=INGEST_PATIENCE_S)
-        prepare = partial(prepare_books, settings, books)
         liveness, board = Liveness(now_ms()), Board(str(journal.folder.resolve()))
         devices = Devices(counts_lost=sharing is None)
 
@@ -92,10 +93,18 @@ async def ingest(settings: Settings, worker: int = 1) -> None:
             liveness.stored(changed, received_at)
             devices.stored(changed, received_at, said)
 
-        settler = Settler(journal, store, books, now_ms, horizons(settings), prepare, pause, stored, sources)
+        radar, drifts = Radar(sources, lambda: liveness.registry), Drifts(books)
+
+        def prepare() -> None:
+            prepare_books(settings, books)
+            radar.know(drifts.profiles())
+
+        settler = Settler(
+            journal, store, books, now_ms, horizons(settings), prepare, pause, stored, sources, radar.look
+        )
         consumer = Consumer(connect, broker, session, journal, now_ms, pause, heartbeat_s)
         vitals = Vitals(consumer, settler, journal, books, liveness, now_ms, board.show, devices, sharing)
-        beside = {"vitals": vitals.run(), "cycles": _collect_cycles()}
+        beside = {"vitals": vitals.run(), "radar": keep(radar, drifts), "cycles": _collect_cycles()}
         if worker == 1:
             folder, cap_bytes = letters_folder(settings), settings.dead_letters_cap_bytes
             beside["overflow"] = Overflow(books, folder, cap_bytes, now_ms).run()

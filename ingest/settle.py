@@ -39,6 +39,8 @@ Clock = Callable[[], int]
 
 Said = Iterable[tuple[tuple[str, str], Vitals]]
 """What devices said of themselves, by (family, station), in order."""
+Judged = Callable[[Verdict], None]
+"""Shown each verdict; after a crash or a failure of the store the same one again."""
 Stored = Callable[[Changed, int, Said], None]
 """Told after each booking: the windows it changed, when its last batch was received [ms], and what devices said."""
 
@@ -56,6 +58,10 @@ _COPY_EVERY_S = 5.0
 
 def _nobody(_changed: Changed, _received_at: int, _said: Said) -> None:
     """Nobody wants to know."""
+
+
+def _nobody_looks(_verdict: Verdict) -> None:
+    """Nobody looks."""
 
 
 class Horizons(NamedTuple):
@@ -109,6 +115,7 @@ class Settler:
         pause: Pause = no_pause,
         stored: Stored = _nobody,
         sources: Sources = NO_SOURCES,
+        judged: Judged = _nobody_looks,
     ) -> None:
         """`prepare` readies the books (tables, registry file) before the first batch; it may raise BooksUnavailable."""
         self._journal = journal
@@ -120,6 +127,7 @@ class Settler:
         self._pause = pause
         self._stored = stored
         self._sources = sources
+        self._judged = judged
         self._replays = Replayer(books, store, journal.uuid, clock, sources)
         self._copied: tuple[Ledger, list[Gap]] | None = None
         self._copied_s = float("-inf")
@@ -217,6 +225,8 @@ class Settler:
             raise StaleRegistry
         self._number_origins(batches)
         verdicts = [intake.judge(batch) for batch in batches]
+        for verdict in verdicts:
+            self._judged(verdict)
         readings = [reading for verdict in verdicts for reading in verdict.readings]
         self._pause("judged")
         rejected = await self._store.write(readings) if readings else ()

@@ -181,6 +181,35 @@ sightings = Table(
     Column("lost", BigInteger),
 )
 
+shapes = Table(
+    "shapes",
+    metadata,
+    Column("source", String, primary_key=True),
+    Column("family", String, primary_key=True),
+    Column("station", String, primary_key=True),
+    Column("profile", Text, nullable=False),  # sensors.shapes.Profile as JSON
+)
+
+drifts = Table(
+    "drifts",
+    metadata,
+    Column("id", _Serial, primary_key=True, autoincrement=True),
+    Column("source", String, nullable=False),
+    Column("family", String, nullable=False),
+    Column("station", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("field", String, nullable=False),
+    Column("before", String, nullable=False),
+    Column("after", String, nullable=False),
+    Column("first_seen", BigInteger, nullable=False),
+    Column("topic", String, nullable=False),
+    Column("example", LargeBinary, nullable=False),
+    Column("accepted_by", String),
+    Column("accepted_at", BigInteger),
+    UniqueConstraint("source", "family", "station", "kind", "field", "before", "after"),
+    sqlite_autoincrement=True,
+)
+
 progress = Table(
     "progress",
     metadata,

@@ -31,6 +31,7 @@ ADAPTERS = {
     "sqlalchemy": {
         "store/books.py",
         "store/devices.py",
+        "store/drifts.py",
         "store/judgements.py",
         "store/letters.py",
         "store/replays.py",

@@ -8,7 +8,6 @@ import typer
 from cityflux.commands.keep import FormatOption
 from cityflux.composition import now_ms, open_books, open_store
 from cityflux.console import Format, print_rows, settings, wrong
-from processors.windows import day_bounds
 from sensors.presence import STATES
 from sensors.stations import Station
 
@@ -45,6 +44,7 @@ def uptime(
     """Of how many of its expected periods of a month something of each station is stored. Example:
     cityflux stations uptime --month 2026-11 --format csv"""
     from processors.uptime import uptime as uptime_of
+    from processors.windows import day_bounds
 
     chosen = settings()
     try:
