@@ -191,7 +191,7 @@ class _Reader:
         own_time: str | None = None
         for name, ending, text in _items(frame.cp):
             if name == "DataTime" and not ending:
-                if own_time is not None and own_time != text:
+                if own_time is not None:
                     raise _twice(name)
                 own_time = text
                 continue

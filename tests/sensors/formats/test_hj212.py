@@ -149,10 +149,17 @@ def test_a_flag_is_the_instruments_state(flag: str, status: str | None) -> None:
 
 
 def test_a_source_may_say_what_other_flags_mean() -> None:
-    decode = decoder(flags={"P": "calibration", "N": "doubtful"})
-    for flag, status in (("P", "calibration"), ("N", "doubtful"), ("N", "doubtful"), ("N", "doubtful")):
+    decode = decoder(flags={"P": "normal", "Q": "calibration", "N": "doubtful"})
+    for flag, status in (
+        ("P", None),
+        ("P", None),
+        ("N", "doubtful"),
+        ("N", "doubtful"),
+        ("N", "doubtful"),
+        ("Q", "calibration"),
+    ):
         sent = frame(f"DataTime=20260301000000;a34004-Rtd=1,a34004-Flag={flag}")
-        assert only(decode(sent)).statuses == {"a34004": status}
+        assert only(decode(sent)).statuses == ({} if status is None else {"a34004": status})
 
 
 @pytest.mark.parametrize("cn", ["1062", "1013", "2021", "2041", "3020", "9011", "9015"])
