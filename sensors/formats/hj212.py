@@ -70,8 +70,9 @@ _KEPT_TIMES = 4096
 
 
 class Hj212Options(FormatOptions):
-    """`minutes`: how long the interval of minute data is (MinInterval, which is 10 where nobody sets it). `stamps`: what DataTime
-    is of averaged data. `flags`: statuses of flags that are not in table 8."""
+    """`crc`: which checksum a frame must have. `minutes`: how long the interval of minute data is, which no frame says; chosen:
+    10, the MinInterval of the standard's examples (CN 1063, 1064). `stamps`: what DataTime is of averaged data. `flags`: statuses
+    of flags that are not in table 8, or mean something else."""
 
     crc: Crc = "either"
     minutes: int = Field(default=10, ge=1, le=60)
