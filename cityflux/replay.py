@@ -8,6 +8,7 @@ ProfileError, after what came before the fault was given out.
 import csv
 import gzip
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -27,9 +28,11 @@ _REFUSALS_KEPT = 1_000  # chosen: enough to see what is wrong with a file; the c
 
 @dataclass
 class Tally:
-    """What became of a file: rows read, rows refused whole, cells refused from rows that were kept, first reasons."""
+    """What became of a file: rows read, rows passed over as the profile says, rows refused whole, cells refused from rows that
+    were kept, first reasons."""
 
     rows: int = 0
+    skipped_rows: int = 0
     refused_rows: int = 0
     refused_cells: int = 0
     refusals: list[Refusal] = field(default_factory=list)
@@ -57,7 +60,11 @@ def messages(path: Path, profile: ReplayProfile, tally: Tally) -> Iterator[OutMe
 
 def rows(path: Path, profile: ReplayProfile, tally: Tally) -> Iterator[Row]:
     """The file's rows, converted; what is refused is in `tally`. Raises ProfileError."""
+    counts: Counter[tuple[str, int]] = Counter()
     for line_number, cells in _table(path, profile, tally):
+        if profile.skips(cells):
+            tally.skipped_rows += 1
+            continue
         try:
             row = profile.convert(cells, line_number)
         except Refused as refused:
@@ -66,6 +73,11 @@ def rows(path: Path, profile: ReplayProfile, tally: Tally) -> Iterator[Row]:
             continue
         tally.refused_cells += len(row.refusals)
         tally.note(row.refusals)
+        if profile.events:
+            event = row.address.station, row.record["at"]
+            if counts[event]:
+                row.record["seq"] = counts[event]
+            counts[event] += 1
         yield row
 
 
@@ -79,7 +91,7 @@ def _table(path: Path, profile: ReplayProfile, tally: Tally) -> Iterator[tuple[i
     line_number = 1
     try:
         with path.open("rb") as raw, _text(raw) as file:
-            reader = csv.reader(file)
+            reader = csv.reader(file, delimiter=profile.delimiter)
             header = [name.strip() for name in next(reader, [])]
             _refuse_header(path, header, profile)
             for cells in reader:

@@ -105,10 +105,15 @@ def ledger(environment: Mapping[str, str]) -> dict[str, Any]:
 
 def real_air_data() -> Path:
     """The real station hours; skips, or fails where they are required, if they are not there."""
+    return real_data("air/chongqing_stations_hourly_*.csv.gz")
+
+
+def real_data(pattern: str) -> Path:
+    """A file of the real data; skips, or fails where they are required, if it is not there."""
     place = os.environ.get("CITYFLUX_REAL_DATA", str(ROOT.parent / "shared" / "data"))
     if place == "none":
         pytest.skip("CITYFLUX_REAL_DATA=none: real data are left out on purpose")
-    found = sorted(Path(place).glob("air/chongqing_stations_hourly_*.csv.gz"))
+    found = sorted(Path(place).glob(pattern))
     if not found:
-        missing("the real air data", f"put it under {place}/air, or set CITYFLUX_REAL_DATA")
+        missing(f"the real data {pattern}", f"put it under {place}, or set CITYFLUX_REAL_DATA")
     return found[0]

@@ -13,16 +13,17 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from difflib import get_close_matches
 from functools import cache
+from hashlib import sha256
 from importlib.resources import files
 from math import isfinite
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from sensors.instants import to_millis
 from sensors.quantities import OF_FAMILY, Family
-from sensors.reading import Period
+from sensors.reading import Period, Status
 from sensors.refusals import Refusal, Refused
 from sensors.stations import Kind, Station
 from sensors.topics import Address, is_id
@@ -51,12 +52,21 @@ class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+Columns = Annotated[tuple[str, ...], BeforeValidator(lambda of: (of,) if isinstance(of, str) else of)]
+"""One column, or several whose texts are joined."""
+
+_HASH_DIGITS = 10
+"""Hex digits of SHA-256 in an id. Chosen: two of a million names have one id with a probability of one half."""
+
+
 class Name(_Model):
-    """Where an id comes from: a constant, or a column whose text is looked up in `ids`, else taken in lower case."""
+    """Where an id comes from: a constant, or a column (several: joined by `-`) whose text is looked up in `ids`, else taken in
+    lower case, or with `hashed` as that word and ten digits of its SHA-256: for names that no id can be made of."""
 
     constant: str | None = None
-    column: str | None = None
+    column: Columns | None = None
     ids: Mapping[str, str] = Field(default_factory=dict)
+    hashed: str | None = None
 
     @model_validator(mode="after")
     def _one_origin_and_ids_only(self) -> "Name":
@@ -67,12 +77,27 @@ class Name(_Model):
                 raise ValueError(f"{text!r} is not an id: use 1 to 64 of a-z, 0-9 and -")
         return self
 
+    def of(self, row: Mapping[str, str], line_number: int) -> str:
+        """The id in a row. Raises Refused."""
+        if self.column is None:
+            return self.constant or ""
+        text = "-".join(_cell(row, column, line_number) for column in self.column)
+        if self.hashed is not None and text not in self.ids:
+            return f"{self.hashed}-{sha256(text.encode()).hexdigest()[:_HASH_DIGITS]}"
+        name = self.ids.get(text, text.lower())
+        if not is_id(name):
+            raise Refused(
+                "invalid_value",
+                _place(" and ".join(self.column), line_number),
+                f"{text!r} makes no id of 1 to 64 of a-z, 0-9 and -",
+                "correct the cell, or map its text under ids in the replay profile",
+            )
+        return name
 
-class StationColumns(_Model):
-    """The station's column, and those that describe it in a registry made from the file."""
 
-    column: str
-    ids: Mapping[str, str] = Field(default_factory=dict)
+class StationColumns(Name):
+    """The station's id, and the columns that describe it in a registry made from the file."""
+
     name_zh: str | None = None
     name_en: str | None = None
     longitude: str | None = None
@@ -80,13 +105,22 @@ class StationColumns(_Model):
     kind: Kind = "assessment"
 
 
-class Time(_Model):
-    """The time's column, its strptime format, its zone (IANA; none where the format has %z), and what it stamps."""
+class Year(_Model):
+    """Where times have no year: the column of a date that is not before them, and its format."""
 
     column: str
     format: str
+
+
+class Time(_Model):
+    """The time's column (several: joined by a space), its strptime format, its zone (IANA; none where the format has %z), and
+    what it stamps. With `year` the format has none: it is the last one in which the time is not after that date."""
+
+    column: Columns
+    format: str
     zone: str | None = None
     stamps: Literal["start", "end"]
+    year: Year | None = None
 
     @field_validator("zone")
     @classmethod
@@ -106,25 +140,41 @@ class Time(_Model):
 
 
 class Column(_Model):
-    """A quantity's column and what its numbers are multiplied by to be in the canonical unit."""
+    """A quantity's column, the one that is read where it has no value, and what their numbers are multiplied by to be in the
+    canonical unit."""
 
     column: str
+    otherwise: str | None = None
     factor: float = Field(default=1.0, gt=0, allow_inf_nan=False)
 
 
+class StatusColumn(_Model):
+    """The column that says how the instruments are, and which of its texts mean what; any other text is `normal`."""
+
+    column: str
+    words: Mapping[str, Status]
+
+
 class ReplayProfile(_Model):
-    """How one kind of file is read. `horizon_days` [d] is how old a replayed reading may be when it is received."""
+    """How one kind of file is read. `horizon_days` [d] is how old a replayed reading may be when it is received; `constants` are
+    values of every row; rows in which a column of `skip` has one of its texts are passed over; with `events` rows of one
+    station and time are several readings, numbered in the order of the file."""
 
     name: str
     title: str
     family: Family
     period: Period
     horizon_days: int = Field(gt=0)
+    delimiter: str = Field(default=",", min_length=1, max_length=1)
     missing: frozenset[str]
+    events: bool = False
+    skip: Mapping[str, frozenset[str]] = Field(default_factory=dict)
     station: StationColumns
     district: Name
     time: Time
     quantities: Mapping[str, Column]
+    constants: Mapping[str, float] = Field(default_factory=dict)
+    status: StatusColumn | None = None
 
     @field_validator("quantities", mode="before")
     @classmethod
@@ -141,7 +191,7 @@ class ReplayProfile(_Model):
             raise ValueError("quantities is empty: name at least one")
         if self.period == "raw" and self.time.stamps == "start":
             raise ValueError("raw readings have no period to shift: stamps must be end")
-        for code in self.quantities:
+        for code in [*self.quantities, *self.constants]:
             if code not in OF_FAMILY[self.family]:
                 raise ValueError(f"quantity {code!r} is not of {self.family}{_hint(code, OF_FAMILY[self.family])}")
         return self
@@ -150,8 +200,15 @@ class ReplayProfile(_Model):
     def columns(self) -> frozenset[str]:
         """Every column that a file must have."""
         described = (self.station.name_zh, self.station.name_en, self.station.longitude, self.station.latitude)
-        named = [self.station.column, self.time.column, *(c.column for c in self.quantities.values())]
-        return frozenset(named) | {column for column in (*described, self.district.column) if column is not None}
+        named = [*self.time.column, *self.skip, *(self.station.column or ()), *(self.district.column or ())]
+        quantities = [column for of in self.quantities.values() for column in (of.column, of.otherwise)]
+        year = None if self.time.year is None else self.time.year.column
+        status = None if self.status is None else self.status.column
+        return frozenset(column for column in (*named, *described, *quantities, year, status) if column is not None)
+
+    def skips(self, row: Mapping[str, str]) -> bool:
+        """Whether the row is passed over."""
+        return any(row[column].strip() in texts for column, texts in self.skip.items() if column in row)
 
     def convert(self, row: Mapping[str, str], line_number: int) -> Row:
         """Row `line_number` of the file: text by column to an address and a record with `at` in ms and `source`.
@@ -159,19 +216,27 @@ class ReplayProfile(_Model):
         A cell that is not a number is in `refusals`. Raises Refused, naming line and column, where the station, the
         district or the time cannot be read.
         """
-        address = Address(self._district(row, line_number), self.family, self._station(row, line_number), self.period)
+        station, district = self.station.of(row, line_number), self.district.of(row, line_number)
+        address = Address(district, self.family, station, self.period)
         at = self._instant(row, line_number)
-        values: dict[str, float] = {}
+        values: dict[str, float] = dict(self.constants)
         refusals: list[Refusal] = []
         for code, of in self.quantities.items():
-            text = _cell(row, of.column, line_number)
+            column, text = of.column, _cell(row, of.column, line_number)
+            if text in self.missing and of.otherwise is not None:
+                column, text = of.otherwise, _cell(row, of.otherwise, line_number)
             if text in self.missing:
                 continue
             try:
-                values[code] = _number(text, _place(of.column, line_number)) * of.factor
+                values[code] = _number(text, _place(column, line_number)) * of.factor
             except Refused as refused:
                 refusals.append(refused.refusal._replace(quantity=code))
-        return Row(address, {"at": at, "values": values, "source": self.name}, refusals)
+        record = {"at": at, "values": values, "source": self.name}
+        if self.status is not None and values:
+            word = self.status.words.get(_cell(row, self.status.column, line_number), "normal")
+            if word != "normal":
+                record["status"] = dict.fromkeys(values, word)
+        return Row(address, record, refusals)
 
     def registry_entries(self, rows: Iterable[tuple[int, Mapping[str, str]]]) -> list[Station]:
         """A registry's entries, by id, from (line number, row) pairs; the last row of a station describes it.
@@ -181,7 +246,8 @@ class ReplayProfile(_Model):
         """
         last: dict[str, tuple[int, Mapping[str, str]]] = {}
         for line_number, row in rows:
-            last[self._station(row, line_number)] = line_number, row
+            if not self.skips(row):
+                last[self.station.of(row, line_number)] = line_number, row
         return [self._entry(name, *last[name]) for name in sorted(last)]
 
     def _entry(self, name: str, line_number: int, row: Mapping[str, str]) -> Station:
@@ -203,29 +269,21 @@ class ReplayProfile(_Model):
         return Station(
             id=name,
             family=self.family,
-            name_zh=text(self.station.name_zh) or row[self.station.column].strip(),
+            name_zh=text(self.station.name_zh) or " ".join(row[of].strip() for of in self.station.column or ()) or name,
             name_en=text(self.station.name_en) or "",
-            district=self._district(row, line_number),
+            district=self.district.of(row, line_number),
             longitude=degrees(self.station.longitude, 180),
             latitude=degrees(self.station.latitude, 90),
             kind=self.station.kind,
             period=self.period,
         )
 
-    def _station(self, row: Mapping[str, str], line_number: int) -> str:
-        return _id(row, self.station.column, self.station.ids, line_number)
-
-    def _district(self, row: Mapping[str, str], line_number: int) -> str:
-        if self.district.column is None:
-            return self.district.constant or ""
-        return _id(row, self.district.column, self.district.ids, line_number)
-
     def _instant(self, row: Mapping[str, str], line_number: int) -> int:
         """The end of the row's period [ms since the epoch]; a day ends at the zone's next midnight."""
-        text = _cell(row, self.time.column, line_number)
-        place = _place(self.time.column, line_number)
+        text = " ".join(_cell(row, column, line_number) for column in self.time.column)
+        place = _place(" and ".join(self.time.column), line_number)
         try:
-            moment = datetime.strptime(text, self.time.format)  # noqa: DTZ007 - the zone is attached below
+            moment = self._moment(text, row, line_number)
         except ValueError as error:
             raise Refused(
                 "invalid_time", place, f"{text!r} is not of the form {self.time.format}", "correct the cell"
@@ -239,6 +297,16 @@ class ReplayProfile(_Model):
             return to_millis(moment) + shift // timedelta(milliseconds=1)
         except OverflowError as error:
             raise Refused("invalid_time", place, f"{text!r} is beyond the calendar", "correct the cell") from error
+
+    def _moment(self, text: str, row: Mapping[str, str], line_number: int) -> datetime:
+        """The time as written, in no zone but its own. Raises ValueError, Refused."""
+        year = self.time.year
+        if year is None:
+            return datetime.strptime(text, self.time.format)  # noqa: DTZ007 - the zone is attached by who asked
+        last = datetime.strptime(_cell(row, year.column, line_number), year.format).date()  # noqa: DTZ007 - only its date is looked at
+        form = f"%Y-{self.time.format}"
+        found = datetime.strptime(f"{last.year}-{text}", form)  # noqa: DTZ007 - as above
+        return found if found.date() <= last else datetime.strptime(f"{last.year - 1}-{text}", form)  # noqa: DTZ007 - as above
 
 
 def shipped_profiles() -> list[str]:
@@ -282,19 +350,6 @@ def _cell(row: Mapping[str, str], column: str, line_number: int) -> str:
     if column not in row:
         raise Refused("invalid_shape", _place(column, line_number), "is not in the row", "complete the row")
     return row[column].strip()
-
-
-def _id(row: Mapping[str, str], column: str, ids: Mapping[str, str], line_number: int) -> str:
-    text = _cell(row, column, line_number)
-    name = ids.get(text, text.lower())
-    if not is_id(name):
-        raise Refused(
-            "invalid_value",
-            _place(column, line_number),
-            f"{text!r} makes no id of 1 to 64 of a-z, 0-9 and -",
-            "correct the cell, or map its text under ids in the replay profile",
-        )
-    return name
 
 
 def _number(text: str, place: str) -> float:
