@@ -20,6 +20,7 @@ from cityflux.commands import (
     letters,
     meter,
     presence,
+    quality,
     serve,
     sources,
 )
@@ -50,6 +51,7 @@ downlink.add_to(keep.stations)
 app.add_typer(keep.stations, name="stations")
 app.add_typer(sources.sources, name="sources")
 app.add_typer(drifts.drifts, name="drifts")
+app.add_typer(quality.quality, name="quality")
 app.add_typer(gateway.gateway, name="gateway")
 
 _KNOWN = (SettingsError, JournalError, SessionTaken, BooksUnavailable, StoreError, StartError)

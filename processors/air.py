@@ -19,10 +19,12 @@ from processors.indicators.good_days import GoodDays, good_days
 from processors.plans import Indicator
 from processors.standards.tables import INDEXES, POLLUTANTS, index_named
 from processors.windows import day_bounds
+from processors.withheld import withheld
 from sensors.instants import HOUR_MS
 from sensors.quantities import OF_FAMILY
 from sensors.reading import Doubt, Reading
 from sensors.stations import Registry
+from store.intervals import Interval
 from store.judgements import Judgement, Key
 from store.port import ReadingsStore
 
@@ -60,8 +62,10 @@ def compute_block(
     variant: str,
     hours: Collection[int],
     now: int,
+    intervals: Sequence[Interval],
 ) -> AirBlock:
-    """Compute consecutive civil `days`; of their hourly indices give those that the changed `hours` (ends [ms]) reach.
+    """Compute consecutive civil `days`; of their hourly indices give those that the changed `hours` (ends [ms]) reach. What
+    `intervals` cover counts for nothing.
 
     Raises StoreUnavailable, StoreMisconfigured.
     """
@@ -69,7 +73,7 @@ def compute_block(
     known = sorted({station.id for station in registry if station.family == "air"})
     reach = _reach_ms(variant)
     frame = store.readings("air", "hour", start - reach, end + reach, known, POLLUTANTS)
-    frame = _while_active(frame, registry)
+    frame = withheld(_while_active(frame, registry), intervals, "hour")
     if frame.empty:
         return AirBlock([], [])
     reached = {at for changed in hours if start < changed <= end for at in range(changed, changed + reach + 1, HOUR_MS)}

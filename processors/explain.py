@@ -16,10 +16,12 @@ from processors.indicators.air_daily import station_days
 from processors.plans import Indicator
 from processors.standards.tables import POLLUTANTS, index_named
 from processors.windows import day_bounds, year_bounds
+from processors.withheld import withheld
 from sensors.instants import iso
 from sensors.quantities import OF_FAMILY
 from sensors.stations import Registry
 from store.books import Books
+from store.intervals import Intervals
 from store.judgements import Judgement, Judgements, Revision
 from store.port import ReadingsStore
 
@@ -77,9 +79,12 @@ def explain_day(
     registry = books.registry()
     start, end = day_bounds(civil, zone)
     known = sorted({station.id for station in registry if station.family == "air"})
-    hours = store.readings("air", "hour", start, end, known, POLLUTANTS, detail=True)
+    intervals = Intervals(books).all("air")
+    hours = withheld(store.readings("air", "hour", start, end, known, POLLUTANTS, detail=True), intervals, "hour")
     found = judgements.current(DAILY_AQI, CITY, day)
-    again = compute_block(store, registry, [civil], zone, variant="CNEMC-realtime", hours=(), now=0).judgements
+    again = compute_block(
+        store, registry, [civil], zone, variant="CNEMC-realtime", hours=(), now=0, intervals=intervals
+    ).judgements
     recomputed = {judgement.key.scope: judgement for judgement in again}
     answer: dict[str, Any] = {
         "indicator": indicator.code,

@@ -23,6 +23,7 @@ from processors.plans import Plan
 from processors.windows import civil_day, day_bounds, year_bounds
 from sensors.instants import DAY_MS, HOUR_MS
 from store.books import ALL_HOURS, Books, BooksUnavailable
+from store.intervals import Intervals
 from store.judgements import Claims, Closed, Judgement, Judgements, Key, Mark, Running, Superseded, same_verdict
 from store.port import ReadingsStore, StoreError
 
@@ -63,6 +64,7 @@ class Runner:
         self._grace_ms = grace_hours * HOUR_MS
         self._claims = Claims(books)
         self._judgements = Judgements(books)
+        self._intervals = Intervals(books)
         self._years_as_of: date | None = None
 
     async def run(self, stopped: asyncio.Event) -> None:
@@ -128,12 +130,19 @@ class Runner:
         self, hours: set[int], days: set[date], marks: Sequence[Mark], ended: Sequence[Key], now: int
     ) -> None:
         """Compute and save; the marks go with the last block, so that a crash before it computes everything again."""
-        registry = self._books.registry()
+        registry, intervals = self._books.registry(), self._intervals.all("air")
         fresh: list[Judgement] = []
         for block in _blocks(sorted(days)):
             start, end = day_bounds(block[0], self._zone)[0], day_bounds(block[-1], self._zone)[1]
             computed: AirBlock = compute_block(
-                self._store, registry, block, self._zone, variant=self._variant, hours=hours, now=now
+                self._store,
+                registry,
+                block,
+                self._zone,
+                variant=self._variant,
+                hours=hours,
+                now=now,
+                intervals=intervals,
             )
             if computed.derived:
                 rejected = await self._store.write(computed.derived)

@@ -210,6 +210,24 @@ drifts = Table(
     sqlite_autoincrement=True,
 )
 
+intervals = Table(
+    "intervals",
+    metadata,
+    Column("id", _Serial, primary_key=True, autoincrement=True),
+    Column("family", String, nullable=False),
+    Column("station", String, nullable=False),
+    Column("quantity", String, nullable=False),  # "": all of them
+    Column("since", BigInteger, nullable=False),
+    Column("until", BigInteger, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("why", String, nullable=False),
+    Column("entered_by", String, nullable=False),
+    Column("entered_at", BigInteger, nullable=False),
+    Column("removed_by", String),
+    Column("removed_at", BigInteger),
+    sqlite_autoincrement=True,
+)
+
 progress = Table(
     "progress",
     metadata,

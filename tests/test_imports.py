@@ -32,6 +32,7 @@ ADAPTERS = {
         "store/books.py",
         "store/devices.py",
         "store/drifts.py",
+        "store/intervals.py",
         "store/judgements.py",
         "store/letters.py",
         "store/replays.py",

@@ -138,7 +138,10 @@ async def test_a_person_works_dead_letters_to_the_end(environment: dict[str, str
     shown = json.loads(cityflux("dead-letters", "show", "5", environment=environment))
     assert (shown["state"], shown["worked_by"], shown["why"]) == ("discarded", "wang", "test device")
     assert [letter["id"] for letter in ask(environment, "list", "--each")] == [4]
-    audit = books(environment, "SELECT who, what, subject FROM audit WHERE what != 'register' ORDER BY id")
+    audit = books(
+        environment,
+        "SELECT who, what, subject FROM audit WHERE what NOT IN ('register', 'station entry added') ORDER BY id",
+    )
     assert audit == [
         ("wang", "replay asked", "1"),
         ("wang", "replay done", "1"),
