@@ -98,7 +98,8 @@ class Rules:
                 self._fields[field] = _Chosen(of[code], unit, factor, offset)
                 self._by_message.discard(field)
         self._family = family
-        self._ignored = ignored
+        self._ignored = frozenset(name for name in ignored if not set(name) & set("*?["))
+        self._ignored_patterns = [name for name in ignored if name not in self._ignored]
         self._units = dict(units)
         self._devices = {device: dict(its) for device, its in devices.items()}
         self._plans: dict[tuple[str | None, tuple[str, ...], tuple[str, ...], tuple[str, ...]], Plan | None] = {}
@@ -119,7 +120,9 @@ class Rules:
 
     def is_ignored(self, field: str) -> bool:
         """Whether the field is known to be none of ours."""
-        return field not in self._fields and any(fnmatchcase(field, pattern) for pattern in self._ignored)
+        if field in self._fields:
+            return False
+        return field in self._ignored or any(fnmatchcase(field, pattern) for pattern in self._ignored_patterns)
 
     def rule(self, field: str, device: str | None, sent_unit: str | None) -> Rule | Refusal:
         """What the field is, in a message of `device` that names `sent_unit` for it."""
