@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple
 from sensors.families import CONTRACTS
 from sensors.formats.sample import Decode, Sample, Value
 from sensors.instants import DAY_MS, HOUR_MS, to_datetime, to_millis
-from sensors.quantities import Family, quantise
+from sensors.quantities import Family
 from sensors.reading import Period
 from sensors.refusals import Refusal, Refused
 from sensors.sources.filters import TopicFilter
@@ -25,8 +25,7 @@ from sensors.units import Line
 
 _MINUTE_MS = 60_000
 _NOT_OF_AN_ID = re.compile(r"[^a-z0-9-]+")
-# A double of this size holds whole numbers only: what is added to it is rounded to the nearest one, half-even.
-_WHOLE = 1.5 * 2.0**52
+_NUMBERS = {float, int}
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
@@ -150,30 +149,15 @@ class Source:
     def ordinary(self, sample: Sample, device: str | None) -> dict[str, float] | None:
         """The values by quantity [canonical unit], quantised, of an ordinary sample; None for any other."""
         sent = sample.values
-        plan = self.rules.plan(tuple(sent), device, sample.units)
-        if plan is None or sample.statuses or (self._missing and not self._missing.isdisjoint(sent.values())):
+        convert = self.rules.convert(tuple(sent), device, sample.units)
+        if convert is None or sample.statuses or (self._missing and not self._missing.isdisjoint(sent.values())):
             return None
-        values: dict[str, float] = {}
+        if not _NUMBERS.issuperset(map(type, sent.values())):
+            return None
         try:
-            for step, value in zip(plan, sent.values(), strict=True):
-                if step is None:
-                    continue
-                code, factor, offset, low, high, power, rule = step
-                if type(value) is not float and type(value) is not int:
-                    return None
-                scaled = value * factor + offset
-                nearest = scaled + _WHOLE - _WHOLE  # an eighth of the time of round()
-                # quantise() without the call, where the nearest integer is the answer and the value within range, for sure.
-                if low <= scaled <= high and -0.499 < scaled - nearest < 0.499:
-                    values[code] = nearest / power
-                else:
-                    number = rule.line.of(value)
-                    if not rule.quantity.low <= number <= rule.quantity.high:
-                        return None
-                    values[code] = quantise(number, rule.quantity.scale)
+            return convert(sent.values())
         except OverflowError:  # an integer that no double holds
             return None
-        return values
 
     def placed(self, sample: Sample, device: str | None) -> list[Placed]:
         """What each field is, in the order of the message."""

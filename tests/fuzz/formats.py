@@ -163,7 +163,7 @@ def format_batch(seed: int, number: int) -> Counter[str]:
             batch = JournalBatch(1, NOW, [Message(capture.topic, payload)])
             verdict = warm.judge(batch)
             check_verdict(verdict)
-            demand(repr(verdict) == repr(fresh.judge(batch)), "another intake says otherwise")
+            demand(verdict == fresh.judge(batch), "another intake says otherwise")
         except BaseException as error:
             error.add_note(f"{capture.name}: {payload!r}")
             raise
