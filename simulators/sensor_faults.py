@@ -83,7 +83,7 @@ def energy_month(seed: int, start: date, days: int) -> list[Row]:
         for step in range(days * 24):
             at = _midnight(start) + (step + 1) * HOUR_MS
             power = scale * (0.4 + exp(-(((step % 24) - 14) ** 2) / 18)) * rng.uniform(0.85, 1.15)
-            counter = (counter + power) % modulus
+            counter = round(counter + power, 3) % modulus
             values = {
                 "active_power": round(power, 3),
                 "electricity": round(power, 3),
