@@ -37,7 +37,9 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
 
     data_dir: Path = Field(Path("data"), description="journal, books and SQLite readings live here")
-    stations: Path | None = Field(None, description="registry file (TOML, CSV or GeoJSON); read into the books at start")
+    stations: Path | None = Field(
+        None, description="registry file (TOML, CSV or GeoJSON); read into the books at start"
+    )
     sources: Path | None = Field(
         None,
         description="sources (TOML), a file or a folder of files: what the platform sends, beside the native format",
