@@ -108,8 +108,20 @@ def _pipeline_rows(pipeline: dict[str, Any]) -> str:
         ("open dead letters", f"{pipeline['open_dead_letters']:,}", pipeline["open_dead_letters"] > 0),
         ("unknown stations", f"{pipeline['unknown_stations']:,}", pipeline["unknown_stations"] > 0),
         ("windows waiting to be computed", f"{pipeline['windows_waiting']:,}", False),
+        ("stations", escape(_states(pipeline["stations_by_state"])), any(pipeline["stations_by_state"].get(s) for s in _ILL)),
+        ("messages that have changed", f"{pipeline['drifts_waiting']:,}", pipeline["drifts_waiting"] > 0),
     )  # fmt: skip
     return "".join(_row((name, value), "bad" if bad else "") for name, value, bad in rows)
+
+
+_ILL = ("offline", "silent", "late")
+
+
+def _states(counts: dict[str, int]) -> str:
+    """3 silent, 40 online; the ill first."""
+    return (
+        ", ".join(f"{counts[state]:,} {state}" for state in sorted(counts, key=lambda s: (s not in _ILL, s))) or "none"
+    )
 
 
 def _row(cells: tuple[object, ...], kind: str = "") -> str:

@@ -1,5 +1,6 @@
 """What the status page shows, as plain data: every number with its time, its coverage, and whether it is old."""
 
+from collections import Counter
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -9,9 +10,11 @@ from processors.standards.tables import air_rules
 from processors.windows import civil_day
 from sensors.instants import HOUR_MS, iso
 from store.books import INGEST_SILENT_MS, Books
+from store.drifts import Drifts
 from store.judgements import Claims, Judgements
 from store.letters import Letters
 from store.port import ReadingsStore, StoreError
+from wall.presence import stations
 
 # Chosen: an hourly value is due within the hour after its end; two hours after it, it is old.
 STALE_MS = 2 * HOUR_MS
@@ -113,4 +116,6 @@ def _pipeline(books: Books, zone: ZoneInfo, now: int) -> dict[str, Any]:
         "open_dead_letters": sum(n for (state, _), n in Letters(books).count().items() if state == "open"),
         "unknown_stations": len(books.unknown()),
         "windows_waiting": Claims(books).waiting(),
+        "stations_by_state": dict(Counter(row["state"] for row in stations(books, zone, now))),
+        "drifts_waiting": Drifts(books).waiting(),
     }

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from datetime import date
+from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,6 +17,7 @@ from processors.runner import Runner
 from processors.windows import day_bounds
 from sensors.instants import DAY_MS, HOUR_MS
 from sensors.reading import Doubt, Reading
+from sensors.station_changes import change
 from sensors.stations import Station
 from store.books import Books
 from store.judgements import Judgement, Judgements, Revision
@@ -206,6 +207,26 @@ async def test_too_few_assessment_stations_make_no_city_day(world: World) -> Non
     await world.hours(FIFTH, CLEAN, stations=["hx-03"])
     await world.compute()
     assert world.city_days()["2026-03-05"].judgement.status == "met", "3 of 4 are 75 %"
+
+
+async def test_a_dated_change_of_the_registry_leaves_the_days_before_it(world: World) -> None:
+    """Last year's indicator uses last year's list of stations."""
+    world.go_to(SIXTH, 2)
+    fourth = date(2026, 3, 4)
+    for day in (fourth, FIFTH):
+        await world.hours(day, CLEAN, stations=["hx-01", "hx-02", "hx-03"])
+        await world.hours(day, DIRTY, stations=["hx-04"])
+    await world.compute()
+    before = {day: revision.judgement for day, revision in world.city_days().items()}
+    assert before["2026-03-04"].stations == before["2026-03-05"].stations == ("hx-01", "hx-02", "hx-03", "hx-04")
+    since = datetime.combine(FIFTH, time(), ZONE)
+    entries = change(world.books.registry(), "air", "hx-04", {"kind": "control"}, since)
+    world.books.register(entries, who="someone", now=world.now)
+    await world.compute()
+    after = {day: revision.judgement for day, revision in world.city_days().items()}
+    assert after["2026-03-05"].stations == ("hx-01", "hx-02", "hx-03")
+    assert after["2026-03-05"].value != before["2026-03-05"].value
+    assert after["2026-03-04"] == before["2026-03-04"]
 
 
 async def test_an_unknown_station_counts_once_it_is_adopted(world: World) -> None:
