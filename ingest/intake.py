@@ -188,7 +188,7 @@ class Intake:
         if type(sample) is not Sample:
             return None
         source, parts, origin, known = route
-        device, at, _, statuses, _, period, issued, seq, vitals = sample
+        device, at, _, statuses, _, period, issued, seq, vitals, _ = sample
         if at is None or statuses or issued is not None or vitals is not None:
             return None
         whose = known.get(device) or self._remember(sample, source, parts, known)

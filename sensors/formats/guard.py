@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from math import isfinite
+from typing import TypeGuard
 
 from sensors.formats.parsing import shown
 from sensors.formats.sample import Decode, Make, Options, Sample, Vitals
@@ -26,14 +27,21 @@ def guarded(make: Make, name: str) -> Make:
                 raise _fault(name, f"raised {type(error).__name__}: {error}") from error
             if not parts:
                 raise _fault(name, "gave neither a sample nor a refusal")
-            return [part if type(part) is Refusal or _is_sample(part) else _no_part(name, part) for part in parts]
+            return [
+                part
+                if type(part) is Refusal
+                else part._replace(shape=None)
+                if _is_sample(part)
+                else _no_part(name, part)
+                for part in parts
+            ]
 
         return decode_guarded
 
     return make_guarded
 
 
-def _is_sample(part: object) -> bool:
+def _is_sample(part: object) -> TypeGuard[Sample]:
     """Whether it is what `sample.py` says, in every place of it that intake relies on."""
     return (
         type(part) is Sample

@@ -34,6 +34,13 @@ class Vitals(NamedTuple):
     """Birth, will and availability messages."""
 
 
+class Shape:
+    """What samples have in common that have the same fields and units in the same order, and a float for each value. A format
+    that knows it says so by giving them one object: the source then need not compare."""
+
+    __slots__ = ()
+
+
 class Sample(NamedTuple):
     """What one device says of one instant. Every mapping is by the sender's field name."""
 
@@ -54,6 +61,7 @@ class Sample(NamedTuple):
     seq: int = 0
     """Tells events of one instant apart."""
     vitals: Vitals | None = None
+    shape: Shape | None = None
 
 
 class Options(NamedTuple):

@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
-from sensors.formats.sample import Placement
+from sensors.formats.sample import Placement, Sample, Shape
 from sensors.quantities import OF_FAMILY, Family, Quantity
 from sensors.refusals import Refusal
 from sensors.units import SAME, Line, UnitError, conversion
@@ -22,8 +22,8 @@ _COMPILED_AFTER = 3
 _MOST_FIELDS = 200
 
 
-_Shape = tuple[str | None, tuple[str, ...], tuple[str, ...], tuple[str, ...]]
-"""A device with units of its own, the fields, and the units that the message names."""
+_Key = tuple[str | None, Shape] | tuple[str | None, tuple[str, ...], tuple[str, ...], tuple[str, ...]]
+"""A device with units of its own; and the sample's shape, or its fields and the units that it names."""
 
 
 class Rule(NamedTuple):
@@ -118,7 +118,7 @@ class Rules:
         self._ignored_patterns = [name for name in ignored if name not in self._ignored]
         self._units = dict(units)
         self._devices = {device: dict(its) for device, its in devices.items()}
-        self._shapes: dict[_Shape, int | Convert | None] = {}
+        self._shapes: dict[_Key, int | Convert | None] = {}
         """By shape: how often it has come, or its short way."""
         for field in self._fields:
             self._rule(field, None, None)
@@ -162,10 +162,12 @@ class Rules:
                 quantity=field,
             )
 
-    def convert(self, fields: Sequence[str], device: str | None, units: Mapping[str, str]) -> Convert | None:
-        """The short way for messages of these fields; None where there is none, or not yet."""
-        of = device if device in self._devices else None
-        key = (of, tuple(fields), tuple(units), tuple(units.values())) if units else (of, tuple(fields), (), ())
+    def convert(self, sample: Sample, device: str | None) -> Convert | None:
+        """The short way for samples of these fields and units; None where there is none, or not yet."""
+        of, fields, units = device if device in self._devices else None, sample.values, sample.units
+        key: _Key = (
+            (of, sample.shape) if sample.shape is not None else (of, tuple(fields), tuple(units), tuple(units.values()))
+        )
         found = self._shapes.get(key, 0)
         if not isinstance(found, int):
             return found
@@ -174,7 +176,7 @@ class Rules:
         if found < _COMPILED_AFTER - 1 or len(fields) > _MOST_FIELDS:
             self._shapes[key] = found + 1
             return None
-        convert = self._shapes[key] = self._make(fields, device, units)
+        convert = self._shapes[key] = self._make(tuple(fields), device, units)
         return convert
 
     def _make(self, fields: Sequence[str], device: str | None, units: Mapping[str, str]) -> Convert | None:

@@ -149,10 +149,10 @@ class Source:
     def ordinary(self, sample: Sample, device: str | None) -> dict[str, float] | None:
         """The values by quantity [canonical unit], quantised, of an ordinary sample; None for any other."""
         sent = sample.values
-        convert = self.rules.convert(tuple(sent), device, sample.units)
+        convert = self.rules.convert(sample, device)
         if convert is None or sample.statuses or (self._missing and not self._missing.isdisjoint(sent.values())):
             return None
-        if not _NUMBERS.issuperset(map(type, sent.values())):
+        if sample.shape is None and not _NUMBERS.issuperset(map(type, sent.values())):
             return None
         try:
             return convert(sent.values())

@@ -203,7 +203,7 @@ def _shown(found: object) -> str:
     parts = found if isinstance(found, list) else [found]
     return repr(
         [
-            (*part[:2], *map(dict, (part.values, part.statuses, part.units)), *part[5:])
+            (*part[:2], *map(dict, (part.values, part.statuses, part.units)), *part[5:-1])
             if isinstance(part, Sample)
             else part
             for part in parts

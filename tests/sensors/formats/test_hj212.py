@@ -278,7 +278,12 @@ def test_what_was_read_before_changes_nothing(before: list[bytes], sent: bytes) 
     warm = decoder()
     for payload in [*before, *before, sent, sent]:
         warm(payload)
-    assert list(warm(sent)) == list(decoder()(sent))
+    assert said(warm(sent)) == said(decoder()(sent))
+
+
+def said(parts: Sequence[Sample | Refusal]) -> list[object]:
+    """What a decoder said; the shape is no part of it."""
+    return [part._replace(shape=None) if isinstance(part, Sample) else part for part in parts]
 
 
 USUAL = "DataTime=2026030114000{0};a34004-Rtd={0}.5,a34004-Flag=N;a21005-Rtd=0.{0},a21005-Flag=N"

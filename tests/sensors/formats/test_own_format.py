@@ -106,4 +106,4 @@ def test_what_is_no_sample_is_refused_in_its_place(part: object) -> None:
     first, second = of([part, good])(b"x")
     assert isinstance(first, Refusal)
     assert "no sample" in first.detail
-    assert second is good
+    assert second == good
