@@ -2,6 +2,7 @@
 battery and link, and how many messages its own counter says were lost before they reached us."""
 
 from collections.abc import Iterable
+from itertools import islice
 
 from sensors.formats.sample import Vitals
 from store.books import Changed
@@ -28,10 +29,12 @@ class Devices:
         for key, said in vitals:
             self._hear(key, received_at, said)
 
-    def take(self) -> list[Sighting]:
-        """What was heard since the last time."""
-        heard, self._heard = list(self._heard.values()), {}
-        return heard
+    def take(self, most: int | None = None) -> list[Sighting]:
+        """What was heard since the last time, of at most so many stations; of the others the next time, the oldest first."""
+        if most is None or len(self._heard) <= most:
+            heard, self._heard = list(self._heard.values()), {}
+            return heard
+        return [self._heard.pop(station) for station in list(islice(self._heard, most))]
 
     def give_back(self, heard: Iterable[Sighting]) -> None:
         """What could not be written, to be taken again with what came meanwhile."""

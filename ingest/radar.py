@@ -16,7 +16,7 @@ from sensors.families.contract import instant
 from sensors.formats.native import decode
 from sensors.formats.sample import Sample
 from sensors.refusals import Refusal, Refused
-from sensors.shapes import Part, Profile, part_of, shape_of_record
+from sensors.shapes import LEARN, Part, Profile, part_of, shape_of_record
 from sensors.sources import Source, Sources
 from sensors.stations import Registry
 from sensors.topics import NATIVE, parse_topic
@@ -35,6 +35,8 @@ _MOST_TOPICS = 100_000
 _MOST_SAMPLES = 100
 _EXAMPLE_BYTES = 2 << 10
 _KEEP_EVERY_S = 5.0
+# Chosen: a profile in which nothing is new is kept each so many looks; what a restart forgets of it is how often it was so.
+_KEPT_EVERY = 60
 
 
 @dataclass(slots=True)
@@ -118,7 +120,8 @@ class Radar:
                 if count or before is None:
                     self._times[of] = at
             changes = profile.look(shape, interval_ms)
-            self._changed.add(of)
+            if changes or profile.looks <= LEARN + 1 or profile.looks % _KEPT_EVERY == 0:
+                self._changed.add(of)
             self._drifts += [
                 Drift(*of, *change, first_seen=received_at, topic=topic, example=payload[:_EXAMPLE_BYTES])
                 for change in changes

@@ -24,6 +24,8 @@ log = structlog.get_logger()
 _LOOK_EVERY_S = 1.0
 # Chosen: the registry and who is overdue change slowly, and going through thousands of stations takes milliseconds.
 _STATIONS_EVERY_S = 10.0
+# Chosen: stations told of at once; more would hold the loop for longer than a tenth of a second.
+_MOST_TOLD = 5_000
 
 
 class Vitals:
@@ -127,7 +129,8 @@ class Vitals:
     def _tell(self, at: int) -> int:
         """Tell the books which stations were heard; until when all that came is stored [ms], here or, where several ingests
         share, everywhere. Raises BooksUnavailable."""
-        heard = self._devices.take()
+        # Who shares must tell all at once: the others take what he has not heard for silent.
+        heard = self._devices.take(_MOST_TOLD if self._sharing is None else None)
         try:
             if self._sharing is None:
                 self._sightings.add(heard)

@@ -81,6 +81,15 @@ def test_nothing_is_forgotten_where_the_books_cannot_be_reached(sightings: Sight
     assert sightings.all()[A] == Sighting("air", "a", 20, None, None, 80.0, -40.0, None, 6, 2 + 1)
 
 
+def test_of_many_stations_the_oldest_are_told_first_and_none_is_forgotten() -> None:
+    devices = Devices(counts_lost=True)
+    devices.stored({("air", "hour", 1): [f"s{number}" for number in range(5)]}, 10, [])
+    assert [one.station for one in devices.take(2)] == ["s0", "s1"]
+    devices.stored({("air", "hour", 1): ["s0", "s2"]}, 20, [])
+    assert [(one.station, one.last_received) for one in devices.take(3)] == [("s2", 20), ("s3", 10), ("s4", 10)]
+    assert [(one.station, one.last_received) for one in devices.take(3)] == [("s0", 20)]
+
+
 def test_an_older_sighting_fills_only_what_is_missing(sightings: Sightings) -> None:
     sightings.add([Sighting("air", "a", 50, True, 40, 70.0)])
     sightings.add([Sighting("air", "a", 30, False, 30, 90.0, -40.0)])
