@@ -21,6 +21,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from sensors.configured import ZoneText
 from sensors.instants import to_millis
 from sensors.quantities import OF_FAMILY, Family
 from sensors.reading import Period, Status
@@ -118,19 +119,9 @@ class Time(_Model):
 
     column: Columns
     format: str
-    zone: str | None = None
+    zone: ZoneText | None = None
     stamps: Literal["start", "end"]
     year: Year | None = None
-
-    @field_validator("zone")
-    @classmethod
-    def _zone_exists(cls, zone: str | None) -> str | None:
-        if zone is not None:
-            try:
-                ZoneInfo(zone)
-            except (KeyError, OSError, ValueError) as error:  # not found; a folder of zones; not a key at all
-                raise ValueError(f"{zone!r} is not a time zone: use a name such as Asia/Shanghai") from error
-        return zone
 
     @model_validator(mode="after")
     def _one_origin_of_the_offset(self) -> "Time":

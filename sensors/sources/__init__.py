@@ -26,6 +26,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from sensors.configured import IdText, ZoneText
 from sensors.formats.catalogue import FormatError, load
 from sensors.formats.sample import OptionError, Options
 from sensors.quantities import MEASURED_FAMILIES, OF_FAMILY, Family
@@ -33,7 +34,7 @@ from sensors.reading import Period
 from sensors.sources.filters import FilterError, TopicFilter
 from sensors.sources.rules import Rules
 from sensors.sources.source import Source, SourceError
-from sensors.topics import SUBSCRIPTION, is_id, is_topic
+from sensors.topics import SUBSCRIPTION, is_topic
 from sensors.units import UnitError
 
 NO_DISTRICT = "unassigned"
@@ -70,21 +71,14 @@ def _as_fields(of: object) -> object:
 class DeviceConfig(_Model):
     """What is different of one device: the station it is, the units of its fields."""
 
-    station: str | None = None
+    station: IdText | None = None
     units: Mapping[str, str] = Field(default_factory=dict)
-
-    @field_validator("station")
-    @classmethod
-    def _is_an_id(cls, station: str | None) -> str | None:
-        if station is not None and not is_id(station):
-            raise ValueError(f"{station!r} is not an id: use 1 to 64 of a-z, 0-9 and -")
-        return station
 
 
 class SourceConfig(_Model):
     """One `[[source]]`."""
 
-    name: str
+    name: IdText
     topic: str
     format: str
     family: Family
@@ -96,9 +90,9 @@ class SourceConfig(_Model):
     """What a time in a message is of its averaged period."""
     time: Literal["message", "receipt"] = "message"
     """Where a message has no time: refuse it, or take the time of its receipt."""
-    zone: str | None = None
+    zone: ZoneText | None = None
     """Of times without an offset; None: the city's."""
-    district: str = NO_DISTRICT
+    district: IdText = NO_DISTRICT
     horizon_days: int | None = Field(default=None, ge=1, le=36_500)
     """How old a reading may be [d]; None: as everywhere."""
     missing: Sequence[float | str] = ()
@@ -113,23 +107,6 @@ class SourceConfig(_Model):
     """By field, where it is not what the message or the format says."""
     devices: Mapping[str, DeviceConfig] = Field(default_factory=dict)
     """By the device's own name."""
-
-    @field_validator("name", "district")
-    @classmethod
-    def _is_an_id(cls, text: str) -> str:
-        if not is_id(text):
-            raise ValueError(f"{text!r} is not an id: use 1 to 64 of a-z, 0-9 and -")
-        return text
-
-    @field_validator("zone")
-    @classmethod
-    def _is_a_zone(cls, zone: str | None) -> str | None:
-        if zone is not None:
-            try:
-                ZoneInfo(zone)
-            except (KeyError, OSError, ValueError) as error:  # not found; a folder of zones; not a key at all
-                raise ValueError(f"{zone!r} is not a time zone: use a name such as Asia/Shanghai") from error
-        return zone
 
     @model_validator(mode="after")
     def _agrees_with_the_tables(self) -> "SourceConfig":
