@@ -8,11 +8,15 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from ingest.intake import Intake
+from ingest.journal import JournalBatch
+from ingest.transport import Message
 from sensors.formats.sample import Sample
 from sensors.sources import Sources, parse_sources
+from sensors.stations import Registry
 from simulators.message import OutMessage
 from simulators.publisher import publish
-from tests.captures import CAPTURES
+from tests.captures import CAPTURES, NOW
 from tests.programs import cityflux, clean_environment
 from tests.servers.mosquitto import Mosquitto
 
@@ -118,14 +122,11 @@ async def test_a_learnt_source_takes_what_it_was_learnt_from(tmp_path: Path) -> 
     assert source.family == "air"
     assert source.rules.fields == {"temperature": "air_temperature", "humidity": "humidity"}
     assert "xyz" in text
-    taken = Sources([source]).of("env/gaoxin/mast-9/data")
-    assert taken is not None
-    [sample] = source.decode(messages[0].payload)
-    assert isinstance(sample, Sample)
-    assert source.ordinary(sample._replace(values={k: v for k, v in sample.values.items() if k != "xyz"}), None) == {
-        "air_temperature": 12.5,
-        "humidity": 61.0,
-    }
+    intake = Intake(Registry(()), set(), lambda topic: 1, horizon_days=400, horizons={}, sources=Sources([source]))
+    verdict = intake.judge(JournalBatch(1, NOW, [Message(one.topic, one.payload) for one in messages]))
+    assert [(one.station, one.values) for one in verdict.readings] == [
+        (f"mast-{n}", {"air_temperature": 12.5, "humidity": 61.0}) for n in range(1, 4)
+    ]
 
 
 async def test_json_is_learnt_with_its_pointers(tmp_path: Path) -> None:
