@@ -334,8 +334,8 @@ def _moved(others: Floats) -> float:
 
 def _rolls_over(before: float, value: float, near: float) -> bool:
     """Whether a counter was in the last part of its digits, and is in the first."""
-    most = 10.0 ** np.ceil(np.log10(before + 1)) if before > 0 else 1.0
-    return bool(before >= (1 - near) * most and value <= near * most)
+    most = 10.0 ** len(str(int(before)))
+    return before >= (1 - near) * most and value <= near * most
 
 
 __all__ = ["Flagged", "flags", "reach_ms"]

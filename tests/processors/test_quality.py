@@ -102,6 +102,7 @@ def test_oxygen_above_twice_saturation() -> None:
     [
         (500.0, 480.0, True),
         (99_990.0, 3.0, False),
+        (99_999.8, 16.3, False),
         (500.0, 501.0, False),
         (9_500.0, 20.0, False),
         (8_000.0, 20.0, True),
