@@ -357,7 +357,9 @@ def _joined(first: Sample, second: Sample) -> Sample | Refusal:
             return Refusal(
                 "invalid_shape", f"CP, {field}", "is there twice with two values", "send each field of a time once"
             )
-    return first._replace(values={**first.values, **second.values}, statuses={**first.statuses, **second.statuses})
+    return first._replace(
+        values={**first.values, **second.values}, statuses={**first.statuses, **second.statuses}, shape=None
+    )
 
 
 def _items(cp: bytes) -> Iterator[tuple[str, str, str]]:

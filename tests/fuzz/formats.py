@@ -199,16 +199,14 @@ def _check_sample(sample: Sample) -> None:
 
 
 def _shown(found: object) -> str:
-    """As text, in which NaN is NaN; whatever kind of mapping a sample has."""
+    """As text, in which NaN is NaN; whatever kind of mapping a sample has, and whatever the sign of a zero."""
     parts = found if isinstance(found, list) else [found]
-    return repr(
-        [
-            (*part[:2], *map(dict, (part.values, part.statuses, part.units)), *part[5:-1])
-            if isinstance(part, Sample)
-            else part
-            for part in parts
-        ]
-    )
+    return repr([_plain(part) if isinstance(part, Sample) else part for part in parts])
+
+
+def _plain(sample: Sample) -> tuple[object, ...]:
+    values = {name: value + 0.0 if type(value) is float else value for name, value in sample.values.items()}
+    return *sample[:2], values, dict(sample.statuses), dict(sample.units), *sample[5:-1]
 
 
 def check_verdict(verdict: Verdict) -> None:
