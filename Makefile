@@ -37,8 +37,9 @@ N ?= 1000000
 SEED ?= 1
 SEEDS ?= 20
 JOBS ?= 2
-fuzz: $(STAMP) ## N=1000000 SEED=1: so many hostile payloads, and a hundredth as many hostile MQTT sessions
+fuzz: $(STAMP) ## N=1000000 SEED=1: so many hostile payloads, so many of other formats, a hundredth as many hostile MQTT sessions
 	@$(BIN)/python -m tests.fuzz $(N) --seed $(SEED)
+	@$(BIN)/python -m tests.fuzz $(N) --of formats --seed $(SEED)
 	@$(BIN)/python -m tests.fuzz $$(($(N) / 100)) --of sessions --seed $(SEED)
 
 faults: $(STAMP) ## SEEDS=20 JOBS=2: so many runs of the fault laboratory; needs mosquitto, InfluxDB, faketime and root
