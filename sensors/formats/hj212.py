@@ -175,22 +175,20 @@ class _Reader:
     def ordinary(self, payload: bytes) -> Sample | None:
         """The sample of one frame that looks like the last one of its device, whose values are numbers and whose flags are N;
         None for every other payload. What it gives is what `careful` gives."""
-        plain = hj212_frame.plain(payload)
-        if plain is None:
-            return None
-        before, rest = plain
+        before, begin = hj212_frame.before_cp(payload)
         layout = self._layouts.get(before)
         if layout is None:
             return None
         head, period, pattern, fields, shape = layout
+        end = hj212_frame.end_of(payload)
         try:
-            found = pattern.fullmatch(rest)
-            if found is None:
+            found = pattern.fullmatch(payload, begin, end)
+            if found is None or not hj212_frame.is_sound(payload, end):
                 return None
             time, *texts = found.groups()
             at = self._ends(time, head.cn)
             # As JSON: a third of the time of float() for each of them.
-            values = dict(zip(fields, _floats(b"[%b]" % b",".join(texts)), strict=True))
+            values = dict(zip(fields, _floats(b"[" + b",".join(texts) + b"]"), strict=True))
         except (msgspec.DecodeError, Refused):  # "1.2.3", "+1", "01"; a time that is none
             return None
         # Half of the time of Sample(…). In the order of its fields.
@@ -234,8 +232,8 @@ class _Reader:
     def _remember(self, frame: Frame, data: bytes) -> None:
         """Make the layout of a frame that was read: DataTime first, then numbers and flags, written as the standard does. Only of
         the second one in a row, for to compile a pattern costs as much as to read a dozen frames with care."""
-        plain = hj212_frame.plain(data)
-        if plain is None:
+        before, _ = hj212_frame.before_cp(data)
+        if b"QN=" in before or not hj212_frame.is_sound(data, hj212_frame.end_of(data)):
             return
         patterns, fields = [_TIME_FIRST], []
         parts = re.split("([,;])", frame.cp.decode())
@@ -253,7 +251,7 @@ class _Reader:
                 return  # only `careful` reads it
         if re.fullmatch(_TIME_FIRST, parts[0]) is None:
             return
-        before, pattern = plain[0], f"CP=&&{''.join(patterns)}&&"
+        pattern = f"CP=&&{''.join(patterns)}&&"
         if self._last_patterns.get(before) == pattern:
             if len(self._layouts) >= _KEPT_LAYOUTS:
                 self._layouts.clear()

@@ -39,7 +39,6 @@ _END = re.compile(rb"&&(?=[0-9A-Fa-f]{4})")
 _FRAGMENT = re.compile(rb"#{0,2}|##[0-9]{0,4}")
 _COMMAND = re.compile(r"[0-9]{4}", re.ASCII)
 _COUNT = re.compile(r"[0-9]{1,4}", re.ASCII)
-_ENDS = frozenset({b"", b"\r\n"})
 # Chosen: heads that are kept; a device has one per command number, and one more per packet number.
 _KEPT_HEADS = 8192
 
@@ -125,22 +124,26 @@ def take(data: bytes, start: int = 0, crc: Crc = "either") -> tuple[Frame, int]:
         raise FrameRefused(its.code, its.field, its.detail, its.fix, end) from refused
 
 
-def plain(data: bytes) -> tuple[bytes, bytes] | None:
-    """What stands before CP, without QN, and the rest of the data segment, of one frame and nothing else, written as HJ 212-2017
-    says: QN first or not there, HJ 212's checksum in upper case. None for all other bytes. `take` gives its frame; who knows what
-    it looks like need not take it apart."""
-    length = _LENGTHS.get(data[:6], 0)
-    end = 6 + length
-    segment, tail = data[6:end], data[end:]
-    begin = segment.find(b"CP=&&")
-    if begin < 0 or length > MAX_SEGMENT or tail[:4] != _TEXTS[crc_hj212(segment)] or tail[4:] not in _ENDS:
-        return None
-    before = segment[:begin]
-    if before[:3] == b"QN=":
-        if before[20:21] != b";" or not before[3:20].isalnum():
-            return None
-        before = before[21:]
-    return None if b"QN=" in before else (before, segment[begin:])
+def before_cp(data: bytes) -> tuple[bytes, int]:
+    """What stands before CP, without a QN that comes first, and where CP begins, of bytes that begin with a frame; of other bytes
+    it is anything. Who knows what a device's frames look like need not take them apart."""
+    begin = data.find(b"CP=&&")
+    has_qn = data[6:9] == b"QN=" and data[26:27] == b";" and data[9:26].isalnum()
+    return data[27 if has_qn else 6 : begin], begin
+
+
+def end_of(data: bytes) -> int:
+    """Where the data segment ends, if the bytes are one frame and nothing else."""
+    return len(data) - (_TAIL if data[-2:] == b"\r\n" else 4)
+
+
+def is_sound(data: bytes, end: int) -> bool:
+    """Whether the data segment that ends there is as long as the frame says, and has HJ 212's checksum in upper case."""
+    return (
+        _LENGTHS.get(data[:6]) == end - 6
+        and end - 6 <= MAX_SEGMENT
+        and data[end : end + 4] == _TEXTS[crc_hj212(data[6:end])]
+    )
 
 
 def encode(qn: str | None, head: Head, cp: str = "") -> bytes:
@@ -195,21 +198,23 @@ def _table() -> tuple[int, ...]:
 _T = _table()
 _H = tuple(register >> 8 for register in _T)
 _TEXTS = {register: b"%04X" % register for register in _T}
-_BLOCK, _MOST_BLOCKS = (1 << 64) - 1, (1 << 2048) - 1
+_BLOCK, _MOST_BLOCKS = (1 << 64) - 1, (1 << 1024) - 1
+_FIRST = tuple(0xFF << 8 * ((length - 1) % 8) for length in range(8))
+"""The register begins as FFFF: as if the first byte were inverted. Where that is in the block, by the message's length mod 8."""
 
 
 def crc_hj212(segment: bytes) -> int:
     """The checksum of HJ 212-2017, annex A, of 1 to 1024 bytes."""
-    blocks = int.from_bytes(segment, "big") ^ (0xFF << (8 * len(segment) - 8))  # the register begins as FFFF
+    blocks = int.from_bytes(segment, "big")
     if len(segment) > 256:
         blocks ^= blocks >> 4096
-        blocks = (blocks ^ blocks >> 2048) & _MOST_BLOCKS
-    blocks ^= blocks >> 1024
+        blocks ^= blocks >> 2048
+    blocks = (blocks ^ blocks >> 1024) & _MOST_BLOCKS
     blocks ^= blocks >> 512
     blocks ^= blocks >> 256
     blocks ^= blocks >> 128
     blocks ^= blocks >> 64
-    a, b, c, d, e, f, g, h = (blocks & _BLOCK).to_bytes(8, "big")
+    a, b, c, d, e, f, g, h = (blocks & _BLOCK ^ _FIRST[len(segment) & 7]).to_bytes(8, "big")
     return _T[h ^ _H[g ^ _H[f ^ _H[e ^ _H[d ^ _H[c ^ _H[b ^ _H[a]]]]]]]]
 
 

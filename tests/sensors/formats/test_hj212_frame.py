@@ -198,10 +198,13 @@ contents = st.text(st.characters(codec="utf-8", exclude_characters="&"), max_siz
 def test_what_is_encoded_is_what_is_taken(qn: str | None, head: Head, cp: str) -> None:
     data = encode(qn, head, cp)
     assert take(data, 0, "hj212") == (Frame(qn, head, cp.encode()), len(data))
-    before, rest = hj212_frame.plain(data) or (b"", b"")
-    assert rest == b"CP=&&%b&&" % cp.encode()
+    before, begin = hj212_frame.before_cp(data)
+    rest = b"CP=&&%b&&" % cp.encode()
     assert before == data[6 if qn is None else 27 : -6 - len(rest)]
-    assert hj212_frame.plain(data[:-2]) == (before, rest)
+    for one in (data, data[:-2]):
+        end = hj212_frame.end_of(one)
+        assert one[begin:end] == rest
+        assert hj212_frame.is_sound(one, end)
 
 
 def test_a_frame_has_at_most_1024_bytes_of_data() -> None:
@@ -223,15 +226,21 @@ def test_a_frame_has_at_most_1024_bytes_of_data() -> None:
         STANDARD[:-4] + b"1c80",
         STANDARD[:-4] + b"0759",
         b"##0107" + SEGMENT + b"1C80",
-        sealed(b"QN=2016-801085857223;CN=1062;CP=&&&&"),
-        sealed(b"CN=1062;QN=20160801085857223;CP=&&&&"),
-        b"##0000FFFF",
+        b"##",
         b"",
     ],
 )
-def test_what_is_not_written_as_the_standard_says_is_not_plain(data: bytes) -> None:
-    assert hj212_frame.plain(STANDARD) is not None
-    assert hj212_frame.plain(data) is None
+def test_what_is_not_one_frame_as_the_standard_writes_it_is_not_sound(data: bytes) -> None:
+    assert hj212_frame.is_sound(STANDARD, hj212_frame.end_of(STANDARD))
+    assert not hj212_frame.is_sound(data, hj212_frame.end_of(data))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [sealed(b"QN=2016-801085857223;CN=1062;CP=&&&&"), sealed(b"CN=1062;QN=20160801085857223;CP=&&&&")],
+)
+def test_a_qn_is_left_out_only_where_the_standard_has_it(data: bytes) -> None:
+    assert b"QN=" in hj212_frame.before_cp(data)[0]
 
 
 REQUEST = Frame("20160801085857223", Head("32", "1062", "100000", "MN1", 5), b"")
