@@ -4,8 +4,9 @@ can go wrong with an instrument, put into it. Pure: the same seed gives the same
 Unlike `faults.py`, which makes messages lie, these are honest messages of broken instruments.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from datetime import date, datetime, time, timedelta
+from itertools import pairwise
 from math import exp, pi, sin
 from random import Random
 from typing import Any, NamedTuple
@@ -183,6 +184,8 @@ class Kind(NamedTuple):
     quantities: tuple[str, ...]
     values: int
     spoil: Spoil
+    needs: tuple[str, ...] = ()
+    """Quantities that are looked at besides."""
 
 
 KINDS = (
@@ -192,7 +195,7 @@ KINDS = (
     Kind("stuck for a day", "stuck", "air", _CODES, 24, _stuck),
     Kind("stuck for 8 hours", "stuck", "air", _CODES, 8, _stuck),
     Kind("drift of 1 % an hour", "rate", "air", _CODES, 48, _drift),
-    Kind("PM10 below PM2.5", "part_above_whole", "air", ("pm10",), 6, _inverted),
+    Kind("PM10 below PM2.5", "part_above_whole", "air", ("pm10",), 6, _inverted, ("pm2_5",)),
     Kind("× 1000", "unit_shift", "air", _CODES, 48, _times(1000)),
     Kind("÷ 1000", "unit_shift", "air", _CODES, 48, _times(0.001)),
     Kind("ppb for µg/m³", "unit_shift", "air", _GASES, 48, _in_ppb),
@@ -207,23 +210,26 @@ KINDS = (
 )
 
 
-def spoiled(rows: Sequence[Row], family: str, seed: int, *, events: int) -> tuple[list[Row], list[Event]]:
-    """A copy of the rows with so many events of each kind of the family, and where they are. Events of one station are two days
-    apart, so that each is seen by itself."""
+def spoiled(
+    rows: Sequence[Row], family: str, seed: int, *, events: int, kinds: Sequence[Kind] = KINDS
+) -> tuple[list[Row], list[Event]]:
+    """A copy of the rows with so many events of each kind of the family, and where they are: where no value is missing, not even
+    before and after. Events of one station are two days apart, so that each is seen by itself."""
     rng, copies = Random(f"faults/{family}/{seed}"), [dict(row) for row in rows]
     by_station: dict[str, list[Row]] = {}
     for row in sorted(copies, key=lambda row: row["observed_at"]):
         by_station.setdefault(row["station"], []).append(row)
     taken: dict[str, list[tuple[int, int]]] = {}
     found: list[Event] = []
-    for kind in (kind for kind in KINDS if kind.family == family):
+    for kind in (kind for kind in kinds if kind.family == family):
         for _ in range(events):
             for station, index in _places(by_station, kind.values, rng):
                 its = by_station[station][index : index + kind.values]
                 first, last = its[0]["observed_at"], its[-1]["observed_at"]
-                apart = 48 * HOUR_MS
+                apart, code = 48 * HOUR_MS, rng.choice(kind.quantities)
+                if not _is_whole(by_station[station][index - 1 : index + kind.values + 1], {code, *kind.needs} - {""}):
+                    continue
                 if all(last + apart < start or end + apart < first for start, end in taken.get(station, [])):
-                    code = rng.choice(kind.quantities)
                     kind.spoil(its, code, rng)
                     taken.setdefault(station, []).append((first, last))
                     found.append(Event(kind.name, kind.rule, family, station, code, first, last))
@@ -231,12 +237,19 @@ def spoiled(rows: Sequence[Row], family: str, seed: int, *, events: int) -> tupl
     return copies, found
 
 
+def _is_whole(rows: Rows, codes: Set[str]) -> bool:
+    """Whether the rows are equally far apart and have all of the quantities."""
+    steps = {later["observed_at"] - row["observed_at"] for row, later in pairwise(rows)}
+    return len(steps) == 1 and all(codes <= row.keys() for row in rows)
+
+
 def _places(by_station: Mapping[str, Sequence[Row]], values: int, rng: Random) -> Iterator[tuple[str, int]]:
     """Where an event could begin, some tries; not in the first or last day and a half."""
     for _ in range(200):
         station = rng.choice(sorted(by_station))
         rows = by_station[station]
-        margin = max(2, int(36 * HOUR_MS / (rows[1]["observed_at"] - rows[0]["observed_at"])))
+        step = min(later["observed_at"] - row["observed_at"] for row, later in pairwise(rows[:100]))
+        margin = max(2, int(36 * HOUR_MS / step))
         if len(rows) > 2 * margin + values:
             yield station, rng.randrange(margin, len(rows) - margin - values)
 
