@@ -5,6 +5,7 @@ last of the day before, a civil day of a zone is (midnight, next midnight], and 
 Times are milliseconds since the epoch, UTC; no database computes a day, and nothing here asks what time it is.
 """
 
+import re
 from datetime import date, datetime, time, timedelta, tzinfo
 from typing import Any, NamedTuple
 
@@ -15,6 +16,8 @@ import pandas as pd
 from sensors.instants import HOUR_MS, to_datetime, to_millis
 
 Ints = npt.NDArray[np.int64]
+
+_PERIOD = re.compile(r"(\d{4})(?:-Q([1-4])|-(\d{2})(?:-(\d{2}))?)?", re.ASCII)
 
 
 class Coverage(NamedTuple):
@@ -39,15 +42,50 @@ def day_bounds(day: date, zone: tzinfo) -> tuple[int, int]:
     return _midnight(day, zone), _midnight(day + timedelta(days=1), zone)
 
 
-def month_bounds(year: int, month: int, zone: tzinfo) -> tuple[int, int]:
-    """(start, end] of a calendar month [ms]."""
-    following = date(year + 1, 1, 1) if month == 12 else date(year, month + 1, 1)
-    return _midnight(date(year, month, 1), zone), _midnight(following, zone)
-
-
 def year_bounds(year: int, zone: tzinfo) -> tuple[int, int]:
     """(start, end] of a calendar year [ms]."""
-    return _midnight(date(year, 1, 1), zone), _midnight(date(year + 1, 1, 1), zone)
+    return period_bounds(str(year), zone)
+
+
+def period_days(period: str) -> tuple[date, date]:
+    """The first and last civil day of a day (2026-03-05), month (2026-03), quarter (2026-Q1) or year (2026).
+
+    Raises ValueError, with what a period is written like, for any other text.
+    """
+    found = _PERIOD.fullmatch(period)
+    try:
+        if found is not None:
+            year, quarter, month, day = (None if part is None else int(part) for part in found.groups())
+            first = month or (3 * quarter - 2 if quarter else 1)
+            last = month or (3 * quarter if quarter else 12)
+            if day is not None:
+                return date(year or 0, first, day), date(year or 0, first, day)
+            return date(year or 0, first, 1), _following(year or 0, last) - timedelta(days=1)
+    except ValueError:
+        pass
+    raise ValueError(
+        f"{period!r} is no period: write a day (2026-03-05), month (2026-03), quarter (2026-Q1) or year (2026)"
+    )
+
+
+def period_bounds(period: str, zone: tzinfo) -> tuple[int, int]:
+    """(start, end] of a day, month, quarter or year [ms]. Raises ValueError where it is none of these."""
+    first, last = period_days(period)
+    return _midnight(first, zone), _midnight(last + timedelta(days=1), zone)
+
+
+def periods_of(day: date) -> tuple[str, str, str]:
+    """The month, quarter and year of a day, as text."""
+    return f"{day:%Y-%m}", f"{day.year}-Q{(day.month + 2) // 3}", f"{day.year}"
+
+
+def days_between(first: date, last: date) -> list[date]:
+    """All civil days from the first to the last, both included."""
+    return [first + timedelta(days=number) for number in range((last - first).days + 1)]
+
+
+def _following(year: int, month: int) -> date:
+    return date(year + 1, 1, 1) if month == 12 else date(year, month + 1, 1)
 
 
 def hours_of_day(day: date, zone: tzinfo) -> range:

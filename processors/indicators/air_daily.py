@@ -21,9 +21,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from processors.indicators.air_index import StatisticOf, by_rules, index_columns
+from processors.indicators.air_index import StatisticOf, by_rules, exact, index_columns
 from processors.indicators.exact import Column, Integers, Ratios, column, from_fractions, half_even, mean_by
-from processors.standards.tables import POLLUTANTS, AirRules, Index, Indicator, Statistic, Variant
+from processors.standards.tables import POLLUTANTS, AirRules, Index, Indicator, Statistic, Variant, air_rules
 from processors.windows import Ints, civil_days, day_bounds, ends, hourly, hours_of_day
 from sensors.instants import HOUR_MS
 from sensors.quantities import OF_FAMILY
@@ -42,8 +42,9 @@ def station_days(
 ) -> pd.DataFrame:
     """The daily values and verdict of each station and civil day that `hours` has a row of.
 
-    `hours` as for `air_realtime.realtime`; give whole days. `standard` names an edition of HJ 633 for all days; without
-    it each day's date decides. `variant`: `practice` (O3 by MDA8) or `clause` (2012: the O3 1-hour maximum as well).
+    `hours` as for `air_realtime.realtime`; give whole days. `standard` names an edition of HJ 633 for all days, gases then
+    brought to its own reference state (GB 3095: 273 K to 2018-08-31, 298.15 K since); without it each day's date decides.
+    `variant`: `practice` (O3 by MDA8) or `clause` (2012: the O3 1-hour maximum as well).
 
     Columns, sorted by station and day: `station`, `day` (datetime.date), `aqi` (Int64, NA where not published),
     `primary`, `exceeding` (codes joined by "+"), `standard`, `coverage` (= `valid_hours` / `expected_hours` of the six
@@ -57,7 +58,7 @@ def station_days(
     parts = []
     for rules, rows in by_rules(grid.days, grid.day, standard):
         chosen = rules.index.variant("daily", variant)
-        of_day = _StationDay(grid, rules, rows)
+        of_day = _StationDay(grid, rules, rows, standard is not None)
         part = index_columns(rules.index, chosen, of_day, len(rows)).drop(columns="valid")
         part["standard"] = rules.index.name
         part["valid_hours"] = sum(of_day.hours.values())
@@ -135,8 +136,10 @@ class _DayGrid:
 class _StationDay:
     """The statistics of some station-days under their rules."""
 
-    def __init__(self, grid: _DayGrid, rules: AirRules, rows: npt.NDArray[np.intp]) -> None:
+    def __init__(self, grid: _DayGrid, rules: AirRules, rows: npt.NDArray[np.intp], foreign: bool) -> None:
+        """`foreign`: the rules may be of another time than the days."""
         self._grid, self._rules, self._rows = grid, rules, rows
+        self._factors = self._of_reference_state() if foreign else None
         self.hours = {code: self._of(code).there.sum(axis=1) for code in POLLUTANTS}
         self._mda8, self._windows = self._running_maximum()
 
@@ -152,7 +155,20 @@ class _StationDay:
 
     def _of(self, pollutant: str) -> Column:
         n, there, power = self._grid.hours(pollutant)
-        return Column(n[self._rows], there[self._rows], power)
+        if self._factors is None or pollutant not in self._rules.limits.gases:
+            return Column(n[self._rows], there[self._rows], power)
+        factors, common = self._factors
+        return Column(n[self._rows] * factors[:, np.newaxis], there[self._rows], power * common)
+
+    def _of_reference_state(self) -> tuple[Ints, int] | None:
+        """What brings each row's gases to the rules' temperature, over a common denominator; None where all are at it."""
+        kelvin = exact(self._rules.limits.gas_kelvin)
+        of_days = [exact(air_rules(day).limits.gas_kelvin) / kelvin for day in self._grid.days]
+        factors = [of_days[place] for place in self._grid.day[self._rows].tolist()]
+        if all(factor == 1 for factor in factors):
+            return None
+        common = lcm(*(factor.denominator for factor in factors))
+        return np.array([int(factor * common) for factor in factors], dtype=np.int64), common
 
     def _running_maximum(self) -> tuple[Ratios, Ints]:
         """MDA8, and how many of the day's 8-hour means are valid."""

@@ -4,7 +4,7 @@ Three kinds of document judge the air, each with dated editions (`*.toml` beside
 
     HJ 633   Index        concentration to IAQI to AQI: breakpoints, rounding, classes, which statistics enter
     GB 3095  Limits       concentration limits by stage, and how many hours make a valid mean
-    HJ 663   Assessment   MDA8 validity, station to city, decimals of a ratio
+    HJ 663   Assessment   MDA8 validity, station to city, what a year is evaluated by, decimals, composite index
 
 The civil day of the data chooses the editions: an hour that ends 2026-03-01T00:00+08:00 belongs to 2026-02-28 and is
 judged by HJ 633-2012. Any period can be judged by another edition of HJ 633 on request; the other two documents are
@@ -183,10 +183,18 @@ class Index(Dated):
 
 
 class Validity(Clause):
-    """Hourly means that make a valid mean [h]."""
+    """Hourly means that make a valid mean [h]; daily means that make a valid month and year of the pollutants `annual_of` [d]."""
 
     running_8h_hours: int
     daily_hours: int
+    annual_days: int
+    month_days: int
+    february_days: int
+    annual_of: tuple[str, ...]
+
+    def days_of_month(self, month: int) -> int:
+        """Daily means that the month needs [d]."""
+        return self.february_days if month == 2 else self.month_days
 
 
 class Limits(Dated):
@@ -197,6 +205,7 @@ class Limits(Dated):
     limits_clause: Clause
     limits: Mapping[str, Mapping[str, tuple[int, int]]]
     gas_kelvin: float
+    gases: tuple[str, ...]
     validity: Validity
 
 
@@ -228,12 +237,38 @@ class Ratio(Clause):
     digits: int
 
 
+class Evaluation(Clause):
+    """What a year is evaluated by: the mean of `means`, and of each pollutant a percentile of its daily values [%]."""
+
+    means: tuple[str, ...]
+    percentiles: Mapping[str, int]
+
+
+class Decimals(Clause):
+    """Decimals of a month's or longer period's concentration in its canonical unit, by pollutant; of an exceedance multiple."""
+
+    concentration: Mapping[str, int]
+    exceedance_multiple: int
+
+
+class Composite(Clause):
+    """A way to weigh the pollutants of a composite index (综合指数). Where not `confirmed`, nobody has read that it is law."""
+
+    name: str
+    confirmed: bool
+    weights: Mapping[str, int]
+    digits: int
+
+
 class Assessment(Dated):
     """An edition of HJ 663."""
 
     mda8: Mda8
     stations: Stations
     ratio: Ratio
+    evaluation: Evaluation
+    decimals: Decimals
+    composites: tuple[Composite, ...]
 
 
 def _read(name: str) -> dict[str, Any]:
@@ -255,16 +290,21 @@ def _stages(name: str) -> list[Limits]:
         "document": table["document"],
         "source": table["source"],
         "validity": table["validity"],
+        "gases": table["gases"],
         "limits_clause": {"clause": sets["clause"], "mark": sets["mark"]},
     }
     return [Limits.model_validate({**shared, **stage, "limits": sets[stage["limits"]]}) for stage in table["stage"]]
 
 
+def _assessment(name: str) -> Assessment:
+    table = _read(name)
+    composites = table.pop("composite")
+    return Assessment.model_validate({**table, "composites": composites})
+
+
 INDEXES: tuple[Index, ...] = tuple(_index(name) for name in ("hj633-2012.toml", "hj633-2026.toml"))
 LIMITS: tuple[Limits, ...] = (*_stages("gb3095-2012.toml"), *_stages("gb3095-2026.toml"))
-ASSESSMENTS: tuple[Assessment, ...] = tuple(
-    Assessment.model_validate(_read(name)) for name in ("hj663-2013.toml", "hj663-2026.toml")
-)
+ASSESSMENTS: tuple[Assessment, ...] = tuple(_assessment(name) for name in ("hj663-2013.toml", "hj663-2026.toml"))
 
 
 @dataclass(frozen=True, eq=False)

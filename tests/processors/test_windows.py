@@ -17,7 +17,9 @@ from processors.windows import (
     ends,
     hourly,
     hours_of_day,
-    month_bounds,
+    period_bounds,
+    period_days,
+    periods_of,
     running,
     window_sums,
     year_bounds,
@@ -52,7 +54,7 @@ def test_bounds_of_a_day_a_month_and_a_year() -> None:
         "2026-03-01T00:00:00+08:00",
         "2026-03-02T00:00:00+08:00",
     ]
-    assert [iso(at, BEIJING) for at in month_bounds(2026, 12, BEIJING)] == [
+    assert [iso(at, BEIJING) for at in period_bounds("2026-12", BEIJING)] == [
         "2026-12-01T00:00:00+08:00",
         "2027-01-01T00:00:00+08:00",
     ]
@@ -128,3 +130,29 @@ def test_hourly_sorts_and_ends_are_milliseconds() -> None:
     found = hourly(frame, BEIJING)
     assert found["station"].tolist() == ["a", "a", "b", "b"]
     assert ends(found)[:2].tolist() == list(hours_of_day(NEW_DAY, BEIJING))[:2]
+
+
+@pytest.mark.parametrize(
+    ("period", "first", "last"),
+    [
+        ("2026-03-05", "2026-03-05", "2026-03-05"),
+        ("2024-02", "2024-02-01", "2024-02-29"),
+        ("2026-12", "2026-12-01", "2026-12-31"),
+        ("2026-Q1", "2026-01-01", "2026-03-31"),
+        ("2026-Q4", "2026-10-01", "2026-12-31"),
+        ("2026", "2026-01-01", "2026-12-31"),
+    ],
+)
+def test_a_period_has_its_days(period: str, first: str, last: str) -> None:
+    assert tuple(day.isoformat() for day in period_days(period)) == (first, last)
+
+
+@pytest.mark.parametrize("text", ["", "26", "2026-13", "2026-Q5", "2026-02-30", "2026-3", "2026-03-05T00", "0000"])
+def test_what_is_no_period_is_refused_with_what_is(text: str) -> None:
+    with pytest.raises(ValueError, match="write a day"):
+        period_days(text)
+
+
+def test_a_day_is_in_a_month_a_quarter_and_a_year() -> None:
+    assert periods_of(date(2026, 3, 31)) == ("2026-03", "2026-Q1", "2026")
+    assert all(first <= date(2026, 3, 31) <= last for first, last in map(period_days, periods_of(date(2026, 3, 31))))
