@@ -32,7 +32,7 @@ import msgspec
 from pydantic import Field
 
 from sensors.formats import hj212_frame
-from sensors.formats.hj212_frame import Crc, Frame, FrameRefused, Head
+from sensors.formats.hj212_frame import LENGTH_ENDS, QN_ENDS, Crc, Frame, FrameRefused, Head
 from sensors.formats.options import FormatOptions, read_options
 from sensors.formats.parsing import calendar_millis, number_or_text, shown
 from sensors.formats.sample import NOTHING, Decode, Options, Placement, Sample, Shape, Value, Vitals
@@ -134,12 +134,13 @@ def _field(name: str, ending: str, cn: str) -> str:
 
 
 class _Layout(NamedTuple):
-    """What an ordinary frame of a device is from CP on: groups of the pattern are DataTime and the values of `fields`."""
+    """What an ordinary frame of a device is, but for what stands before CP. Groups of the pattern are DataTime and the values of
+    its fields; `template` makes JSON of the groups: an object by field."""
 
     head: Head
     period: Period
     pattern: re.Pattern[bytes]
-    fields: tuple[str, ...]
+    template: bytes
     shape: Shape
 
 
@@ -154,7 +155,14 @@ def _shape(_fields: tuple[str, ...]) -> Shape:
     return Shape()
 
 
-_floats: Callable[[bytes], list[float]] = msgspec.json.Decoder(list[float]).decode
+@lru_cache(_KEPT_LAYOUTS)
+def _template(fields: tuple[str, ...]) -> bytes:
+    """%.0b is DataTime, and leaves nothing of it."""
+    names = (msgspec.json.encode(field).replace(b"%", b"%%") for field in fields)
+    return b"%.0b{" + b",".join(name + b":%b" for name in names) + b"}"
+
+
+_floats: Callable[[bytes], dict[str, float]] = msgspec.json.Decoder(dict[str, float]).decode
 
 
 class _Reader:
@@ -175,20 +183,20 @@ class _Reader:
     def ordinary(self, payload: bytes) -> Sample | None:
         """The sample of one frame that looks like the last one of its device, whose values are numbers and whose flags are N;
         None for every other payload. What it gives is what `careful` gives."""
-        before, begin = hj212_frame.before_cp(payload)
-        layout = self._layouts.get(before)
+        begin = payload.find(b"CP=&&")
+        layout = self._layouts.get(payload[QN_ENDS:begin]) or self._layouts.get(payload[LENGTH_ENDS:begin])
         if layout is None:
             return None
-        head, period, pattern, fields, shape = layout
+        head, period, pattern, template, shape = layout
         end = hj212_frame.end_of(payload)
         try:
-            found = pattern.fullmatch(payload, begin, end)
+            found = pattern.fullmatch(payload, 0, end)
             if found is None or not hj212_frame.is_sound(payload, end):
                 return None
-            time, *texts = found.groups()
-            at = self._ends(time, head.cn)
+            groups = found.groups()
+            at = self._ends(groups[0], head.cn)
             # As JSON: a third of the time of float() for each of them.
-            values = dict(zip(fields, _floats(b"[" + b",".join(texts) + b"]"), strict=True))
+            values = _floats(template % groups)
         except (msgspec.DecodeError, Refused):  # "1.2.3", "+1", "01"; a time that is none
             return None
         # Half of the time of Sample(…). In the order of its fields.
@@ -232,7 +240,7 @@ class _Reader:
     def _remember(self, frame: Frame, data: bytes) -> None:
         """Make the layout of a frame that was read: DataTime first, then numbers and flags, written as the standard does. Only of
         the second one in a row, for to compile a pattern costs as much as to read a dozen frames with care."""
-        before, _ = hj212_frame.before_cp(data)
+        before, head = hj212_frame.before_cp(data)
         if b"QN=" in before or not hj212_frame.is_sound(data, hj212_frame.end_of(data)):
             return
         patterns, fields = [_TIME_FIRST], []
@@ -251,12 +259,16 @@ class _Reader:
                 return  # only `careful` reads it
         if re.fullmatch(_TIME_FIRST, parts[0]) is None:
             return
-        pattern = f"CP=&&{''.join(patterns)}&&"
+        pattern = f"{head}CP=&&{''.join(patterns)}&&"
         if self._last_patterns.get(before) == pattern:
             if len(self._layouts) >= _KEPT_LAYOUTS:
                 self._layouts.clear()
             self._layouts[before] = _Layout(
-                frame.head, _PERIODS[frame.head.cn], _compiled(pattern), tuple(fields), _shape(tuple(fields))
+                frame.head,
+                _PERIODS[frame.head.cn],
+                _compiled(pattern),
+                _template(tuple(fields)),
+                _shape(tuple(fields)),
             )
         else:
             if len(self._last_patterns) >= _KEPT_LAYOUTS:

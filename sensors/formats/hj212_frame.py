@@ -124,12 +124,17 @@ def take(data: bytes, start: int = 0, crc: Crc = "either") -> tuple[Frame, int]:
         raise FrameRefused(its.code, its.field, its.detail, its.fix, end) from refused
 
 
-def before_cp(data: bytes) -> tuple[bytes, int]:
-    """What stands before CP, without a QN that comes first, and where CP begins, of bytes that begin with a frame; of other bytes
-    it is anything. Who knows what a device's frames look like need not take them apart."""
+LENGTH_ENDS, QN_ENDS = 6, 27
+"""Where the length of a frame ends, and a QN that comes first."""
+
+
+def before_cp(data: bytes) -> tuple[bytes, str]:
+    """What stands before CP, without a QN that comes first, of bytes that begin with a frame; and a pattern of all that stands
+    there in frames of that kind. Who knows what a device's frames look like need not take them apart."""
     begin = data.find(b"CP=&&")
     has_qn = data[6:9] == b"QN=" and data[26:27] == b";" and data[9:26].isalnum()
-    return data[27 if has_qn else 6 : begin], begin
+    before = data[QN_ENDS if has_qn else LENGTH_ENDS : begin]
+    return before, f"##[0-9]{{4}}{'QN=[0-9A-Za-z]{17};' if has_qn else ''}(?s:.{{{len(before)}}})"
 
 
 def end_of(data: bytes) -> int:
