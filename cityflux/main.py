@@ -13,6 +13,7 @@ from cityflux.commands import (
     check,
     downlink,
     drifts,
+    events,
     feed,
     gateway,
     judge,
@@ -21,6 +22,7 @@ from cityflux.commands import (
     meter,
     presence,
     quality,
+    review,
     serve,
     sources,
 )
@@ -52,6 +54,8 @@ app.add_typer(keep.stations, name="stations")
 app.add_typer(sources.sources, name="sources")
 app.add_typer(drifts.drifts, name="drifts")
 app.add_typer(quality.quality, name="quality")
+app.add_typer(events.events, name="events")
+app.add_typer(review.review, name="review")
 app.add_typer(gateway.gateway, name="gateway")
 
 _KNOWN = (SettingsError, JournalError, SessionTaken, BooksUnavailable, StoreError, StartError)

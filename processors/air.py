@@ -1,10 +1,10 @@
-"""Air, from readings to judgements: what the runner saves for a run of civil days.
+"""Air, from readings to daily judgements: what the runner saves for a run of civil days.
 
-Hourly indices go back into the readings store as a derived series; daily ones become judgements of stations and the city;
-the plan's good-air days of a year are counted from the city's days.
+Hourly indices go back into the readings store as a derived series; daily ones become judgements of stations, of each district
+that has an assessment station, and of the city. What longer periods make of the days is in `air_statistics.py` and `air_year.py`.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 from importlib.metadata import version
 from itertools import groupby
@@ -13,30 +13,30 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 
+from processors.events import covering, effect
 from processors.indicators.air_daily import city_days, station_days
 from processors.indicators.air_realtime import city_realtime, realtime
-from processors.indicators.good_days import GoodDays, good_days
-from processors.plans import Indicator
 from processors.standards.tables import INDEXES, POLLUTANTS, index_named
 from processors.windows import day_bounds
 from processors.withheld import withheld
 from sensors.instants import HOUR_MS
 from sensors.quantities import OF_FAMILY
 from sensors.reading import Doubt, Reading
-from sensors.stations import Registry
+from sensors.stations import Registry, Station
+from store.events import Event
 from store.intervals import Interval
 from store.judgements import Judgement, Key
 from store.port import ReadingsStore
 
 DAILY_AQI = "air_daily_aqi"
-"""Code of the daily indicator; its scopes are `city` and `station:<id>`."""
+"""Code of the daily indicator; its scopes are `city`, `district:<id>` and `station:<id>`."""
 
 CITY = "city"
+DISTRICT = "district:"
+"""What the scope of a district begins with."""
+
 CITY_STATION = "@city"
 """Under this name the city's hours stand beside the stations' in the derived series; no station id can be it."""
-
-BY_DATE = "by-date"
-"""The standard of a value over days that are each judged by the edition of their own date."""
 
 CODE_VERSION = version("cityflux")
 
@@ -63,9 +63,10 @@ def compute_block(
     hours: Collection[int],
     now: int,
     intervals: Sequence[Interval],
+    events: Sequence[Event] = (),
 ) -> AirBlock:
     """Compute consecutive civil `days`; of their hourly indices give those that the changed `hours` (ends [ms]) reach. What
-    `intervals` cover counts for nothing.
+    `intervals` cover counts for nothing; what `events` cover is said with its day.
 
     Raises StoreUnavailable, StoreMisconfigured.
     """
@@ -83,105 +84,58 @@ def compute_block(
     if not within.empty:
         of_stations = station_days(within, zone)
         judgements += [
-            _daily(row, f"station:{row['station']}", (row["station"],), now) for row in of_stations.to_dict("records")
+            _daily(row, f"station:{row['station']}", (row["station"],), now, (), zone)
+            for row in of_stations.to_dict("records")
         ]
-        for assessment, run in groupby(days, key=lambda day: _assessment(registry, day, zone)):
-            rows = of_stations[of_stations["day"].isin(list(run)) & of_stations["station"].isin(assessment)]
-            if not rows.empty:
-                of_city = city_days(rows, assessment, zone)
-                judgements += [_daily(row, CITY, assessment, now) for row in of_city.to_dict("records")]
+        active = {day: registry.active("air", day_bounds(day, zone)[1] - 1, kind="assessment") for day in days}
+        for scope in scopes(registry):
+            for assessment, run in groupby(days, key=lambda day: _of_scope(active[day], scope)):
+                rows = of_stations[of_stations["day"].isin(list(run)) & of_stations["station"].isin(assessment)]
+                if not rows.empty:
+                    of_scope = city_days(rows, assessment, zone).to_dict("records")
+                    judgements += [_daily(row, scope, assessment, now, events, zone) for row in of_scope]
     return AirBlock(derived, judgements)
 
 
-def year_judgement(
-    indicator: Indicator, year: int, days: Sequence[date], city: Mapping[str, Judgement], *, length: int, now: int
+def scopes(registry: Registry) -> list[str]:
+    """What has daily values of its own beside the stations: the city, and each district that ever had an assessment station."""
+    districts = {one.district for one in registry if one.family == "air" and one.kind == "assessment"}
+    return [CITY, *(f"{DISTRICT}{name}" for name in sorted(districts))]
+
+
+def _of_scope(stations: Iterable[Station], scope: str) -> tuple[str, ...]:
+    """The ids of those of the stations that are in the city or the district."""
+    return tuple(station.id for station in stations if scope in {CITY, f"{DISTRICT}{station.district}"})
+
+
+def _daily(
+    row: Mapping[Any, Any], scope: str, stations: Sequence[str], now: int, events: Sequence[Event], zone: ZoneInfo
 ) -> Judgement:
-    """Good-air days of `year` so far: over its closed `days`, from the city's daily judgements by day text.
-
-    `length` is how many days the year has: what is left decides whether the target can still be reached. Days without a
-    verdict are never good; with too many of them the year is not assessable.
-    """
-    rows = [_as_row(day, city[day.isoformat()]) for day in days if day.isoformat() in city]
-    columns = ["day", "state", "aqi", "primary", "standard", "coverage", "why", "why_text"]
-    counted = good_days(pd.DataFrame(rows, columns=columns), days[0], days[-1])
-    left = length - len(days)
-    status = _year_status(indicator, counted, left)
-    stations = sorted({name for day in days if day.isoformat() in city for name in city[day.isoformat()].stations})
-    detail = {
-        "sentence": _sentence(counted, left, indicator),
-        "good": counted.good,
-        "polluted": counted.polluted,
-        "not_assessable": counted.not_assessable,
-        "valid": counted.valid,
-        "ratio_percent": None if counted.ratio_percent is None else str(counted.ratio_percent),
-        "standards": [span.standard for span in counted.standards],
-        "last_day": days[-1].isoformat(),
-        "days_left": left,
-    }
-    return Judgement(
-        Key(indicator.code, indicator.scope, str(year), BY_DATE),
-        str(counted.good), indicator.unit, status, counted.valid, counted.expected, CODE_VERSION, tuple(stations), detail, now,
-    )  # fmt: skip
-
-
-def _year_status(indicator: Indicator, counted: GoodDays, left: int) -> str:
-    if counted.coverage.ratio < indicator.least_coverage:
-        return "not assessable"
-    if counted.good >= indicator.target:
-        return "met"
-    if left == 0 or counted.good + left < indicator.target:
-        return "missed"
-    pace = counted.ratio or 0  # the share of good days so far, taken for the days left
-    return "on track" if counted.good + pace * left >= indicator.target else "at risk"
-
-
-def _sentence(counted: GoodDays, left: int, indicator: Indicator) -> str:
-    ratio = "" if counted.ratio_percent is None else f" ({counted.ratio_percent} % of {counted.valid} valid days)"
-    text = (
-        f"{counted.good} good{ratio}, {counted.polluted} polluted, {counted.not_assessable} not assessable "
-        f"of {counted.expected} days to {counted.days[-1].day}"
-    )
-    missing = int(indicator.target) - counted.good
-    if left and missing > 0:
-        text += f"; {missing} more needed of the {left} days left"
-    return text
-
-
-def _daily(row: Mapping[Any, Any], scope: str, stations: Sequence[str], now: int) -> Judgement:
     aqi = None if pd.isna(row["aqi"]) else str(int(row["aqi"]))
     index = index_named(row["standard"])
     category = index.category(int(aqi)) if aqi else None
-    detail = {
+    detail: dict[str, Any] = {
         "state": row["state"],
         "why": row["why"],
         "why_text": row["why_text"],
         "primary": row["primary"],
+        "exceeding": row["exceeding"],
         "category": f"{category.zh} {category.en}" if category else "",
         "colour": category.hex if category else "",
         "concentrations": {c: None if pd.isna(row[c]) else row[c] for c in POLLUTANTS},
         "iaqi": {c: None if pd.isna(row[f"iaqi_{c}"]) else int(row[f"iaqi_{c}"]) for c in POLLUTANTS},
+        "exact": {c: str(row[f"{c}_exact"]) for c in POLLUTANTS if row[f"{c}_exact"] is not None},
     }
+    if "hours_o3" in row:
+        detail["hours"] = {c: int(row[f"hours_{c}"]) for c in POLLUTANTS}
+    event = effect(covering(events, scope, *day_bounds(row["day"], zone)), row["state"], row["exceeding"])
+    if event is not None:
+        detail["event"] = event
     return Judgement(
         Key(DAILY_AQI, scope, row["day"].isoformat(), row["standard"]),
         aqi, "1", _STATUS[row["state"]], int(row["valid_hours"]), int(row["expected_hours"]), CODE_VERSION, tuple(stations),
         detail, now,
     )  # fmt: skip
-
-
-def _as_row(day: date, judgement: Judgement) -> tuple[Any, ...]:
-    detail = judgement.detail
-    coverage = judgement.valid / judgement.expected if judgement.expected else 0.0
-    aqi = None if judgement.value is None else int(judgement.value)
-    return (
-        day,
-        detail["state"],
-        aqi,
-        detail["primary"],
-        judgement.key.standard,
-        coverage,
-        detail["why"],
-        detail["why_text"],
-    )
 
 
 def _derived(
@@ -227,12 +181,8 @@ def _while_active(frame: pd.DataFrame, registry: Registry) -> pd.DataFrame:
     return frame[active]
 
 
-def _assessment(registry: Registry, day: date, zone: ZoneInfo) -> tuple[str, ...]:
-    return _assessment_at(registry, day_bounds(day, zone)[1] - 1)
-
-
 def _assessment_at(registry: Registry, at: int) -> tuple[str, ...]:
-    return tuple(station.id for station in registry.active("air", at, kind="assessment"))
+    return _of_scope(registry.active("air", at, kind="assessment"), CITY)
 
 
 def _ends(frame: pd.DataFrame) -> "pd.Series[int]":

@@ -3,8 +3,9 @@
     marks (books)  → claimed with a lease, once quiet
                    → expanded here, and only here, to hours, civil days and years
     readings       → hourly AQI of stations and the city   → derived series, back into the readings store
-                   → daily AQI of stations and the city    ┐ a running value while the period is open, a revision when
-                   → the plan's yearly indicators          ┘ it closes and when late data change what was published
+                   → daily AQI of stations, districts, city  ┐ a running value while the period is open, a revision when
+                   → statistics of months, quarters, years   │ it closes and when late data change what was published
+                   → the plan's yearly indicators            ┘
                    → one books transaction: judgements saved, marks cleared
 
 A crash anywhere leaves the marks; computing again gives the same. Time passing changes things too: a day that closes
@@ -12,19 +13,34 @@ becomes a revision, and the year moves on, without any mark.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
 import structlog
 
-from processors.air import DAILY_AQI, AirBlock, compute_block, year_judgement
+from processors.air import DAILY_AQI, AirBlock, compute_block, scopes
+from processors.air_statistics import period_judgement
+from processors.air_year import year_judgement
+from processors.causes import why_day, why_longer
 from processors.plans import Plan
-from processors.windows import civil_day, day_bounds, year_bounds
-from sensors.instants import DAY_MS, HOUR_MS
+from processors.windows import civil_day, day_bounds, days_between, period_bounds, period_days, periods_of
+from sensors.instants import HOUR_MS
 from store.books import ALL_HOURS, Books, BooksUnavailable
+from store.events import EVERYWHERE, Events
 from store.intervals import Intervals
-from store.judgements import Claims, Closed, Judgement, Judgements, Key, Mark, Running, Superseded, same_verdict
+from store.judgements import (
+    Claims,
+    Closed,
+    Judgement,
+    Judgements,
+    Key,
+    Mark,
+    Revision,
+    Running,
+    Superseded,
+    same_verdict,
+)
 from store.port import ReadingsStore, StoreError
 
 log = structlog.get_logger()
@@ -35,6 +51,10 @@ CLAIM = 5_000
 BLOCK_DAYS = 31
 _IDLE_S = 0.25
 _RETRY_S = 5.0
+
+
+Touched = dict[date, dict[str, set[int]]]
+"""By civil day and station the hour ends [ms] that were written."""
 
 
 class Runner:
@@ -65,6 +85,7 @@ class Runner:
         self._claims = Claims(books)
         self._judgements = Judgements(books)
         self._intervals = Intervals(books)
+        self._events = Events(books)
         self._years_as_of: date | None = None
 
     async def run(self, stopped: asyncio.Event) -> None:
@@ -100,9 +121,11 @@ class Runner:
         if not marks and not ended and self._years_as_of == as_of:
             return False
         try:
-            hours, days = self._expand(marks)
-            days |= {date.fromisoformat(key.period) for key in ended if key.indicator == DAILY_AQI}
-            await self._compute(hours, days, marks, ended, now)
+            touched = self._expand(marks)
+            for key in ended:
+                if key.indicator == DAILY_AQI:
+                    touched.setdefault(date.fromisoformat(key.period), {})
+            await self._compute(touched, marks, ended, now)
         except Superseded:
             log.info("another processor was first; computing again")
             self._claims.release(marks)
@@ -113,26 +136,28 @@ class Runner:
             self._years_as_of = as_of
         return True
 
-    def _expand(self, marks: Sequence[Mark]) -> tuple[set[int], set[date]]:
-        """The hour ends [ms] and civil days that the marks touch: of air, hourly; other families have no indicator yet."""
-        hours: set[int] = set()
+    def _expand(self, marks: Sequence[Mark]) -> Touched:
+        """The civil days that the marks touch, of air, hourly; other families have no indicator yet."""
+        touched: Touched = {}
         for key, _ in marks:
             if key.family != "air" or key.period != "hour":
                 continue
             if key.hour == ALL_HOURS:
                 frame = self._store.readings("air", "hour", -(2**53), 2**53, [key.station], ())
-                hours.update(int(at) for at in frame["observed_at"].astype("int64"))
+                ends = [int(at) for at in frame["observed_at"].astype("int64")]
             else:
-                hours.add((key.hour + 1) * HOUR_MS)
-        return hours, {civil_day(end, self._zone) for end in hours}
+                ends = [(key.hour + 1) * HOUR_MS]
+            for end in ends:
+                touched.setdefault(civil_day(end, self._zone), {}).setdefault(key.station, set()).add(end)
+        return touched
 
-    async def _compute(
-        self, hours: set[int], days: set[date], marks: Sequence[Mark], ended: Sequence[Key], now: int
-    ) -> None:
+    async def _compute(self, touched: Touched, marks: Sequence[Mark], ended: Sequence[Key], now: int) -> None:
         """Compute and save; the marks go with the last block, so that a crash before it computes everything again."""
-        registry, intervals = self._books.registry(), self._intervals.all("air")
+        registry = self._books.registry()
+        intervals, events = self._intervals.all("air"), self._events.all("air")
+        hours = {end for of_day in touched.values() for ends in of_day.values() for end in ends}
         fresh: list[Judgement] = []
-        for block in _blocks(sorted(days)):
+        for block in _blocks(sorted(touched)):
             start, end = day_bounds(block[0], self._zone)[0], day_bounds(block[-1], self._zone)[1]
             computed: AirBlock = compute_block(
                 self._store,
@@ -143,22 +168,22 @@ class Runner:
                 hours=hours,
                 now=now,
                 intervals=intervals,
+                events=events,
             )
             if computed.derived:
                 rejected = await self._store.write(computed.derived)
                 if rejected:
                     raise RuntimeError(f"the store refuses what we derived from ({start}, {end}]: {rejected[0].why}")
             fresh += computed.judgements
-        closed, open_ = self._sort(fresh, now)
+        closed, open_ = self._sort_days(fresh, touched, now)
         # A day whose published value is final keeps it: what was computed is only proposed, and the year does not count it.
-        final = {c.judgement.key for c in closed if c.before is not None and c.before.finality != "provisional"}
+        final = {c.judgement.key for c in closed if c.before is not None and c.before.finality in {"final", "proposed"}}
         in_force = [judgement for judgement in fresh if judgement.key not in final]
-        years = {day.year for day in days} | {civil_day(now - self._grace_ms, self._zone).year}
-        years |= {int(key.period) for key in ended if len(key.period) == 4}
-        of_years = [judgement for year in sorted(years) for judgement in self._judge_year(year, in_force, now)]
-        years_closed, years_open = self._sort(of_years, now)
-        self._judgements.save([*closed, *years_closed], [*open_, *years_open], marks, ended)
-        for judgement, before, reason in [*closed, *years_closed]:
+        causes = {c.judgement.key: c.reason for c in closed if c.before is not None and c.judgement.key not in final}
+        longer = self._longer(touched, ended, scopes(registry), in_force, now)
+        longer_closed, longer_open = self._sort(longer, causes, now)
+        self._judgements.save([*closed, *longer_closed], [*open_, *longer_open], marks, ended)
+        for judgement, before, reason in [*closed, *longer_closed]:
             if before is not None:
                 log.info(
                     "revised",
@@ -170,52 +195,113 @@ class Runner:
                     why=reason,
                 )
 
-    def _judge_year(self, year: int, fresh: Iterable[Judgement], now: int) -> list[Judgement]:
-        """The plan's indicators of a year, from its city days: those just computed over those in the books."""
-        first, last = f"{year}-01-01", f"{year}-12-31"
-        found = {
-            r.judgement.key.period: r.judgement
-            for r in self._judgements.latest(DAILY_AQI, scope="city", first=first, last=last)
-        }
-        found |= {
-            j.key.period: j
-            for j in fresh
-            if j.key.indicator == DAILY_AQI and j.key.scope == "city" and first <= j.key.period <= last
-        }
-        start, end = year_bounds(year, self._zone)
-        until = civil_day(min(now - self._grace_ms, end), self._zone)
-        last_closed = until if now - self._grace_ms >= day_bounds(until, self._zone)[1] else until - timedelta(days=1)
-        days = [date(year, 1, 1) + timedelta(days=n) for n in range((last_closed - date(year, 1, 1)).days + 1)]
-        return [
-            year_judgement(indicator, year, days, found, length=(end - start) // DAY_MS, now=now)
-            for indicator in self._plan.indicators
-            if days and start < now
-        ]
+    def _longer(
+        self, touched: Iterable[date], ended: Sequence[Key], of: Sequence[str], fresh: Sequence[Judgement], now: int
+    ) -> list[Judgement]:
+        """Statistics and the plan's indicators of the periods that have one of the days in them, or ended, or are running: from
+        the scope's days, those just computed over those in the books."""
+        as_of = self._last_closed(now)
+        periods = {period for day in [*touched, as_of] for period in periods_of(day)}
+        periods |= {key.period for key in ended if key.indicator != DAILY_AQI}
+        found: list[Judgement] = []
+        for year in sorted({period[:4] for period in periods}):
+            first, last = period_days(year)
+            for scope in of:
+                its_days = {
+                    r.judgement.key.period: r.judgement
+                    for r in self._judgements.latest(
+                        DAILY_AQI, scope=scope, first=first.isoformat(), last=last.isoformat()
+                    )
+                }
+                its_days |= {
+                    j.key.period: j
+                    for j in fresh
+                    if (j.key.indicator, j.key.scope) == (DAILY_AQI, scope) and j.key.period[:4] == year
+                }
+                for period in sorted(each for each in periods if each[:4] == year):
+                    judged = period_judgement(scope, period, its_days, last_closed=as_of, now=now)
+                    found += [] if judged is None else [judged]
+                found += [
+                    year_judgement(indicator, int(year), days, its_days, length=(last - first).days + 1, now=now)
+                    for indicator in self._plan.indicators
+                    if indicator.scope == scope and (days := days_between(first, min(last, as_of)))
+                ]
+        return found
 
-    def _sort(self, fresh: Sequence[Judgement], now: int) -> tuple[list[Closed], list[Running]]:
-        """Judgements of open periods, and of closed ones those that say something new."""
-        newest = self._judgements.newest({j.key for j in fresh})
-        closed: list[Closed] = []
+    def _last_closed(self, now: int) -> date:
+        """The last day that has closed."""
+        day = civil_day(now - self._grace_ms, self._zone)
+        return day if now - self._grace_ms >= day_bounds(day, self._zone)[1] else day - timedelta(days=1)
+
+    def _sort_days(self, fresh: Sequence[Judgement], touched: Touched, now: int) -> tuple[list[Closed], list[Running]]:
+        """Daily judgements: of closed days those that say something new, with what changed them; and those of open days."""
+        newest = self._judgements.newest({judgement.key for judgement in fresh})
+        closed, open_ = self._news(fresh, newest, now)
+        stations_before = {
+            (key.scope, key.period): revision.judgement
+            for key, revision in newest.items()
+            if key.scope.startswith("station:")
+        }
+        stations_now = {(j.key.scope, j.key.period): j for j in fresh if j.key.scope.startswith("station:")}
+        told: list[Closed] = []
+        for judgement, before in closed:
+            if before is None:
+                told.append(Closed(judgement, None, "the period closed"))
+                continue
+            day = judgement.key.period
+            hours = {
+                station: len(ends)
+                for station, ends in touched[date.fromisoformat(day)].items()
+                if station in {*judgement.stations, *before.judgement.stations} and station != EVERYWHERE
+            }
+            had = {s: stations_before[f"station:{s}", day] for s in hours if (f"station:{s}", day) in stations_before}
+            has = {s: stations_now[f"station:{s}", day] for s in hours if (f"station:{s}", day) in stations_now}
+            told.append(Closed(judgement, before, why_day(before.judgement, judgement, hours, had, has)))
+        return told, open_
+
+    def _sort(
+        self, fresh: Sequence[Judgement], causes: Mapping[Key, str], now: int
+    ) -> tuple[list[Closed], list[Running]]:
+        """Judgements of longer periods, as for days; `causes` are the days that were revised, and why."""
+        closed, open_ = self._news(fresh, self._judgements.newest({judgement.key for judgement in fresh}), now)
+        told: list[Closed] = []
+        for judgement, before in closed:
+            reason = "the period closed"
+            if before is not None:
+                first, last = (day.isoformat() for day in period_days(judgement.key.period))
+                days = [
+                    (key.period, cause)
+                    for key, cause in sorted(causes.items())
+                    if key.scope == judgement.key.scope and first <= key.period <= last
+                ]
+                reason = why_longer(before.judgement, judgement, days)
+            told.append(Closed(judgement, before, reason))
+        return told, open_
+
+    def _news(
+        self, fresh: Sequence[Judgement], newest: Mapping[Key, Revision], now: int
+    ) -> tuple[list[tuple[Judgement, Revision | None]], list[Running]]:
+        """Of closed periods the judgements that say something new, each with the revision before; and those of open ones."""
+        closed: list[tuple[Judgement, Revision | None]] = []
         open_: list[Running] = []
         for judgement in fresh:
             closes_at = self._closes_at(judgement.key.period)
+            before = newest.get(judgement.key)
             if now < closes_at:
                 open_.append(Running(judgement, closes_at))
-                continue
-            before = newest.get(judgement.key)
-            if before is None:
-                closed.append(Closed(judgement, None, "the period closed"))
-            elif not same_verdict(before.judgement, judgement):
-                closed.append(Closed(judgement, before, "readings of the period changed after it was published"))
+            elif before is None or not (same_verdict(before.judgement, judgement) or self._rejected(before, judgement)):
+                closed.append((judgement, before))
         return closed, open_
 
+    def _rejected(self, last: Revision, judgement: Judgement) -> bool:
+        """Whether a person has said no to just this value of a final period."""
+        if last.finality != "final":
+            return False
+        proposals = [r for r in self._judgements.history(judgement.key) if r.id == last.supersedes]
+        return any(r.finality == "proposed" and same_verdict(r.judgement, judgement) for r in proposals)
+
     def _closes_at(self, period: str) -> int:
-        end = (
-            year_bounds(int(period), self._zone)[1]
-            if len(period) == 4
-            else day_bounds(date.fromisoformat(period), self._zone)[1]
-        )
-        return end + self._grace_ms
+        return period_bounds(period, self._zone)[1] + self._grace_ms
 
 
 def _blocks(days: Sequence[date]) -> Iterable[list[date]]:

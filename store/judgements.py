@@ -18,7 +18,9 @@ from sqlalchemy.exc import IntegrityError
 from store.books import Books, MarkKey
 from store.schema import marks, revisions, running
 
-Finality = Literal["provisional", "final", "proposed"]
+Finality = Literal["provisional", "under review", "final", "proposed"]
+"""How far a closed period is: published and revised by itself; people are looking at it, and it is still revised; settled. What
+is computed of a settled one is only proposed until a person accepts it (`store/reviews.py`)."""
 
 
 class Superseded(Exception):
@@ -128,17 +130,15 @@ class Judgements:
         """In one transaction: revisions of closed periods, running values of open ones, the marks they were computed from;
         the running values of `ended` periods are taken away.
 
-        A value that differs from a *final* one is saved as proposed: a person accepts it. Raises Superseded.
+        A value that differs from a *final* one is saved as proposed: a person accepts it. Other revisions are as far as the one
+        before. Raises Superseded.
         """
         with self._books.translated(), self._books.engine.execution_options(immediate=True).begin() as connection:
             try:
                 for judgement, before, reason in closed:
-                    finality = "proposed" if before and before.finality != "provisional" else "provisional"
-                    connection.execute(
-                        insert(revisions).values(
-                            **_row(judgement), finality=finality, supersedes=before.id if before else 0, reason=reason
-                        )
-                    )
+                    finality = before.finality if before else "provisional"
+                    finality = "proposed" if finality == "final" else finality
+                    insert_revision(connection, judgement, finality, before.id if before else 0, reason)
             except IntegrityError as error:
                 raise Superseded from error
             for key in ended:
@@ -196,6 +196,13 @@ class Judgements:
                     found[revision.judgement.key] = revision
         return {key: found[key] for key in keys if key in found}
 
+    def last_ones(self, finality: Finality) -> list[Revision]:
+        """Of the keys whose last revision is so far, that revision; oldest first."""
+        last = select(func.max(revisions.c.id)).group_by(*_key_columns(revisions))
+        query = select(revisions).where(revisions.c.finality == finality, revisions.c.id.in_(last))
+        with self._books.reading() as connection:
+            return [_revision(row._mapping) for row in connection.execute(query.order_by(revisions.c.id))]
+
     def history(self, key: Key) -> list[Revision]:
         """Every revision of one value, oldest first, proposed ones too."""
         with self._books.reading() as connection:
@@ -220,14 +227,16 @@ class Judgements:
 
 
 def same_verdict(one: Judgement, other: Judgement) -> bool:
-    """Whether nothing that is published changed: value, status, coverage and standard (the key) are the same."""
-    return (one.key, one.value, one.status, one.valid, one.expected) == (
-        other.key,
-        other.value,
-        other.status,
-        other.valid,
-        other.expected,
-    )
+    """Whether nothing that is published changed: value, status, coverage and standard (the key) are the same, and what
+    exceptional events make of it."""
+    return _published(one) == _published(other)
+
+
+def _published(judgement: Judgement) -> tuple[object, ...]:
+    return (
+        judgement.key, judgement.value, judgement.status, judgement.valid, judgement.expected,
+        judgement.detail.get("event"), judgement.detail.get("without_events"),
+    )  # fmt: skip
 
 
 def _lease(connection: Connection, taken: Sequence[Mark], until: int) -> None:
@@ -266,6 +275,14 @@ def _asked(
     if last is not None:
         conditions.append(table.c.period <= last)
     return conditions
+
+
+def insert_revision(
+    connection: Connection, judgement: Judgement, finality: Finality, supersedes: int, reason: str
+) -> None:
+    """One revision, within the caller's transaction. Raises IntegrityError where another one supersedes the same."""
+    row = {**_row(judgement), "finality": finality, "supersedes": supersedes, "reason": reason}
+    connection.execute(insert(revisions).values(row))
 
 
 def _row(judgement: Judgement) -> dict[str, Any]:

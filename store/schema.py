@@ -228,6 +228,25 @@ intervals = Table(
     sqlite_autoincrement=True,
 )
 
+events = Table(
+    "events",
+    metadata,
+    Column("id", _Serial, primary_key=True, autoincrement=True),
+    Column("family", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("scope", String, nullable=False),  # city, district:<id>
+    Column("quantities", String, nullable=False),  # codes joined by "+"
+    Column("since", BigInteger, nullable=False),
+    Column("until", BigInteger, nullable=False),
+    Column("evidence", Text, nullable=False),
+    Column("entered_by", String, nullable=False),
+    Column("entered_at", BigInteger, nullable=False),
+    Column("removed_by", String),
+    Column("removed_at", BigInteger),
+    Column("removed_why", Text),
+    sqlite_autoincrement=True,
+)
+
 progress = Table(
     "progress",
     metadata,
@@ -282,7 +301,7 @@ revisions = Table(
     Column("period", String, nullable=False),
     Column("standard", String, nullable=False),
     *(Column(name, kind, nullable=nullable) for name, kind, nullable in _JUDGEMENT),
-    Column("finality", String, nullable=False),  # provisional, final, proposed
+    Column("finality", String, nullable=False),  # provisional, under review, final, proposed
     Column("supersedes", BigInteger, nullable=False),  # id of the revision before; 0 for the first
     Column("reason", Text, nullable=False),
     UniqueConstraint("indicator", "scope", "period", "standard", "supersedes"),

@@ -1,0 +1,117 @@
+"""The plan's good-air days of a year: counted from the days in force, held against the target, and how the year may end.
+
+Two counts: of all days, which is the value; and without the days that exceptional events lift (`events.py`). Days without a
+verdict are never good and are a line of their own; with too many of them the year is not assessable.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from fractions import Fraction
+from typing import Any
+
+import pandas as pd
+
+from processors.air import CODE_VERSION
+from processors.events import is_lifted
+from processors.indicators.air_periods import decimal
+from processors.indicators.good_days import GoodDays, good_days
+from processors.plans import Indicator
+from processors.standards.tables import air_rules
+from store.judgements import Judgement, Key
+
+BY_DATE = "by-date"
+"""The standard of a value over days that are each judged by the edition of their own date."""
+
+
+def year_judgement(
+    indicator: Indicator,
+    year: int,
+    days: Sequence[date],
+    of_scope: Mapping[str, Judgement],
+    *,
+    length: int,
+    now: int,
+) -> Judgement:
+    """Good-air days of `year` so far: over its closed `days`, from the daily judgements of the indicator's scope by day text.
+
+    `length` is how many days the year has: what is left decides whether the target can still be reached.
+    """
+    there = [of_scope[day.isoformat()] for day in days if day.isoformat() in of_scope]
+    rows = [_as_row(judgement) for judgement in there]
+    columns = ["day", "state", "aqi", "primary", "standard", "coverage", "why", "why_text"]
+    counted = good_days(pd.DataFrame(rows, columns=columns), days[0], days[-1])
+    left = length - len(days)
+    stations = sorted({name for judgement in there for name in judgement.stations})
+    # What the target leaves, less the days that are not good already, whatever the reason.
+    allowed = length - int(indicator.target)
+    detail = {
+        "sentence": _sentence(counted, left, indicator, length),
+        "good": counted.good,
+        "polluted": counted.polluted,
+        "not_assessable": counted.not_assessable,
+        "valid": counted.valid,
+        "ratio_percent": None if counted.ratio_percent is None else str(counted.ratio_percent),
+        "standards": [span.standard for span in counted.standards],
+        "last_day": days[-1].isoformat(),
+        "days_left": left,
+        "bad_days_allowed": allowed,
+        "bad_days_left": allowed - counted.polluted - counted.not_assessable,
+        "without_events": _without_events(there, counted),
+    }
+    return Judgement(
+        Key(indicator.code, indicator.scope, str(year), BY_DATE),
+        str(counted.good), indicator.unit, _status(indicator, counted, left), counted.valid, counted.expected, CODE_VERSION,
+        tuple(stations), detail, now,
+    )  # fmt: skip
+
+
+def _without_events(there: Sequence[Judgement], counted: GoodDays) -> dict[str, Any] | None:
+    """The count after days that events lift have left it; None where none does."""
+    lifted = [judgement.key.period for judgement in there if is_lifted(judgement.detail)]
+    if not lifted:
+        return None
+    valid = counted.valid - len(lifted)
+    digits = air_rules(counted.days[-1].day).assessment.ratio.digits
+    ratio = None if not valid else str(decimal(100 * Fraction(counted.good, valid), digits))
+    return {"lifted": lifted, "polluted": counted.polluted - len(lifted), "valid": valid, "ratio_percent": ratio}
+
+
+def _status(indicator: Indicator, counted: GoodDays, left: int) -> str:
+    if counted.coverage.ratio < indicator.least_coverage:
+        return "not assessable"
+    if counted.good >= indicator.target:
+        return "met"
+    if left == 0 or counted.good + left < indicator.target:
+        return "missed"
+    pace = counted.ratio or 0  # the share of good days so far, taken for the days left
+    return "on track" if counted.good + pace * left >= indicator.target else "at risk"
+
+
+def _sentence(counted: GoodDays, left: int, indicator: Indicator, length: int) -> str:
+    ratio = "" if counted.ratio_percent is None else f" ({counted.ratio_percent} % of {counted.valid} valid days)"
+    text = (
+        f"{counted.good} good{ratio}, {counted.polluted} polluted, {counted.not_assessable} not assessable "
+        f"of {counted.expected} days to {counted.days[-1].day}"
+    )
+    missing = int(indicator.target) - counted.good
+    if left and missing > 0:
+        bad = length - int(indicator.target) - counted.polluted - counted.not_assessable
+        more = f"{bad} of them may be bad" if bad >= 0 else f"{-bad} too few"
+        text += f"; {missing} more needed of the {left} days left: {more}"
+    return text
+
+
+def _as_row(judgement: Judgement) -> tuple[Any, ...]:
+    detail = judgement.detail
+    coverage = judgement.valid / judgement.expected if judgement.expected else 0.0
+    aqi = None if judgement.value is None else int(judgement.value)
+    return (
+        date.fromisoformat(judgement.key.period),
+        detail["state"],
+        aqi,
+        detail["primary"],
+        judgement.key.standard,
+        coverage,
+        detail["why"],
+        detail["why_text"],
+    )

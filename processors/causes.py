@@ -1,0 +1,85 @@
+"""Why a published value changed, in words: what it was and is, and which hours of which stations made it so.
+
+58 → 61: 6 late hours of hx-03; 2 hours of hx-01 withdrawn, doubtful or withheld; 1 corrected hour of hx-02
+"""
+
+from collections.abc import Iterable, Mapping
+
+from store.judgements import Judgement
+
+# Chosen: what a person reads in one line; the rest is in the stations' own revisions.
+_MOST_CAUSES = 6
+
+
+def why_day(
+    before: Judgement,
+    now: Judgement,
+    touched: Mapping[str, int],
+    stations_before: Mapping[str, Judgement],
+    stations_now: Mapping[str, Judgement],
+) -> str:
+    """Of a day. `touched` says how many hours of which stations were written since; the stations' own judgements of the day,
+    before and now, say whether there are more hours now, or fewer, or others."""
+    causes = [
+        text
+        for station in sorted(touched)
+        for text in _of_station(station, touched[station], stations_before.get(station), stations_now.get(station))
+    ]
+    if len(causes) > _MOST_CAUSES:
+        causes = [*causes[:_MOST_CAUSES], f"and as much of {len(causes) - _MOST_CAUSES} more"]
+    came, went = set(now.stations) - set(before.stations), set(before.stations) - set(now.stations)
+    if came or went:
+        names = [*(f"+{name}" for name in sorted(came)), *(f"-{name}" for name in sorted(went))]
+        causes.append(f"other assessment stations: {', '.join(names)}")
+    if before.detail.get("event") != now.detail.get("event"):
+        causes.append(_event(before, now))
+    if before.code_version != now.code_version and not causes:
+        causes.append(f"cityflux {before.code_version} → {now.code_version}")
+    return f"{changed(before, now)}: {'; '.join(causes) or 'the readings are the same; what judges them changed'}"
+
+
+def why_longer(before: Judgement, now: Judgement, days: Iterable[tuple[str, str]]) -> str:
+    """Of a longer period, from the days (period, reason) that were revised in it."""
+    causes = [f"{day}: {reason}" for day, reason in days]
+    if len(causes) > _MOST_CAUSES:
+        causes = [*causes[:_MOST_CAUSES], f"and {len(causes) - _MOST_CAUSES} more days"]
+    return f"{changed(before, now)}: {' | '.join(causes) or 'a review, or what judges the days, changed'}"
+
+
+def changed(before: Judgement, now: Judgement) -> str:
+    """What it was and is: value, else status, else coverage."""
+    if before.value != now.value:
+        return f"{before.value or 'NA'} → {now.value or 'NA'}"
+    if before.status != now.status:
+        return f"{now.value or 'NA'}, {before.status} → {now.status}"
+    return f"{now.value or 'NA'}, coverage {before.valid}/{before.expected} → {now.valid}/{now.expected}"
+
+
+def _of_station(station: str, touched: int, before: Judgement | None, now: Judgement | None) -> list[str]:
+    had, has = _hours(before), _hours(now)
+    gained = max((has.get(code, 0) - had.get(code, 0) for code in {*had, *has}), default=0)
+    lost = max((had.get(code, 0) - has.get(code, 0) for code in {*had, *has}), default=0)
+    texts = []
+    if gained > 0:
+        texts.append(f"{gained} late {_plural(gained)} of {station}")
+    if lost > 0:
+        texts.append(f"{lost} {_plural(lost)} of {station} withdrawn, doubtful or withheld")
+    if not texts and before is not None and now is not None and before.detail.get("exact") != now.detail.get("exact"):
+        texts.append(f"{touched} corrected {_plural(touched)} of {station}")
+    return texts
+
+
+def _hours(judgement: Judgement | None) -> Mapping[str, int]:
+    return {} if judgement is None else judgement.detail.get("hours", {})
+
+
+def _plural(hours: int) -> str:
+    return "hour" if hours == 1 else "hours"
+
+
+def _event(before: Judgement, now: Judgement) -> str:
+    had = set((before.detail.get("event") or {}).get("events", ()))
+    has = set((now.detail.get("event") or {}).get("events", ()))
+    texts = [f"event {number} entered" for number in sorted(has - had)]
+    texts += [f"event {number} removed" for number in sorted(had - has)]
+    return ", ".join(texts) or "what its event lifts changed"
