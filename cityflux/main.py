@@ -41,7 +41,7 @@ app = typer.Typer(
 )
 for command in (
     serve.demo, serve.up, serve.broker, serve.ingest, serve.process, serve.wall,
-    feed.simulate, feed.replay, judge.evaluate,
+    feed.simulate, feed.replay, judge.evaluate, judge.verify,
     ask.readings, ask.indicators, ask.explain, ask.ledger, meter.meter,
     check.doctor,
 ):  # fmt: skip

@@ -81,6 +81,16 @@ def rows(path: Path, profile: ReplayProfile, tally: Tally) -> Iterator[Row]:
         yield row
 
 
+def rows_and_published(path: Path, profile: ReplayProfile, tally: Tally) -> Iterator[tuple[Row, dict[str, float]]]:
+    """The file's rows, each with what it says was published. Raises ProfileError."""
+    for line_number, cells in _table(path, profile, tally):
+        try:
+            yield profile.convert(cells, line_number), profile.published_values(cells, line_number)
+        except Refused as refused:
+            tally.refused_rows += 1
+            tally.note([refused.refusal])
+
+
 def stations(path: Path, profile: ReplayProfile) -> list[Station]:
     """The registry entries of the stations in the file, by id. Raises ProfileError, Refused at the first bad row."""
     return profile.registry_entries(_table(path, profile, Tally()))

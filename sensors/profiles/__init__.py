@@ -146,6 +146,25 @@ class StatusColumn(_Model):
     words: Mapping[str, Status]
 
 
+class Floor(_Model):
+    """Values below `below` are published as `shown`, while what is computed of them is of the real value."""
+
+    shown: float
+    below: float
+
+
+class Published(_Model):
+    """What a file has beside its readings: indices and daily values as they were published, to be compared with ours.
+
+    `index` is the column of the real-time index; `daily` those of daily values by quantity, which the row that ends a civil day
+    has of that day; `decimals` is how many decimals they are published with (0 where it names none)."""
+
+    index: str
+    daily: Mapping[str, str] = Field(default_factory=dict)
+    decimals: Mapping[str, int] = Field(default_factory=dict)
+    floors: Mapping[str, Floor] = Field(default_factory=dict)
+
+
 class ReplayProfile(_Model):
     """How one kind of file is read. `horizon_days` [d] is how old a replayed reading may be when it is received; `constants` are
     values of every row; rows in which a column of `skip` has one of its texts are passed over; with `events` rows of one
@@ -166,6 +185,7 @@ class ReplayProfile(_Model):
     quantities: Mapping[str, Column]
     constants: Mapping[str, float] = Field(default_factory=dict)
     status: StatusColumn | None = None
+    published: Published | None = None
 
     @field_validator("quantities", mode="before")
     @classmethod
@@ -182,7 +202,8 @@ class ReplayProfile(_Model):
             raise ValueError("quantities is empty: name at least one")
         if self.period == "raw" and self.time.stamps == "start":
             raise ValueError("raw readings have no period to shift: stamps must be end")
-        for code in [*self.quantities, *self.constants]:
+        published = () if self.published is None else (*self.published.daily, *self.published.floors)
+        for code in [*self.quantities, *self.constants, *published]:
             if code not in OF_FAMILY[self.family]:
                 raise ValueError(f"quantity {code!r} is not of {self.family}{_hint(code, OF_FAMILY[self.family])}")
         return self
@@ -228,6 +249,23 @@ class ReplayProfile(_Model):
             if word != "normal":
                 record["status"] = dict.fromkeys(values, word)
         return Row(address, record, refusals)
+
+    def published_values(self, row: Mapping[str, str], line_number: int) -> dict[str, float]:
+        """What the row says was published: `index`, and daily values by quantity; what is missing is absent.
+
+        Raises ProfileError where the profile names no published columns, or the file has not got them.
+        """
+        if self.published is None:
+            raise ProfileError(f"profile {self.name} names nothing that was published; give it a table [published]")
+        found = {}
+        for name, column in {"index": self.published.index, **self.published.daily}.items():
+            if column not in row:
+                raise ProfileError(
+                    f"the file has no column {column!r}, which profile {self.name} names under published"
+                )
+            if row[column].strip() not in self.missing:
+                found[name] = _number(row[column].strip(), _place(column, line_number))
+        return found
 
     def registry_entries(self, rows: Iterable[tuple[int, Mapping[str, str]]]) -> list[Station]:
         """A registry's entries, by id, from (line number, row) pairs; the last row of a station describes it.
