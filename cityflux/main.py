@@ -25,6 +25,7 @@ from cityflux.commands import (
     review,
     serve,
     sources,
+    years,
 )
 from cityflux.console import REFUSED, TAKEN, WRONG_USE, err
 from cityflux.settings import SettingsError
@@ -41,7 +42,7 @@ app = typer.Typer(
 )
 for command in (
     serve.demo, serve.up, serve.broker, serve.ingest, serve.process, serve.wall,
-    feed.simulate, feed.replay, judge.evaluate, judge.verify,
+    feed.simulate, feed.replay, judge.evaluate, judge.verify, years.compare, years.statistics,
     ask.readings, ask.indicators, ask.explain, ask.ledger, meter.meter,
     check.doctor,
 ):  # fmt: skip

@@ -4,7 +4,7 @@ Hourly indices go back into the readings store as a derived series; daily ones b
 that has an assessment station, and of the city. What longer periods make of the days is in `air_statistics.py` and `air_year.py`.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from importlib.metadata import version
 from itertools import groupby
@@ -71,10 +71,8 @@ def compute_block(
     Raises StoreUnavailable, StoreMisconfigured.
     """
     start, end = day_bounds(days[0], zone)[0], day_bounds(days[-1], zone)[1]
-    known = sorted({station.id for station in registry if station.family == "air"})
     reach = _reach_ms(variant)
-    frame = store.readings("air", "hour", start - reach, end + reach, known, POLLUTANTS)
-    frame = withheld(_while_active(frame, registry), intervals, "hour")
+    frame = counting_hours(store, registry, start - reach, end + reach, intervals)
     if frame.empty:
         return AirBlock([], [])
     reached = {at for changed in hours if start < changed <= end for at in range(changed, changed + reach + 1, HOUR_MS)}
@@ -87,14 +85,47 @@ def compute_block(
             _daily(row, f"station:{row['station']}", (row["station"],), now, (), zone)
             for row in of_stations.to_dict("records")
         ]
-        active = {day: registry.active("air", day_bounds(day, zone)[1] - 1, kind="assessment") for day in days}
         for scope in scopes(registry):
-            for assessment, run in groupby(days, key=lambda day: _of_scope(active[day], scope)):
-                rows = of_stations[of_stations["day"].isin(list(run)) & of_stations["station"].isin(assessment)]
-                if not rows.empty:
-                    of_scope = city_days(rows, assessment, zone).to_dict("records")
-                    judgements += [_daily(row, scope, assessment, now, events, zone) for row in of_scope]
+            for row, assessment in days_of_scope(of_stations, registry, days, scope, zone, None):
+                judgements.append(_daily(row, scope, assessment, now, events, zone))
     return AirBlock(derived, judgements)
+
+
+def counting_hours(
+    store: ReadingsStore, registry: Registry, start: int, end: int, intervals: Sequence[Interval]
+) -> pd.DataFrame:
+    """The hours of (start, end] [ms] that count: of stations that the registry holds active in them, without what `intervals`
+    cover. Raises StoreUnavailable, StoreMisconfigured."""
+    known = sorted({station.id for station in registry if station.family == "air"})
+    frame = store.readings("air", "hour", start, end, known, POLLUTANTS)
+    return withheld(_while_active(frame, registry), intervals, "hour")
+
+
+def runs(
+    registry: Registry, days: Sequence[date], scope: str, zone: ZoneInfo
+) -> list[tuple[tuple[str, ...], list[date]]]:
+    """The days in runs with one list of assessment stations of the city or the district each."""
+
+    def stations(day: date) -> tuple[str, ...]:
+        return _of_scope(registry.active("air", day_bounds(day, zone)[1] - 1, kind="assessment"), scope)
+
+    return [(assessment, list(run)) for assessment, run in groupby(days, key=stations)]
+
+
+def days_of_scope(
+    of_stations: pd.DataFrame,
+    registry: Registry,
+    days: Sequence[date],
+    scope: str,
+    zone: ZoneInfo,
+    standard: str | None,
+) -> Iterator[tuple[dict[Any, Any], tuple[str, ...]]]:
+    """The rows of `city_days` of a scope, each with the stations it counts."""
+    for assessment, run in runs(registry, days, scope, zone):
+        rows = of_stations[of_stations["day"].isin(run) & of_stations["station"].isin(assessment)]
+        if not rows.empty:
+            for row in city_days(rows, assessment, zone, standard).to_dict("records"):
+                yield row, assessment
 
 
 def scopes(registry: Registry) -> list[str]:

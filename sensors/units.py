@@ -72,6 +72,12 @@ def known_units(quantity: Quantity) -> list[str]:
     return list(dict.fromkeys([canonical, *own, *coal]))
 
 
+def micrograms_per_ppb(code: str) -> Fraction:
+    """µg/m³ of one ppb of a gas at 298.15 K and 101.325 kPa, exactly. KeyError for a quantity without a molar mass."""
+    # ppb × g/mol ÷ (L/mol): 10⁻⁹ mol/mol × g/mol ÷ (10⁻³ m³/mol).
+    return _molar_masses()[code] / _MOLE_L
+
+
 @cache
 def _units_by_code() -> Mapping[str, Mapping[str, Line]]:
     return {f"{q.family}/{q.code}": _lines(q) for q in QUANTITIES}
@@ -108,8 +114,7 @@ def _joins(unit: _Unit, quantity: Quantity) -> bool:
 def _between(unit: _Unit, canonical: _Unit, quantity: Quantity) -> Line:
     factor, offset = unit.factor, unit.offset
     if unit.dimension != canonical.dimension:
-        # µg/m³ = ppb × g/mol ÷ (L/mol): 10⁻⁹ mol/mol × g/mol ÷ (10⁻³ m³/mol).
-        per_ppb = _molar_masses()[quantity.code] / _MOLE_L
+        per_ppb = micrograms_per_ppb(quantity.code)
         factor *= per_ppb if unit.dimension == "amount_fraction" else 1 / per_ppb
     return Line(float(factor / canonical.factor), float((offset - canonical.offset) / canonical.factor))
 

@@ -22,16 +22,15 @@ import numpy.typing as npt
 import pandas as pd
 
 from processors.indicators.air_index import StatisticOf, by_rules, exact, index_columns
-from processors.indicators.exact import Column, Integers, Ratios, column, from_fractions, half_even, mean_by
+from processors.indicators.day_grid import WINDOW_HOURS, DayGrid, window_sums_of_day
+from processors.indicators.exact import Column, Ratios, from_fractions, half_even, mean_by
 from processors.standards.tables import POLLUTANTS, AirRules, Index, Indicator, Statistic, Variant, air_rules
-from processors.windows import Ints, civil_days, day_bounds, ends, hourly, hours_of_day
-from sensors.instants import HOUR_MS
+from processors.windows import Ints, hourly, hours_of_day
 from sensors.quantities import OF_FAMILY
 
 PRACTICE = "practice"
 
 _DAILY: dict[str, Statistic] = {code: "mda8" if code == "o3" else "24h" for code in POLLUTANTS}
-_WINDOW_HOURS = 8
 
 Lack = Callable[[int, Indicator], str]
 """(row, an indicator it lacks) to what there is and what is needed, in words."""
@@ -54,7 +53,7 @@ def station_days(
     `windows_o3` (valid 8-hour means) and `o3_max_1h_exact`. Raises UnknownStandardError.
     """
     frame = hourly(hours, zone)
-    grid = _DayGrid(frame, zone)
+    grid = DayGrid(frame, zone)
     parts = []
     for rules, rows in by_rules(grid.days, grid.day, standard):
         chosen = rules.index.variant("daily", variant)
@@ -104,39 +103,10 @@ def city_days(
     return pd.concat([pd.DataFrame({"day": days}, dtype=object), pd.concat(parts).sort_index()], axis=1)
 
 
-class _DayGrid:
-    """Hourly values laid out as one row per station and day and one column per hour of the day; 25 where one has 25."""
-
-    def __init__(self, frame: pd.DataFrame, zone: tzinfo) -> None:
-        self._frame = frame
-        at = ends(frame)
-        self.days, day_of_row = civil_days(at, zone)
-        codes, names = pd.factorize(frame["station"])
-        pairs, self._row = np.unique(codes * max(len(self.days), 1) + day_of_row, return_inverse=True)
-        self.stations = names.take(pairs // max(len(self.days), 1))
-        self.day: Ints = pairs % max(len(self.days), 1)
-        lengths = np.array([len(hours_of_day(day, zone)) for day in self.days], dtype=np.int64)
-        starts = np.array([day_bounds(day, zone)[0] for day in self.days], dtype=np.int64)
-        self.length: Ints = lengths[self.day]
-        self._hour = (at - starts[day_of_row]) // HOUR_MS - 1
-        self._width = int(lengths.max(initial=24))
-        self._made: dict[str, Column] = {}
-
-    def hours(self, code: str) -> Column:
-        """One pollutant's grid."""
-        if code not in self._made:
-            values = column(self._frame, code)
-            shape = (len(self.day), self._width)
-            n, there = np.zeros(shape, values.n.dtype), np.zeros(shape, np.bool_)
-            n[self._row, self._hour], there[self._row, self._hour] = values.n, values.there
-            self._made[code] = Column(n, there, values.power)
-        return self._made[code]
-
-
 class _StationDay:
     """The statistics of some station-days under their rules."""
 
-    def __init__(self, grid: _DayGrid, rules: AirRules, rows: npt.NDArray[np.intp], foreign: bool) -> None:
+    def __init__(self, grid: DayGrid, rules: AirRules, rows: npt.NDArray[np.intp], foreign: bool) -> None:
         """`foreign`: the rules may be of another time than the days."""
         self._grid, self._rules, self._rows = grid, rules, rows
         self._factors = self._of_reference_state() if foreign else None
@@ -173,11 +143,11 @@ class _StationDay:
     def _running_maximum(self) -> tuple[Ratios, Ints]:
         """MDA8, and how many of the day's 8-hour means are valid."""
         n, there, power = self._of("o3")
-        total, valid = _window_sums(n), _window_sums(there.astype(np.int64))
+        total, valid = window_sums_of_day(n), window_sums_of_day(there.astype(np.int64))
         needed = self._rules.limits.validity.running_8h_hours
-        within = np.arange(_WINDOW_HOURS, n.shape[1] + 1) <= self._grid.length[self._rows][:, np.newaxis]
+        within = np.arange(WINDOW_HOURS, n.shape[1] + 1) <= self._grid.length[self._rows][:, np.newaxis]
         good = (valid >= needed) & within
-        common = lcm(*range(needed, _WINDOW_HOURS + 1))
+        common = lcm(*range(needed, WINDOW_HOURS + 1))
         greatest = np.where(good, total * (common // np.maximum(valid, 1)), 0).max(axis=1)
         windows = good.sum(axis=1)
         of_any = Ratios(greatest, np.where(windows > 0, common * power, 0))
@@ -193,16 +163,10 @@ class _StationDay:
         """What a statistic that is not valid has, and what it needs."""
         length = int(self._grid.length[self._rows[row]])
         if indicator.statistic == "mda8":
-            possible, needed = length - _WINDOW_HOURS + 1, self._rules.assessment.mda8.windows
+            possible, needed = length - WINDOW_HOURS + 1, self._rules.assessment.mda8.windows
             return f"{self._windows[row]} of {possible} 8-hour means, {needed} needed"
         needed = self._rules.limits.validity.daily_hours
         return f"{self.hours[indicator.pollutant][row]} of {length} hours, {needed} needed"
-
-
-def _window_sums(grid: Integers) -> Integers:
-    """Sums of 8 consecutive columns, by the window's last column, from the 8th on."""
-    total = np.concatenate((np.zeros((len(grid), 1), grid.dtype), np.cumsum(grid, axis=1)), axis=1)
-    return np.asarray(total[:, _WINDOW_HOURS:] - total[:, :-_WINDOW_HOURS])
 
 
 class _CityDay:
