@@ -44,6 +44,19 @@ def _year(answer: dict[str, Any], out: Console) -> None:
         reasons.add_row(day["day"], _number(day["aqi"]), day["primary"], day["why"])
     if bad:
         out.print(reasons)
+    for event in answer["events"]:
+        what = f"{event['kind']} in {event['scope']}, {event['from']} – {event['to']}: {event['evidence']}"
+        out.print(f"  event {event['event']} {what} (entered by {event['entered_by']})", markup=False)
+    without = answer["without_events"]
+    if without:
+        out.print(
+            f"  without {len(without['lifted'])} days that events lift ({', '.join(without['lifted'])}): "
+            f"{without['polluted']} polluted of {without['valid']} valid days, {without['ratio_percent']} % good"
+        )
+    for revised in answer["revised_days"]:
+        out.print(
+            f"  {revised['day']}: {revised['reason']} ({revised['finality']}, {revised['computed_at']})", markup=False
+        )
     out.print(
         f"  one day in full: cityflux explain {answer['indicator']} {answer['period']} --day {answer['days'][-1]['day']}"
     )
@@ -72,6 +85,12 @@ def _day(answer: dict[str, Any], out: Console) -> None:
             _number(p["iaqi"]),
         )
     out.print(table)
+    for one in answer["would_be_good"]:
+        out.print(Text(f"  to be good: {one['text']}", "cyan"))
+    event = answer["event"]
+    if event:
+        lifted = "lifted from the second count" if event["lifted"] else "not lifted"
+        out.print(f"  exceptional event {', '.join(map(str, event['events']))} ({', '.join(event['kinds'])}): {lifted}")
     codes = [p["quantity"] for p in answer["pollutants"]]
     stations = Table(
         "station",
@@ -88,6 +107,15 @@ def _day(answer: dict[str, Any], out: Console) -> None:
         label = f"{s['station']} {s['name']['zh'] if s['name'] else ''}"
         stations.add_row(label, s["kind"], _number(s["aqi"]), s["primary"], *values, s["why"])
     out.print(stations)
+    if answer["left_out"]:
+        left = Table("station", "what", "why", title="left out", title_justify="left")
+        for one in answer["left_out"]:
+            left.add_row(one["station"], one["what"], one["why"])
+        out.print(left)
+    rules = Table("rule", "document", "clause", "how far it is known", title="rules applied", title_justify="left")
+    for one in answer["clauses"]:
+        rules.add_row(one["what"], one["document"], one["clause"], one["mark"])
+    out.print(rules)
     for s in answer["stations"]:
         hours = Table(
             "hour ended", *codes, "doubtful", "received", "batch", title=f"{s['station']}: hours", title_justify="left"

@@ -5,22 +5,24 @@ as they lie in the store, and said to differ where they no longer give what was 
 """
 
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pandas as pd
 
-from processors.air import CITY, DAILY_AQI, compute_block
+from processors.air import DAILY_AQI, compute_block
 from processors.indicators.air_daily import station_days
 from processors.plans import Indicator
-from processors.standards.tables import POLLUTANTS, index_named
-from processors.windows import day_bounds, year_bounds
+from processors.standards.tables import POLLUTANTS, air_rules, index_named
+from processors.windows import day_bounds, days_between, period_days, year_bounds
 from processors.withheld import withheld
-from sensors.instants import iso
+from processors.would_be import clauses, would_be_good
+from sensors.instants import HOUR_MS, iso
 from sensors.quantities import OF_FAMILY
 from sensors.stations import Registry
 from store.books import Books
+from store.events import Event, Events
 from store.intervals import Intervals
 from store.judgements import Judgement, Judgements, Revision
 from store.port import ReadingsStore
@@ -44,11 +46,10 @@ def explain_year(books: Books, indicator: Indicator, year: str, zone: ZoneInfo) 
     judgement, finality = found
     days = {
         r.judgement.key.period: r
-        for r in judgements.latest(DAILY_AQI, scope=CITY, first=f"{year}-01-01", last=f"{year}-12-31")
+        for r in judgements.latest(DAILY_AQI, scope=indicator.scope, first=f"{year}-01-01", last=f"{year}-12-31")
     }
     start, end = year_bounds(int(year), zone)
-    last = date.fromisoformat(judgement.detail["last_day"])
-    every = [date(int(year), 1, 1) + timedelta(days=n) for n in range((last - date(int(year), 1, 1)).days + 1)]
+    every = days_between(date(int(year), 1, 1), date.fromisoformat(judgement.detail["last_day"]))
     return {
         "indicator": indicator.code,
         "name": {"zh": indicator.zh, "en": indicator.en},
@@ -56,7 +57,13 @@ def explain_year(books: Books, indicator: Indicator, year: str, zone: ZoneInfo) 
         "target": {"direction": indicator.direction, "value": str(indicator.target), "unit": indicator.unit},
         "period": year,
         **_shown(judgement, finality, zone),
+        "bad_days": {name: judgement.detail.get(f"bad_days_{name}") for name in ("allowed", "left")},
+        "without_events": judgement.detail.get("without_events"),
+        "events": [
+            _event(event, zone) for event in Events(books).all("air") if event.since < end and event.until > start
+        ],
         "revisions": _history(judgements, judgement, zone),
+        "revised_days": _revised_days(judgements, indicator.scope, year, zone),
         "days": [_day_line(day, days.get(day.isoformat())) for day in every],
         "gaps": _gaps(books, start, end, zone),
     }
@@ -81,9 +88,11 @@ def explain_day(
     known = sorted({station.id for station in registry if station.family == "air"})
     intervals = Intervals(books).all("air")
     hours = withheld(store.readings("air", "hour", start, end, known, POLLUTANTS, detail=True), intervals, "hour")
-    found = judgements.current(DAILY_AQI, CITY, day)
+    events = Events(books).all("air")
+    scope = indicator.scope
+    found = judgements.current(DAILY_AQI, scope, day)
     again = compute_block(
-        store, registry, [civil], zone, variant="CNEMC-realtime", hours=(), now=0, intervals=intervals
+        store, registry, [civil], zone, variant="CNEMC-realtime", hours=(), now=0, intervals=intervals, events=events
     ).judgements
     recomputed = {judgement.key.scope: judgement for judgement in again}
     answer: dict[str, Any] = {
@@ -98,16 +107,23 @@ def explain_day(
         "stations_known": len(known),
         "gaps": _gaps(books, start, end, zone),
     }
-    if found is None and CITY not in recomputed:
+    if found is None and scope not in recomputed:
         return {
             **answer,
             "state": "not_assessable",
             "why": "no assessment station has a reading of this day",
             "stations": [],
         }
-    published, finality = found if found else (recomputed[CITY], "not published yet")
+    published, finality = found if found else (recomputed[scope], "not published yet")
     by_standard = published.key.standard
     frame = station_days(hours, zone, by_standard) if not hours.empty else pd.DataFrame()
+    rules = air_rules(civil)
+    stations = [
+        _station(row, registry, published.stations, hours, books, zone, start, end) for row in frame.to_dict("records")
+    ]
+    silent = [name for name in published.stations if name not in {one["station"] for one in stations}]
+    counting = [one for one in stations if one["counts_for_city"]]
+    counting += [{"station": name, "exact": {}, "valid_hours": {}} for name in silent]
     return {
         **answer,
         **_shown(published, finality, zone),
@@ -117,11 +133,14 @@ def explain_day(
         "category": published.detail["category"],
         "standard_document": index_named(by_standard).document,
         "revisions": _history(judgements, published, zone) if found else [],
-        "same_when_computed_again": CITY in recomputed and recomputed[CITY].value == published.value,
+        "same_when_computed_again": scope in recomputed and recomputed[scope].value == published.value,
+        "clauses": clauses(rules),
+        "would_be_good": would_be_good(published, counting, rules),
+        "event": published.detail.get("event"),
+        "left_out": [{"station": name, "what": "the whole day", "why": "no reading of this day"} for name in silent]
+        + [{"station": one["station"], **left} for one in stations for left in one["left_out"]],
         "pollutants": [_pollutant(code, published) for code in POLLUTANTS],
-        "stations": [
-            _station(row, registry, published.stations, hours, books, zone, start) for row in frame.to_dict("records")
-        ],
+        "stations": stations,
     }
 
 
@@ -172,6 +191,25 @@ def _day_line(day: date, revision: Revision | None) -> dict[str, Any]:
     }
 
 
+def _revised_days(judgements: Judgements, scope: str, year: str, zone: ZoneInfo) -> list[dict[str, Any]]:
+    """Every revision of a day of the city after its first, oldest first: what changed the year."""
+    return [
+        {
+            "day": r.judgement.key.period, "revision": r.id, "value": r.judgement.value, "finality": r.finality,
+            "computed_at": iso(r.judgement.computed_at, zone), "reason": r.reason,
+        }
+        for r in judgements.revised(DAILY_AQI, scope, *(day.isoformat() for day in period_days(year)))
+    ]  # fmt: skip
+
+
+def _event(event: Event, zone: ZoneInfo) -> dict[str, Any]:
+    return {
+        "event": event.id, "kind": event.kind, "scope": event.scope, "quantities": list(event.quantities),
+        "from": iso(event.since, zone), "to": iso(event.until, zone), "evidence": event.evidence,
+        "entered_by": event.entered_by, "entered_at": iso(event.entered_at, zone),
+    }  # fmt: skip
+
+
 def _gaps(books: Books, start: int, end: int, zone: ZoneInfo) -> list[dict[str, Any]]:
     return [
         {"from": None if since is None else iso(since, zone), "to": iso(until, zone),
@@ -200,6 +238,7 @@ def _station(
     books: Books,
     zone: ZoneInfo,
     start: int,
+    end: int,
 ) -> dict[str, Any]:
     name = row["station"]
     entry = registry.entry("air", name, start)
@@ -215,8 +254,30 @@ def _station(
         "why": row["why_text"],
         "values": {c: None if pd.isna(row[c]) else row[c] for c in POLLUTANTS},
         "valid_hours": {c: int(row[f"hours_{c}"]) for c in POLLUTANTS},
+        "exact": {c: str(row[f"{c}_exact"]) for c in POLLUTANTS if row[f"{c}_exact"] is not None},
+        "left_out": _left_out(entry is None or entry.kind != "assessment", own, zone, start, end),
         "hours": [_hour(hour, books, zone) for hour in own.to_dict("records")],
     }
+
+
+def _left_out(whole: bool, own: pd.DataFrame, zone: ZoneInfo, start: int, end: int) -> list[dict[str, str]]:
+    """What of a station's day counts for nothing, and why: hours that never came, values that are doubtful or withheld."""
+    if whole:
+        return [{"what": "the whole day", "why": "no assessment station: it does not count for the city"}]
+    ended = {int(at.value // 1_000_000) for at in own["observed_at"]}
+    missing = [at for at in range(start + HOUR_MS, end + 1, HOUR_MS) if at not in ended]
+    found = []
+    if missing:
+        hours = ", ".join(iso(at, zone)[11:16] for at in missing)
+        found.append({"what": f"hours ended {hours}", "why": "no reading came"})
+    doubts: dict[tuple[str, str], list[str]] = {}
+    for hour in own.to_dict("records"):
+        for code, doubt in hour["doubtful"].items():
+            at = hour["observed_at"].tz_convert(zone).isoformat()[11:16]
+            value = "" if doubt.value is None else f" ({doubt.value:g})"
+            doubts.setdefault((code, doubt.flag), []).append(f"{at}{value}")
+    found += [{"what": f"{code} at {', '.join(at)}", "why": flag} for (code, flag), at in doubts.items()]
+    return found
 
 
 def _hour(hour: Mapping[Any, Any], books: Books, zone: ZoneInfo) -> dict[str, Any]:

@@ -203,6 +203,13 @@ class Judgements:
         with self._books.reading() as connection:
             return [_revision(row._mapping) for row in connection.execute(query.order_by(revisions.c.id))]
 
+    def revised(self, indicator: str, scope: str, first: str, last: str) -> list[Revision]:
+        """Revisions that supersede one, of periods from `first` to `last`, oldest first; proposed ones too."""
+        asked = _asked(revisions, indicator, scope, first, last)
+        query = select(revisions).where(*asked, revisions.c.supersedes != 0).order_by(revisions.c.id)
+        with self._books.reading() as connection:
+            return [_revision(row._mapping) for row in connection.execute(query)]
+
     def history(self, key: Key) -> list[Revision]:
         """Every revision of one value, oldest first, proposed ones too."""
         with self._books.reading() as connection:

@@ -10,24 +10,31 @@ from string import Template
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from fastapi import FastAPI
+from fastapi import FastAPI, HTTPException
 from fastapi.responses import HTMLResponse, JSONResponse
 
-from processors.plans import Plan
+from processors.explain import NotFound, explain_day, explain_year
+from processors.plans import Plan, PlanError
 from store.books import Books, BooksUnavailable
-from store.port import ReadingsStore
+from store.port import ReadingsStore, StoreError
+from wall.explain_page import day_page, year_page
 from wall.presence import stations
 from wall.status import status
 
 
 def make_app(store: ReadingsStore, books: Books, plan: Plan, zone: ZoneInfo, clock: Callable[[], int]) -> FastAPI:
-    """The application: `/` the page, `/api/status` the same as JSON, `/api/stations` how stations are, `/livez`."""
+    """The application: `/` the page, `/api/status` the same as JSON, `/api/stations` how stations are,
+    `/explain/CODE/YEAR` and `/explain/CODE/YEAR/DAY` why a number is what it is, `/livez`."""
     app = FastAPI(title="cityflux", docs_url=None, redoc_url=None)
     page = Template(files("wall").joinpath("page.html").read_text("utf-8"))
 
     @app.exception_handler(BooksUnavailable)
     def books_unavailable(_: object, error: Exception) -> JSONResponse:
         return JSONResponse({"title": "the books cannot be reached", "detail": str(error)}, 503)
+
+    @app.exception_handler(StoreError)
+    def store_unavailable(_: object, error: Exception) -> JSONResponse:
+        return JSONResponse({"title": "the readings cannot be reached", "detail": str(error)}, 503)
 
     @app.get("/livez")
     def livez() -> dict[str, str]:
@@ -44,6 +51,20 @@ def make_app(store: ReadingsStore, books: Books, plan: Plan, zone: ZoneInfo, clo
     @app.get("/")
     def as_page() -> HTMLResponse:
         return HTMLResponse(page.substitute(_fragments(status(store, books, plan, zone, clock()))))
+
+    @app.get("/explain/{code}/{year}")
+    def explained_year(code: str, year: str) -> HTMLResponse:
+        try:
+            return HTMLResponse(year_page(explain_year(books, plan.indicator(code), year, zone)))
+        except (NotFound, PlanError) as error:
+            raise HTTPException(404, str(error)) from error
+
+    @app.get("/explain/{code}/{year}/{day}")
+    def explained_day(code: str, year: str, day: str) -> HTMLResponse:
+        try:
+            return HTMLResponse(day_page(explain_day(books, store, plan.indicator(code), year, day, zone)))
+        except (NotFound, PlanError) as error:
+            raise HTTPException(404, str(error)) from error
 
     return app
 
@@ -79,7 +100,8 @@ def _indicator_tile(indicator: dict[str, Any]) -> str:
         else ""
     )
     return (
-        f'<div class="tile">{escape(indicator["zh"])} {escape(indicator["en"])} {indicator["year"]}<b>{value}</b>'
+        f'<div class="tile">{escape(indicator["zh"])} {escape(indicator["en"])} '
+        f'<a href="/explain/{escape(indicator["code"])}/{indicator["year"]}">{indicator["year"]}</a><b>{value}</b>'
         f"target {escape(indicator['target'])} {escape(indicator['unit'])}: {escape(indicator['status'])}{coverage}"
         f'<div class="dim">{escape(indicator["sentence"])}</div></div>'
     )
