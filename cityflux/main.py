@@ -15,6 +15,7 @@ from cityflux.commands import (
     drifts,
     events,
     feed,
+    forecast,
     gateway,
     judge,
     keep,
@@ -57,6 +58,7 @@ app.add_typer(drifts.drifts, name="drifts")
 app.add_typer(quality.quality, name="quality")
 app.add_typer(events.events, name="events")
 app.add_typer(review.review, name="review")
+app.add_typer(forecast.forecast, name="forecast")
 app.add_typer(gateway.gateway, name="gateway")
 
 _KNOWN = (SettingsError, JournalError, SessionTaken, BooksUnavailable, StoreError, StartError)

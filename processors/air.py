@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from importlib.metadata import version
 from itertools import groupby
+from types import MappingProxyType
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -42,7 +43,9 @@ CODE_VERSION = version("cityflux")
 
 _HOURS_OF = {"8h_running": 8, "24h_running": 24}
 
-_STATUS = {"good": "met", "polluted": "missed", "not_assessable": "not assessable"}
+STATUS: Mapping[str, str] = MappingProxyType({"good": "met", "polluted": "missed", "not_assessable": "not assessable"})
+"""The status of a day's judgement, by its state."""
+
 _INDEX = OF_FAMILY["air-index"]
 
 
@@ -164,7 +167,7 @@ def _daily(
         detail["event"] = event
     return Judgement(
         Key(DAILY_AQI, scope, row["day"].isoformat(), row["standard"]),
-        aqi, "1", _STATUS[row["state"]], int(row["valid_hours"]), int(row["expected_hours"]), CODE_VERSION, tuple(stations),
+        aqi, "1", STATUS[row["state"]], int(row["valid_hours"]), int(row["expected_hours"]), CODE_VERSION, tuple(stations),
         detail, now,
     )  # fmt: skip
 

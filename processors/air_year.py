@@ -7,12 +7,13 @@ verdict are never good and are a line of their own; with too many of them the ye
 from collections.abc import Mapping, Sequence
 from datetime import date
 from fractions import Fraction
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 
-from processors.air import CODE_VERSION
+from processors.air import CODE_VERSION, STATUS
 from processors.events import is_lifted
+from processors.forecast.year_end import INTERVAL, State, YearForecast, forecast_year
 from processors.indicators.air_periods import decimal
 from processors.indicators.good_days import GoodDays, good_days
 from processors.plans import Indicator
@@ -29,12 +30,14 @@ def year_judgement(
     days: Sequence[date],
     of_scope: Mapping[str, Judgement],
     *,
+    earlier: Mapping[str, str],
     length: int,
     now: int,
 ) -> Judgement:
     """Good-air days of `year` so far: over its closed `days`, from the daily judgements of the indicator's scope by day text.
 
-    `length` is how many days the year has: what is left decides whether the target can still be reached.
+    `earlier` are the statuses of the days of earlier years, for the forecast. `length` is how many days the year has: what is
+    left decides whether the target can still be reached.
     """
     there = [of_scope[day.isoformat()] for day in days if day.isoformat() in of_scope]
     rows = [_as_row(judgement) for judgement in there]
@@ -44,8 +47,9 @@ def year_judgement(
     stations = sorted({name for judgement in there for name in judgement.stations})
     # What the target leaves, less the days that are not good already, whatever the reason.
     allowed = length - int(indicator.target)
+    forecast = _forecast(indicator, year, days[-1], there, earlier) if left else None
     detail = {
-        "sentence": _sentence(counted, left, indicator, length),
+        "sentence": _sentence(counted, left, indicator, length) + _ending(forecast),
         "good": counted.good,
         "polluted": counted.polluted,
         "not_assessable": counted.not_assessable,
@@ -57,12 +61,43 @@ def year_judgement(
         "bad_days_allowed": allowed,
         "bad_days_left": allowed - counted.polluted - counted.not_assessable,
         "without_events": _without_events(there, counted),
+        "forecast": forecast,
     }
     return Judgement(
         Key(indicator.code, indicator.scope, str(year), BY_DATE),
         str(counted.good), indicator.unit, _status(indicator, counted, left), counted.valid, counted.expected, CODE_VERSION,
         tuple(stations), detail, now,
     )  # fmt: skip
+
+
+_STATES = {status: cast("State", state) for state, status in STATUS.items()}
+
+
+def _forecast(
+    indicator: Indicator, year: int, last: date, there: Sequence[Judgement], earlier: Mapping[str, str]
+) -> dict[str, Any]:
+    """How the year may end, as plain data; only `why` where nothing can be said."""
+    known = {date.fromisoformat(day): _STATES[status] for day, status in earlier.items()}
+    known |= {date.fromisoformat(j.key.period): _STATES[j.status] for j in there}
+    made = forecast_year(known, year, last, int(indicator.target))
+    if not isinstance(made, YearForecast):
+        return {"why": made.why}
+    return {
+        "low": made.low, "median": made.median, "high": made.high, "interval": INTERVAL,
+        "probability": round(made.probability, 4), "history_days": made.history_days, "method": made.method,
+        "fan": [[one.day.isoformat(), one.low, one.median, one.high] for one in made.fan],
+    }  # fmt: skip
+
+
+def _ending(forecast: Mapping[str, Any] | None) -> str:
+    if forecast is None or "why" in forecast:
+        return ""
+    chance = 100 * forecast["probability"]
+    said = "less than 1" if chance < 1 else "more than 99" if chance > 99 else f"{chance:.0f}"
+    return (
+        f"; may end with {forecast['low']} to {forecast['high']} (median {forecast['median']}), "
+        f"the target reached with {said} %"
+    )
 
 
 def _without_events(there: Sequence[Judgement], counted: GoodDays) -> dict[str, Any] | None:

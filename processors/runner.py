@@ -49,6 +49,8 @@ log = structlog.get_logger()
 CLAIM = 5_000
 # Chosen: days computed at once: a month of a thousand stations is 744,000 rows, some 100 MB.
 BLOCK_DAYS = 31
+# Chosen: years before that a forecast of a year looks at; what is older says little of the air of today.
+FORECAST_YEARS = 10
 _IDLE_S = 0.25
 _RETRY_S = 5.0
 
@@ -222,11 +224,23 @@ class Runner:
                     judged = period_judgement(scope, period, its_days, last_closed=as_of, now=now)
                     found += [] if judged is None else [judged]
                 found += [
-                    year_judgement(indicator, int(year), days, its_days, length=(last - first).days + 1, now=now)
+                    year_judgement(
+                        indicator,
+                        int(year),
+                        days,
+                        its_days,
+                        earlier=self._earlier(scope, int(year)),
+                        length=(last - first).days + 1,
+                        now=now,
+                    )
                     for indicator in self._plan.indicators
                     if indicator.scope == scope and (days := days_between(first, min(last, as_of)))
                 ]
         return found
+
+    def _earlier(self, scope: str, year: int) -> dict[str, str]:
+        """The statuses of the scope's days in the years before, as far back as a forecast looks."""
+        return self._judgements.statuses(DAILY_AQI, scope, f"{year - FORECAST_YEARS}-01-01", f"{year - 1}-12-31")
 
     def _last_closed(self, now: int) -> date:
         """The last day that has closed."""

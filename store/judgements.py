@@ -172,6 +172,18 @@ class Judgements:
         with self._books.reading() as connection:
             return [_revision(row._mapping) for row in connection.execute(query)]
 
+    def statuses(self, indicator: str, scope: str, first: str, last: str) -> dict[str, str]:
+        """The status in force of each closed period from `first` to `last`, by period."""
+        asked = _asked(revisions, indicator, scope, first, last)
+        newest = (
+            select(func.max(revisions.c.id))
+            .where(*asked, revisions.c.finality != "proposed")
+            .group_by(*_key_columns(revisions))
+        )
+        query = select(revisions.c.period, revisions.c.status).where(revisions.c.id.in_(newest))
+        with self._books.reading() as connection:
+            return {row.period: row.status for row in connection.execute(query)}
+
     def current(self, indicator: str, scope: str, period: str) -> tuple[Judgement, str] | None:
         """The value of a period and its finality: `running` while it is open, else the revision in force."""
         for value in self.running(indicator, scope=scope, first=period, last=period):
