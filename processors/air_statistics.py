@@ -71,9 +71,14 @@ def _daily(there: Sequence[Judgement], *, without_events: bool = False) -> Daily
         left_out = raised_on(judgement.detail) if without_events else frozenset()
         exact = judgement.detail.get("exact", {})
         found[date.fromisoformat(judgement.key.period)] = {
-            code: Fraction(text) for code, text in exact.items() if code not in left_out
+            code: _fraction(text) for code, text in exact.items() if code not in left_out
         }
     return found
+
+
+def _fraction(text: str) -> Fraction:
+    n, _, d = text.partition("/")
+    return Fraction(int(n), int(d or 1))
 
 
 def _status(found: PeriodStatistics, *, over: bool, year: bool) -> str:

@@ -38,9 +38,13 @@ def why_day(
     return f"{changed(before, now)}: {'; '.join(causes) or 'the readings are the same; what judges them changed'}"
 
 
-def why_longer(before: Judgement, now: Judgement, days: Iterable[tuple[str, str]]) -> str:
-    """Of a longer period, from the days (period, reason) that were revised in it."""
+def why_longer(
+    before: Judgement, now: Judgement, days: Iterable[tuple[str, str]], touched: Iterable[tuple[str, str]]
+) -> str:
+    """Of a longer period, from the days (day, reason) that were revised in it; where none was, from the stations (day, station)
+    of which hours were written: what a day publishes is rounded, what a period rests on is not."""
     causes = [f"{day}: {reason}" for day, reason in days]
+    causes = causes or [f"{day}: hours of {station}, less than a day's decimals show" for day, station in touched]
     if len(causes) > _MOST_CAUSES:
         causes = [*causes[:_MOST_CAUSES], f"and {len(causes) - _MOST_CAUSES} more days"]
     return f"{changed(before, now)}: {' | '.join(causes) or 'a review, or what judges the days, changed'}"
@@ -52,6 +56,10 @@ def changed(before: Judgement, now: Judgement) -> str:
         return f"{before.value or 'NA'} → {now.value or 'NA'}"
     if before.status != now.status:
         return f"{now.value or 'NA'}, {before.status} → {now.status}"
+    was, is_now = before.detail.get("concentrations"), now.detail.get("concentrations")
+    if was and is_now and was != is_now:
+        parts = [f"{code} {was.get(code)} → {value}" for code, value in is_now.items() if was.get(code) != value]
+        return f"{now.value or 'NA'}, {', '.join(parts)}"
     return f"{now.value or 'NA'}, coverage {before.valid}/{before.expected} → {now.valid}/{now.expected}"
 
 

@@ -24,11 +24,20 @@ from processors.air_statistics import period_judgement
 from processors.air_year import year_judgement
 from processors.causes import why_day, why_longer
 from processors.plans import Plan
-from processors.windows import civil_day, day_bounds, days_between, period_bounds, period_days, periods_of
+from processors.windows import (
+    civil_day,
+    day_bounds,
+    days_between,
+    hours_of_day,
+    period_bounds,
+    period_days,
+    periods_of,
+)
 from sensors.instants import HOUR_MS
+from sensors.stations import Registry
 from store.books import ALL_HOURS, Books, BooksUnavailable
-from store.events import EVERYWHERE, Events
-from store.intervals import Intervals
+from store.events import EVERYWHERE, Event, Events
+from store.intervals import Interval, Intervals
 from store.judgements import (
     Claims,
     Closed,
@@ -56,7 +65,7 @@ _RETRY_S = 5.0
 
 
 Touched = dict[date, dict[str, set[int]]]
-"""By civil day and station the hour ends [ms] that were written."""
+"""By civil day and station the hour ends [ms] that were written; empty for a station all of whose hours were."""
 
 
 class Runner:
@@ -119,7 +128,7 @@ class Runner:
         now = self._clock()
         marks = self._claims.take(now, CLAIM)
         ended = [r.judgement.key for r in self._judgements.running(closed_by=now)]
-        as_of = civil_day(now - self._grace_ms, self._zone)
+        as_of = self._last_closed(now)
         if not marks and not ended and self._years_as_of == as_of:
             return False
         try:
@@ -146,56 +155,81 @@ class Runner:
                 continue
             if key.hour == ALL_HOURS:
                 frame = self._store.readings("air", "hour", -(2**53), 2**53, [key.station], ())
-                ends = [int(at) for at in frame["observed_at"].astype("int64")]
+                for day in {civil_day(int(at), self._zone) for at in frame["observed_at"].astype("int64").unique()}:
+                    touched.setdefault(day, {})[key.station] = set()
             else:
-                ends = [(key.hour + 1) * HOUR_MS]
-            for end in ends:
-                touched.setdefault(civil_day(end, self._zone), {}).setdefault(key.station, set()).add(end)
+                end = (key.hour + 1) * HOUR_MS
+                of_day = touched.setdefault(civil_day(end, self._zone), {})
+                # All of its hours are more than this one.
+                if of_day.get(key.station) != set():
+                    of_day.setdefault(key.station, set()).add(end)
         return touched
 
     async def _compute(self, touched: Touched, marks: Sequence[Mark], ended: Sequence[Key], now: int) -> None:
-        """Compute and save; the marks go with the last block, so that a crash before it computes everything again."""
+        """Compute and save, block by block; the marks go with the last one, so that a crash before it computes all again."""
         registry = self._books.registry()
         intervals, events = self._intervals.all("air"), self._events.all("air")
-        hours = {end for of_day in touched.values() for ends in of_day.values() for end in ends}
-        fresh: list[Judgement] = []
-        for block in _blocks(sorted(touched)):
-            start, end = day_bounds(block[0], self._zone)[0], day_bounds(block[-1], self._zone)[1]
-            computed: AirBlock = compute_block(
-                self._store,
-                registry,
-                block,
-                self._zone,
-                variant=self._variant,
-                hours=hours,
-                now=now,
-                intervals=intervals,
-                events=events,
-            )
-            if computed.derived:
-                rejected = await self._store.write(computed.derived)
-                if rejected:
-                    raise RuntimeError(f"the store refuses what we derived from ({start}, {end}]: {rejected[0].why}")
-            fresh += computed.judgements
-        closed, open_ = self._sort_days(fresh, touched, now)
-        # A day whose published value is final keeps it: what was computed is only proposed, and the year does not count it.
-        final = {c.judgement.key for c in closed if c.before is not None and c.before.finality in {"final", "proposed"}}
-        in_force = [judgement for judgement in fresh if judgement.key not in final]
-        causes = {c.judgement.key: c.reason for c in closed if c.before is not None and c.judgement.key not in final}
-        longer = self._longer(touched, ended, scopes(registry), in_force, now)
-        longer_closed, longer_open = self._sort(longer, causes, now)
-        self._judgements.save([*closed, *longer_closed], [*open_, *longer_open], marks, ended)
-        for judgement, before, reason in [*closed, *longer_closed]:
-            if before is not None:
-                log.info(
-                    "revised",
-                    indicator=judgement.key.indicator,
-                    scope=judgement.key.scope,
-                    period=judgement.key.period,
-                    was=before.judgement.value,
-                    now=judgement.value,
-                    why=reason,
-                )
+        causes: dict[Key, str] = {}
+        moved: set[str] = set()
+        blocks = list(_blocks(sorted(touched))) or [[]]
+        for number, block in enumerate(blocks, start=1):
+            fresh = await self._block(block, touched, registry, intervals, events, now)
+            newest = self._judgements.newest({judgement.key for judgement in fresh})
+            closed, open_ = self._sort_days(fresh, newest, touched, now)
+            moved |= {j.key.scope for j in fresh if j.key not in newest or _moved(newest[j.key].judgement, j)}
+            # A day whose published value is final keeps it: what was computed is only proposed, and the year does not count it.
+            final = {
+                c.judgement.key for c in closed if c.before is not None and c.before.finality in {"final", "proposed"}
+            }
+            causes |= {c.judgement.key: c.reason for c in closed if c.before and c.judgement.key not in final}
+            if number < len(blocks):
+                self._judgements.save(closed, open_, ())
+            else:
+                in_force = [judgement for judgement in fresh if judgement.key not in final]
+                everything = ended or self._years_as_of != self._last_closed(now)
+                everything = everything or any(EVERYWHERE in of_day for of_day in touched.values())
+                of = [scope for scope in scopes(registry) if everything or scope in moved]
+                longer = self._longer(touched, ended, of, in_force, now)
+                longer_closed, longer_open = self._sort(longer, causes, touched, now)
+                closed, open_ = [*closed, *longer_closed], [*open_, *longer_open]
+                self._judgements.save(closed, open_, marks, ended)
+            for judgement, before, reason in closed:
+                if before is not None:
+                    log.info(
+                        "revised",
+                        indicator=judgement.key.indicator,
+                        scope=judgement.key.scope,
+                        period=judgement.key.period,
+                        was=before.judgement.value,
+                        now=judgement.value,
+                        why=reason,
+                    )
+
+    async def _block(
+        self,
+        block: Sequence[date],
+        touched: Touched,
+        registry: Registry,
+        intervals: Sequence[Interval],
+        events: Sequence[Event],
+        now: int,
+    ) -> list[Judgement]:
+        """The daily judgements of consecutive days; their hourly indices are written."""
+        if not block:
+            return []
+        hours = {
+            end for day in block for ends in touched[day].values() for end in (ends or hours_of_day(day, self._zone))
+        }
+        computed: AirBlock = compute_block(
+            self._store, registry, block, self._zone, variant=self._variant, hours=hours, now=now, intervals=intervals,
+            events=events,
+        )  # fmt: skip
+        if computed.derived:
+            rejected = await self._store.write(computed.derived)
+            if rejected:
+                span = f"{block[0]} to {block[-1]}"
+                raise RuntimeError(f"the store refuses what we derived of {span}: {rejected[0].why}")
+        return computed.judgements
 
     def _longer(
         self, touched: Iterable[date], ended: Sequence[Key], of: Sequence[str], fresh: Sequence[Judgement], now: int
@@ -247,9 +281,10 @@ class Runner:
         day = civil_day(now - self._grace_ms, self._zone)
         return day if now - self._grace_ms >= day_bounds(day, self._zone)[1] else day - timedelta(days=1)
 
-    def _sort_days(self, fresh: Sequence[Judgement], touched: Touched, now: int) -> tuple[list[Closed], list[Running]]:
+    def _sort_days(
+        self, fresh: Sequence[Judgement], newest: Mapping[Key, Revision], touched: Touched, now: int
+    ) -> tuple[list[Closed], list[Running]]:
         """Daily judgements: of closed days those that say something new, with what changed them; and those of open days."""
-        newest = self._judgements.newest({judgement.key for judgement in fresh})
         closed, open_ = self._news(fresh, newest, now)
         stations_before = {
             (key.scope, key.period): revision.judgement
@@ -264,7 +299,7 @@ class Runner:
                 continue
             day = judgement.key.period
             hours = {
-                station: len(ends)
+                station: len(ends) or len(hours_of_day(date.fromisoformat(day), self._zone))
                 for station, ends in touched[date.fromisoformat(day)].items()
                 if station in {*judgement.stations, *before.judgement.stations} and station != EVERYWHERE
             }
@@ -274,7 +309,7 @@ class Runner:
         return told, open_
 
     def _sort(
-        self, fresh: Sequence[Judgement], causes: Mapping[Key, str], now: int
+        self, fresh: Sequence[Judgement], causes: Mapping[Key, str], touched: Touched, now: int
     ) -> tuple[list[Closed], list[Running]]:
         """Judgements of longer periods, as for days; `causes` are the days that were revised, and why."""
         closed, open_ = self._news(fresh, self._judgements.newest({judgement.key for judgement in fresh}), now)
@@ -288,7 +323,13 @@ class Runner:
                     for key, cause in sorted(causes.items())
                     if key.scope == judgement.key.scope and first <= key.period <= last
                 ]
-                reason = why_longer(before.judgement, judgement, days)
+                written = [
+                    (day.isoformat(), station)
+                    for day, of_day in sorted(touched.items())
+                    for station in sorted(of_day)
+                    if first <= day.isoformat() <= last and station in judgement.stations
+                ]
+                reason = why_longer(before.judgement, judgement, days, written)
             told.append(Closed(judgement, before, reason))
         return told, open_
 
@@ -316,6 +357,11 @@ class Runner:
 
     def _closes_at(self, period: str) -> int:
         return period_bounds(period, self._zone)[1] + self._grace_ms
+
+
+def _moved(before: Judgement, now: Judgement) -> bool:
+    """Whether anything that a longer period rests on changed."""
+    return before.detail.get("exact") != now.detail.get("exact") or not same_verdict(before, now)
 
 
 def _blocks(days: Sequence[date]) -> Iterable[list[date]]:

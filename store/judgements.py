@@ -254,7 +254,7 @@ def same_verdict(one: Judgement, other: Judgement) -> bool:
 def _published(judgement: Judgement) -> tuple[object, ...]:
     return (
         judgement.key, judgement.value, judgement.status, judgement.valid, judgement.expected,
-        judgement.detail.get("event"), judgement.detail.get("without_events"),
+        judgement.detail.get("event"), judgement.detail.get("without_events"), judgement.detail.get("concentrations"),
     )  # fmt: skip
 
 

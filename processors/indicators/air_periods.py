@@ -13,11 +13,11 @@ Daily values are not rounded before; what is published is rounded once, at the e
 the period; another edition can be asked for.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
-from math import floor
+from math import floor, lcm
 from typing import NamedTuple
 
 from processors.indicators.air_index import rounded
@@ -74,8 +74,8 @@ def period_statistics(daily: Daily, first: date, last: date, standard: str | Non
     `standard` names an edition of HJ 633, whose time's other documents are then taken. Raises UnknownStandardError.
     """
     rules = air_rules(last, standard)
-    days = days_between(first, last)
-    found = tuple(_pollutant(code, daily, days, rules, standard) for code in POLLUTANTS)
+    days = {day: air_rules(day, standard) for day in days_between(first, last)}
+    found = tuple(_pollutant(code, daily, days, rules) for code in POLLUTANTS)
     return PeriodStatistics(
         f"{rules.assessment.name} + {rules.limits.name}",
         found,
@@ -85,10 +85,20 @@ def period_statistics(daily: Daily, first: date, last: date, standard: str | Non
 
 def percentile(values: Sequence[Fraction], percent: int) -> Fraction:
     """The percentile of at least one value (HJ 663, annex A)."""
-    ordered = sorted(values)
+    ordered, common = _in_common(values)
+    return _percentile(sorted(ordered), percent) / common
+
+
+def _percentile(ordered: Sequence[int], percent: int) -> Fraction:
     k = 1 + Fraction((len(ordered) - 1) * percent, 100)
     s = floor(k)
     return ordered[s - 1] + (ordered[min(s, len(ordered) - 1)] - ordered[s - 1]) * (k - s)
+
+
+def _in_common(values: Sequence[Fraction]) -> tuple[list[int], int]:
+    """Values as integers over a common denominator: a tenth of the time of adding and sorting fractions."""
+    common = lcm(*{value.denominator for value in values})
+    return [value.numerator * (common // value.denominator) for value in values], common
 
 
 def decimal(value: Fraction, digits: int) -> Decimal:
@@ -96,17 +106,18 @@ def decimal(value: Fraction, digits: int) -> Decimal:
     return Decimal(int(rounded(value, digits) * 10**digits)).scaleb(-digits)
 
 
-def _pollutant(code: str, daily: Daily, days: Sequence[date], rules: AirRules, standard: str | None) -> PollutantPeriod:
+def _pollutant(code: str, daily: Daily, days: Mapping[date, AirRules], rules: AirRules) -> PollutantPeriod:
     there = {day: daily[day][code] for day in days if code in daily.get(day, {})}
     assessment, is_year = rules.assessment, len(days) > 360
     percent = assessment.evaluation.percentiles[code]
     why = _lacking(there, days, rules)
     if not there:
         return PollutantPeriod(code, 0, len(days), False, why, None, None, percent, None, 0, None, None, None)
-    mean, high = Fraction(sum(there.values()), len(there)), percentile(list(there.values()), percent)
+    scaled, common = _in_common(list(there.values()))
+    mean, high = Fraction(sum(scaled), common * len(scaled)), _percentile(sorted(scaled), percent) / common
     by_mean = code in assessment.evaluation.means
     headline = mean if by_mean else high
-    exceeding = sum(_exceeds(code, value, air_rules(day, standard)) for day, value in there.items())
+    exceeding = sum(_exceeds(code, value, days[day]) for day, value in there.items())
     limit = _limit(code, rules)
     within = high <= _daily_limit(code, rules) and (not by_mean or mean <= limit)
     multiple = (headline - limit) / limit
@@ -129,16 +140,16 @@ def _pollutant(code: str, daily: Daily, days: Sequence[date], rules: AirRules, s
     )
 
 
-def _lacking(there: Mapping[date, Fraction], days: Sequence[date], rules: AirRules) -> str:
+def _lacking(there: Mapping[date, Fraction], days: Collection[date], rules: AirRules) -> str:
     """What the period lacks to be valid, in words; "" where nothing."""
     validity = rules.limits.validity
-    counts: dict[str, int] = {f"{day:%Y-%m}": 0 for day in days}
+    counts = {(day.year, day.month): 0 for day in days}
     for day in there:
-        counts[f"{day:%Y-%m}"] += 1
+        counts[day.year, day.month] += 1
     short = [
-        f"{month}: {count} days, {needed} needed"
-        for month, count in counts.items()
-        if count < (needed := validity.days_of_month(int(month[5:])))
+        f"{year}-{month:02d}: {count} days, {needed} needed"
+        for (year, month), count in counts.items()
+        if count < (needed := validity.days_of_month(month))
     ]
     if len(days) > 360 and len(there) < validity.annual_days:
         short.insert(0, f"{len(there)} days, {validity.annual_days} needed")
@@ -146,8 +157,11 @@ def _lacking(there: Mapping[date, Fraction], days: Sequence[date], rules: AirRul
 
 
 def _exceeds(code: str, value: Fraction, rules: AirRules) -> bool:
-    """Whether a daily value, rounded as it is published, is above the daily limit of grade II."""
-    return rounded(value, rules.index.rounding.digits[code]) > _daily_limit(code, rules)
+    """Whether a daily value, rounded as it is published (half to even), is above the daily limit of grade II."""
+    power = 10 ** rules.index.rounding.digits[code]
+    whole, rest = divmod(value.numerator * power, value.denominator)
+    whole += 2 * rest > value.denominator or (2 * rest == value.denominator and whole % 2 == 1)
+    return bool(whole > _daily_limit(code, rules) * power)
 
 
 def _daily_limit(code: str, rules: AirRules) -> int:
