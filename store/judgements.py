@@ -134,18 +134,13 @@ class Judgements:
         before. Raises Superseded.
         """
         with self._books.translated(), self._books.engine.execution_options(immediate=True).begin() as connection:
-            try:
-                for judgement, before, reason in closed:
-                    finality = before.finality if before else "provisional"
-                    finality = "proposed" if finality == "final" else finality
-                    insert_revision(connection, judgement, finality, before.id if before else 0, reason)
-            except IntegrityError as error:
-                raise Superseded from error
-            for key in ended:
-                connection.execute(delete(running).where(*_is(running, key)))
-            for value in open_:
-                connection.execute(delete(running).where(*_is(running, value.judgement.key)))
-                connection.execute(insert(running).values(**_row(value.judgement), closes_at=value.closes_at))
+            insert_revisions(connection, (_following(one) for one in closed))
+            gone = [_named(key) for key in (*ended, *(value.judgement.key for value in open_))]
+            if gone:
+                connection.execute(delete(running).where(*_IS_RUNNING), gone)
+            if open_:
+                rows = [_row(value.judgement) | {"closes_at": value.closes_at} for value in open_]
+                connection.execute(insert(running), rows)
             if cleared:
                 untouched = delete(marks).where(*_IS_MARK, marks.c.sequence == bindparam("its_sequence"))
                 connection.execute(untouched, _rows(cleared))
@@ -272,6 +267,14 @@ def _rows(taken: Iterable[Mark]) -> list[dict[str, Any]]:
     return [{f"its_{k}": v for k, v in m.key._asdict().items()} | {"its_sequence": m.sequence} for m in taken]
 
 
+_IS_RUNNING = tuple(running.c[name] == bindparam(f"its_{name}") for name in Key._fields)
+
+
+def _named(key: Key) -> dict[str, Any]:
+    """A key as the parameters of `_IS_RUNNING`."""
+    return {f"its_{name}": value for name, value in key._asdict().items()}
+
+
 def _is(table: Table, key: Key) -> tuple[Any, ...]:
     return tuple(table.c[name] == value for name, value in key._asdict().items())
 
@@ -296,12 +299,26 @@ def _asked(
     return conditions
 
 
-def insert_revision(
-    connection: Connection, judgement: Judgement, finality: Finality, supersedes: int, reason: str
-) -> None:
-    """One revision, within the caller's transaction. Raises IntegrityError where another one supersedes the same."""
-    row = {**_row(judgement), "finality": finality, "supersedes": supersedes, "reason": reason}
-    connection.execute(insert(revisions).values(row))
+def insert_revisions(connection: Connection, made: Iterable[tuple[Judgement, Finality, int, str]]) -> None:
+    """Revisions (judgement, finality, supersedes, reason) within the caller's transaction. Raises Superseded where another one
+    supersedes the same."""
+    rows = [
+        _row(judgement) | {"finality": finality, "supersedes": supersedes, "reason": reason}
+        for judgement, finality, supersedes, reason in made
+    ]
+    if rows:
+        try:
+            connection.execute(insert(revisions), rows)
+        except IntegrityError as error:
+            raise Superseded from error
+
+
+def _following(closed: Closed) -> tuple[Judgement, Finality, int, str]:
+    """What a judgement becomes after the revision before it."""
+    judgement, before, reason = closed
+    if before is None:
+        return judgement, "provisional", 0, reason
+    return judgement, "proposed" if before.finality == "final" else before.finality, before.id, reason
 
 
 def _row(judgement: Judgement) -> dict[str, Any]:

@@ -10,12 +10,10 @@ Revisions are append-only; nothing here changes one.
 from collections.abc import Iterable
 from typing import Literal
 
-from sqlalchemy.exc import IntegrityError
-
 from sensors.instants import HOUR_MS
 from store.books import Books
 from store.events import EVERYWHERE
-from store.judgements import Finality, Judgements, Revision, Superseded, insert_revision
+from store.judgements import Finality, Judgements, Revision, Superseded, insert_revisions
 from store.transaction import note, touch
 
 Decision = Literal["accept", "reject"]
@@ -57,13 +55,8 @@ class Reviews:
                     f"{key.indicator} {key.scope} {key.period} is {revision.finality}: it cannot become {to}"
                 )
         with self._books.writing() as connection:
-            for revision in asked:
-                judgement = revision.judgement
-                try:
-                    reason = f"{to}: {why} ({who})"
-                    insert_revision(connection, judgement, to, newest[judgement.key].id, reason)
-                except IntegrityError as error:
-                    raise Superseded from error
+            reason = f"{to}: {why} ({who})"
+            insert_revisions(connection, ((r.judgement, to, newest[r.judgement.key].id, reason) for r in asked))
             if asked:
                 periods = sorted({revision.judgement.key.period for revision in asked})
                 detail = {"why": why, "revisions": [revision.id for revision in asked]}
@@ -85,8 +78,8 @@ class Reviews:
         reason = f"proposal {number} {decision}ed: {why} ({who})"
         with self._books.writing() as connection:
             try:
-                insert_revision(connection, chosen.judgement, "final", number, reason)
-            except IntegrityError as error:
+                insert_revisions(connection, [(chosen.judgement, "final", number, reason)])
+            except Superseded as error:
                 raise ReviewError(f"revision {number} is decided already, or superseded: look again") from error
             if day_ends is not None and decision == "accept":
                 touch(connection, {("air", "hour", day_ends // HOUR_MS - 1): {EVERYWHERE}}, now)

@@ -37,7 +37,6 @@ ADAPTERS = {
         "store/judgements.py",
         "store/letters.py",
         "store/replays.py",
-        "store/reviews.py",
         "store/schema.py",
         "store/sharing.py",
         "store/sightings.py",
