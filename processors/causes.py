@@ -38,13 +38,9 @@ def why_day(
     return f"{changed(before, now)}: {'; '.join(causes) or 'the readings are the same; what judges them changed'}"
 
 
-def why_longer(
-    before: Judgement, now: Judgement, days: Iterable[tuple[str, str]], touched: Iterable[tuple[str, str]]
-) -> str:
-    """Of a longer period, from the days (day, reason) that were revised in it; where none was, from the stations (day, station)
-    of which hours were written: what a day publishes is rounded, what a period rests on is not."""
+def why_longer(before: Judgement, now: Judgement, days: Iterable[tuple[str, str]]) -> str:
+    """Of a longer period, from the days (day, reason) that were revised in it."""
     causes = [f"{day}: {reason}" for day, reason in days]
-    causes = causes or [f"{day}: hours of {station}, less than a day's decimals show" for day, station in touched]
     if len(causes) > _MOST_CAUSES:
         causes = [*causes[:_MOST_CAUSES], f"and {len(causes) - _MOST_CAUSES} more days"]
     return f"{changed(before, now)}: {' | '.join(causes) or 'a review, or what judges the days, changed'}"
@@ -60,7 +56,9 @@ def changed(before: Judgement, now: Judgement) -> str:
     if was and is_now and was != is_now:
         parts = [f"{code} {was.get(code)} → {value}" for code, value in is_now.items() if was.get(code) != value]
         return f"{now.value or 'NA'}, {', '.join(parts)}"
-    return f"{now.value or 'NA'}, coverage {before.valid}/{before.expected} → {now.valid}/{now.expected}"
+    if (before.valid, before.expected) != (now.valid, now.expected):
+        return f"{now.value or 'NA'}, coverage {before.valid}/{before.expected} → {now.valid}/{now.expected}"
+    return f"{now.value or 'NA'}, within what is rounded"
 
 
 def _of_station(station: str, touched: int, before: Judgement | None, now: Judgement | None) -> list[str]:

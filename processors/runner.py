@@ -176,7 +176,7 @@ class Runner:
             fresh = await self._block(block, touched, registry, intervals, events, now)
             newest = self._judgements.newest({judgement.key for judgement in fresh})
             closed, open_ = self._sort_days(fresh, newest, touched, now)
-            moved |= {j.key.scope for j in fresh if j.key not in newest or _moved(newest[j.key].judgement, j)}
+            moved |= {c.judgement.key.scope for c in closed} | {r.judgement.key.scope for r in open_}
             # A day whose published value is final keeps it: what was computed is only proposed, and the year does not count it.
             final = {
                 c.judgement.key for c in closed if c.before is not None and c.before.finality in {"final", "proposed"}
@@ -186,11 +186,12 @@ class Runner:
                 self._judgements.save(closed, open_, ())
             else:
                 in_force = [judgement for judgement in fresh if judgement.key not in final]
-                everything = ended or self._years_as_of != self._last_closed(now)
-                everything = everything or any(EVERYWHERE in of_day for of_day in touched.values())
+                everything = bool(ended) or self._years_as_of != self._last_closed(now)
+                # What a person decided, and what an attempt before a crash has saved, is not news any more.
+                everything |= len(blocks) > 1 or any(EVERYWHERE in of_day for of_day in touched.values())
                 of = [scope for scope in scopes(registry) if everything or scope in moved]
                 longer = self._longer(touched, ended, of, in_force, now)
-                longer_closed, longer_open = self._sort(longer, causes, touched, now)
+                longer_closed, longer_open = self._sort(longer, causes, now)
                 closed, open_ = [*closed, *longer_closed], [*open_, *longer_open]
                 self._judgements.save(closed, open_, marks, ended)
             for judgement, before, reason in closed:
@@ -309,7 +310,7 @@ class Runner:
         return told, open_
 
     def _sort(
-        self, fresh: Sequence[Judgement], causes: Mapping[Key, str], touched: Touched, now: int
+        self, fresh: Sequence[Judgement], causes: Mapping[Key, str], now: int
     ) -> tuple[list[Closed], list[Running]]:
         """Judgements of longer periods, as for days; `causes` are the days that were revised, and why."""
         closed, open_ = self._news(fresh, self._judgements.newest({judgement.key for judgement in fresh}), now)
@@ -323,13 +324,7 @@ class Runner:
                     for key, cause in sorted(causes.items())
                     if key.scope == judgement.key.scope and first <= key.period <= last
                 ]
-                written = [
-                    (day.isoformat(), station)
-                    for day, of_day in sorted(touched.items())
-                    for station in sorted(of_day)
-                    if first <= day.isoformat() <= last and station in judgement.stations
-                ]
-                reason = why_longer(before.judgement, judgement, days, written)
+                reason = why_longer(before.judgement, judgement, days)
             told.append(Closed(judgement, before, reason))
         return told, open_
 
@@ -357,11 +352,6 @@ class Runner:
 
     def _closes_at(self, period: str) -> int:
         return period_bounds(period, self._zone)[1] + self._grace_ms
-
-
-def _moved(before: Judgement, now: Judgement) -> bool:
-    """Whether anything that a longer period rests on changed."""
-    return before.detail.get("exact") != now.detail.get("exact") or not same_verdict(before, now)
 
 
 def _blocks(days: Sequence[date]) -> Iterable[list[date]]:

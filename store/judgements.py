@@ -241,15 +241,16 @@ class Judgements:
 
 
 def same_verdict(one: Judgement, other: Judgement) -> bool:
-    """Whether nothing that is published changed: value, status, coverage and standard (the key) are the same, and what
-    exceptional events make of it."""
+    """Whether nothing changed of what is published, or of what longer periods are made of: all but when and by which version of
+    the code it was computed."""
     return _published(one) == _published(other)
 
 
 def _published(judgement: Judgement) -> tuple[object, ...]:
+    # As JSON, because what was read from the books has lists where what was just computed may have tuples.
+    detail = json.dumps(judgement.detail, sort_keys=True)
     return (
-        judgement.key, judgement.value, judgement.status, judgement.valid, judgement.expected,
-        judgement.detail.get("event"), judgement.detail.get("without_events"), judgement.detail.get("concentrations"),
+        judgement.key, judgement.value, judgement.status, judgement.valid, judgement.expected, judgement.stations, detail,
     )  # fmt: skip
 
 

@@ -168,15 +168,9 @@ def journalled(environment: dict[str, str]) -> int:
     return int(query(environment, "journal/journal.sqlite", "SELECT journalled FROM ledger"))
 
 
-def settled(environment: dict[str, str]) -> bool:
-    return bool(
-        query(
-            environment,
-            "journal/journal.sqlite",
-            "SELECT journalled >= 38615 AND NOT EXISTS (SELECT 1 FROM batches) FROM ledger",
-        )
-        == 1
-    )
+def settled(environment: dict[str, str], messages: int = ROWS) -> bool:
+    asked = "SELECT CASE WHEN EXISTS (SELECT 1 FROM batches) THEN -1 ELSE journalled END FROM ledger"
+    return int(query(environment, "journal/journal.sqlite", asked)) >= messages
 
 
 def waiting_marks(environment: dict[str, str]) -> int:

@@ -71,6 +71,12 @@ def indicators(
     since: Annotated[str | None, typer.Option("--from", help="first period, e.g. 2026-03-01 or 2026")] = None,
     until: Annotated[str | None, typer.Option("--to", help="last period, included")] = None,
     style: Annotated[Format, typer.Option("--format", help="table, csv or json")] = Format.TABLE,
+    comparison: Annotated[
+        bool,
+        typer.Option(
+            "--comparison", help="only what the messages decide: no times of computing, no numbers of revisions"
+        ),
+    ] = False,
 ) -> None:
     """Indicators in force, closed and running. Without options: the plan's scorecard. Example:
     cityflux indicators --code air_daily_aqi --from 2026-03-01 --to 2026-03-31 --format csv"""
@@ -80,7 +86,7 @@ def indicators(
     with open_books(chosen) as books:
         books.prepare()
         judgements = Judgements(books)
-        if style is Format.TABLE and code is None and since is None and until is None:
+        if style is Format.TABLE and code is None and since is None and until is None and not comparison:
             year = int(iso(now_ms(), chosen.zone)[:4])
             out.print(scorecard(judgements, plan_of(chosen), year))
             return
@@ -91,6 +97,12 @@ def indicators(
             for r in judgements.running(code, first=since, last=until and until + "~")
         ]
     rows.sort(key=lambda row: (row["indicator"], row["period"], row["scope"]))
+    if comparison:
+        for row in rows:
+            row["stations"] = "+".join(row["stations"])
+            row["detail"] = json.dumps(row["detail"], ensure_ascii=False, sort_keys=True)
+        print_rows(rows, _COMPARED, style, "indicators")
+        return
     columns = [
         "indicator",
         "scope",
@@ -109,6 +121,13 @@ def indicators(
         "code_version",
     ]
     print_rows(rows, columns, style, "indicators")
+
+
+_COMPARED = [
+    "indicator", "scope", "period", "value", "unit", "status", "valid", "expected", "finality", "standard", "code_version",
+    "stations", "detail",
+]  # fmt: skip
+"""What the same messages always give, byte for byte, on every store and every machine of one kind."""
 
 
 def _row(
