@@ -21,6 +21,7 @@ from cityflux.commands import (
     keep,
     letters,
     meter,
+    picture,
     presence,
     quality,
     review,
@@ -59,6 +60,7 @@ app.add_typer(quality.quality, name="quality")
 app.add_typer(events.events, name="events")
 app.add_typer(review.review, name="review")
 app.add_typer(forecast.forecast, name="forecast")
+app.add_typer(picture.picture, name="picture")
 app.add_typer(gateway.gateway, name="gateway")
 
 _KNOWN = (SettingsError, JournalError, SessionTaken, BooksUnavailable, StoreError, StartError)

@@ -8,7 +8,6 @@ import typer
 from cityflux.composition import now_ms, open_books, whoami
 from cityflux.console import Format, out, print_rows, settings, wrong
 from cityflux.settings import Settings
-from processors.windows import day_bounds, period_days
 from sensors.instants import iso
 from store.books import Books
 from store.judgements import Finality, Judgements, Revision, Superseded
@@ -77,6 +76,8 @@ def _move(period: str, to: Finality, why: str) -> None:
 
 
 def _decide(number: int, decision: Decision, why: str) -> None:
+    from processors.windows import day_bounds, period_days
+
     chosen = settings()
     with open_books(chosen) as books:
         books.prepare()
@@ -100,6 +101,8 @@ def _said(why: str) -> str:
 
 def _within(books: Books, period: str | None) -> list[Revision]:
     """The revisions in force whose whole period lies in the one given."""
+    from processors.windows import period_days
+
     if period is None:
         return Judgements(books).latest()
     try:
@@ -111,6 +114,8 @@ def _within(books: Books, period: str | None) -> list[Revision]:
 
 
 def _is_in(inner: str, outer: str) -> bool:
+    from processors.windows import period_days
+
     first, last = period_days(inner)
     start, end = period_days(outer)
     return start <= first and last <= end

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from datetime import date
 from fractions import Fraction
 from typing import Annotated, Any
 
@@ -9,7 +10,6 @@ import typer
 
 from cityflux.composition import open_books, open_store
 from cityflux.console import Format, out, print_rows, settings, wrong
-from processors.windows import day_bounds, days_between, period_days
 from sensors.stations import Registry
 from store.intervals import Intervals
 
@@ -70,6 +70,7 @@ def statistics(
     from processors.indicators.air_daily import station_days
     from processors.indicators.air_periods import period_statistics
     from processors.standards.tables import POLLUTANTS, UnknownStandardError
+    from processors.windows import day_bounds, days_between
 
     chosen = settings()
     first, last = _days(period)
@@ -111,7 +112,9 @@ def statistics(
             out.print(f"composite index ({index.name}): {index.value or '–'}{'; ' + index.note if index.note else ''}")
 
 
-def _days(period: str) -> tuple[Any, Any]:
+def _days(period: str) -> tuple[date, date]:
+    from processors.windows import period_days
+
     try:
         first, last = period_days(period)
     except ValueError as error:

@@ -1,0 +1,96 @@
+"""`cityflux picture`: an air-quality year as a PNG or SVG, for a wall or a report."""
+
+from collections.abc import Callable
+from datetime import date
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cityflux.composition import open_books, plan_of
+from cityflux.console import err, out, refused, settings, wrong
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from cityflux.pictured import Pictured
+
+picture = typer.Typer(no_args_is_help=True, help="Pictures of an air-quality year, as PNG (1600 × 900) or SVG.")
+
+
+class Tongue(StrEnum):
+    """The language of a picture."""
+
+    EN = "en"
+    ZH = "zh"
+
+
+Year = Annotated[int, typer.Argument(min=1, max=9999, help="a year, e.g. 2026")]
+Out = Annotated[Path, typer.Option("--out", help="the file, as .png or .svg")]
+Scope = Annotated[str, typer.Option("--scope", help="city, district:ID or station:ID")]
+LanguageOption = Annotated[Tongue, typer.Option("--language", help="zh needs a font with Chinese characters")]
+
+
+@picture.command("calendar")
+def calendar(year: Year, file: Out, scope: Scope = "city", language: LanguageOption = Tongue.EN) -> None:
+    """Each day of the year in the colour of its class, with its AQI. Example: cityflux picture calendar 2026 --out 2026.png"""
+    _draw(year, file, language, lambda of: of.calendar(scope))
+
+
+@picture.command("stations")
+def stations(
+    year: Year,
+    file: Out,
+    since: Annotated[str | None, typer.Option("--from", help="first day; else 1 January")] = None,
+    until: Annotated[str | None, typer.Option("--to", help="last day, included; else the last known one")] = None,
+    language: LanguageOption = Tongue.EN,
+) -> None:
+    """Stations by days. Example: cityflux picture stations 2026 --from 2026-03-01 --to 2026-03-31 --out march.svg"""
+    first, last = _day(since, "--from"), _day(until, "--to")
+    _draw(year, file, language, lambda of: of.stations(first, last))
+
+
+@picture.command("primary")
+def primary(year: Year, file: Out, scope: Scope = "city", language: LanguageOption = Tongue.EN) -> None:
+    """Which pollutants were primary, by month. Example: cityflux picture primary 2026 --out primary.png"""
+    _draw(year, file, language, lambda of: of.primary(scope))
+
+
+@picture.command("days")
+def days(year: Year, file: Out, scope: Scope = "city", language: LanguageOption = Tongue.EN) -> None:
+    """Good days so far, what the plan's target needs, and the forecast. Example: cityflux picture days 2026 --out days.png"""
+    _draw(year, file, language, lambda of: of.days(scope))
+
+
+def _draw(year: int, file: Path, language: Tongue, make: "Callable[[Pictured], Figure]") -> None:
+    from cityflux.pictured import NoPicture, Pictured
+    from processors.pictures import check_suffix, drawn_language, save
+
+    chosen = settings()
+    try:
+        check_suffix(file)
+    except ValueError as error:
+        wrong(f"--out {error}")
+    if drawn_language(language.value) != language.value:
+        err.print("cityflux: no font with Chinese characters is installed: the picture is in English", highlight=False)
+    with open_books(chosen) as books:
+        books.prepare()
+        try:
+            figure = make(Pictured(books, plan_of(chosen), year, chosen.zone, language.value))
+        except NoPicture as error:
+            wrong(str(error))
+    try:
+        save(figure, file)
+    except OSError as error:
+        refused(f"{file} cannot be written: {error.strerror}")
+    out.print(str(file), markup=False, highlight=False)
+
+
+def _day(text: str | None, option: str) -> date | None:
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        wrong(f"{option} {text!r} is no day; write 2026-03-05")

@@ -1,0 +1,27 @@
+"""Pictures of an air-quality year: plain data in, a figure or a file out. The same data give the same bytes.
+
+Everything is drawn with matplotlib's objects, without pyplot; its settings are changed only while a file is made, for one at a
+time.
+"""
+
+from processors.pictures.cumulation import cumulative
+from processors.pictures.letters import drawn_language
+from processors.pictures.marks import DayMark, FanPoint
+from processors.pictures.matrix import station_matrix
+from processors.pictures.saving import check_suffix, save
+from processors.pictures.shares import primary_shares
+from processors.pictures.words import Language
+from processors.pictures.year_calendar import calendar
+
+__all__ = [
+    "DayMark",
+    "FanPoint",
+    "Language",
+    "calendar",
+    "check_suffix",
+    "cumulative",
+    "drawn_language",
+    "primary_shares",
+    "save",
+    "station_matrix",
+]
