@@ -43,7 +43,6 @@ ADAPTERS = {
         "store/transaction.py",
     },
     "fastapi": {"wall/app.py"},
-    "sklearn": {"processors/forecast/short_term.py"},
     "prometheus_client": {"gateway/watch.py", "ingest/metrics.py"},
     "uvicorn": {"cityflux/programs.py"},
 }
