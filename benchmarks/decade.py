@@ -43,7 +43,7 @@ _DECIMALS = {code: 2 if code == "co" else 0 for code in POLLUTANTS}
 
 
 class Figures(NamedTuple):
-    """What was measured: readings and judgements; the first computation; each late hour [ms], and how many judgements it changed."""
+    """What was measured: readings and judgements; the first computation; each late hour [ms], and what it changed."""
 
     readings: int
     judgements: int

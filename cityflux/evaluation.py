@@ -48,7 +48,7 @@ def evaluate(file: Path, profile: ReplayProfile, tally: Tally, asked: Question, 
     What is refused is in `tally`. Raises ProfileError, UnknownStandardError.
     """
     contract = CONTRACTS[profile.family]
-    frame = pd.DataFrame(_readings(file, profile, tally), columns=["station", "observed_at", *contract.quantities])
+    frame = pd.DataFrame(readings_of(file, profile, tally), columns=["station", "observed_at", *contract.quantities])
     frame["observed_at"] = pd.to_datetime(frame["observed_at"], unit="ms", utc=True)
     frame = frame.drop_duplicates(["station", "observed_at"], keep="last")  # as in the store, the later row wins
     return _days(frame, asked, zone) if asked.daily else _hours(frame, asked, zone)
@@ -63,7 +63,7 @@ def write(path: Path, judged: pd.DataFrame) -> None:
             writer.writerow("" if pd.isna(cell) else cell for cell in row)
 
 
-def _readings(file: Path, profile: ReplayProfile, tally: Tally) -> Iterator[dict[str, Any]]:
+def readings_of(file: Path, profile: ReplayProfile, tally: Tally) -> Iterator[dict[str, Any]]:
     """The good values of each row, by the family's contract; what it refuses is in the tally."""
     contract = CONTRACTS[profile.family]
     for row in rows(file, profile, tally):

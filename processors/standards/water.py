@@ -1,0 +1,101 @@
+"""The surface-water standard as typed, frozen data: classes, items, decimals (GB 3838-2002 and what evaluates by it)."""
+
+import tomllib
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from functools import cache
+from importlib.resources import files
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from processors.standards.tables import Clause, Dated
+
+Kind = Literal["river", "lake"]
+"""Lakes and reservoirs have their own limits of total phosphorus."""
+
+
+class WaterClass(BaseModel):
+    """A class; 6 is inferior V."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    code: int
+    name: str
+    status_zh: str
+    status_en: str
+    colour: str
+
+
+class Item(BaseModel):
+    """One evaluated item. `limits` are of classes I to V [mg/L]; of `band` the lowest and highest that is any class at all."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    code: str
+    zh: str
+    en: str
+    better: Literal["less", "more", "band"]
+    limits: tuple[Decimal, ...]
+    lake: tuple[Decimal, ...] | None = None
+    hourly: int | None = None
+    evaluation: int
+    first: bool = False
+
+    @model_validator(mode="after")
+    def _as_many_as_classes(self) -> Self:
+        if len(self.limits) != (2 if self.better == "band" else 5):
+            raise ValueError(f"{self.code}: {len(self.limits)} limits")
+        return self
+
+    def limits_of(self, kind: Kind) -> tuple[Decimal, ...]:
+        """The limits in a river or a lake."""
+        return self.lake if kind == "lake" and self.lake is not None else self.limits
+
+
+class Evaluation(Clause):
+    """How a section is evaluated."""
+
+    main_items: int
+    reference_class: int
+    automatic: tuple[str, ...]
+
+
+class Saturation(Clause):
+    """`share` of numerator / (offset + temperature [°C]) is class I of dissolved oxygen."""
+
+    share: Decimal
+    numerator: Decimal
+    offset: Decimal
+
+
+class WaterStandard(Dated):
+    """GB 3838."""
+
+    limits: Clause
+    evaluation: Evaluation
+    saturation: Saturation
+    rounding: Clause
+    classes: tuple[WaterClass, ...] = Field(alias="class")
+    items: tuple[Item, ...] = Field(alias="item")
+
+    @property
+    def by_code(self) -> Mapping[str, Item]:
+        """The items by code."""
+        return {item.code: item for item in self.items}
+
+    def class_named(self, name: str) -> WaterClass:
+        """The class Ⅰ … 劣Ⅴ. Raises KeyError."""
+        return {each.name: each for each in self.classes}[name]
+
+
+@cache
+def water_standard(day: date | None = None) -> WaterStandard:
+    """The standard in force on a day; there is one."""
+    found = WaterStandard.model_validate(
+        tomllib.loads(files("processors.standards").joinpath("gb3838-2002.toml").read_text("utf-8"))
+    )
+    if day is not None and found.nearest_day(day) != day:
+        raise ValueError(f"{day} is before {found.name} came into force on {found.effective_from}")
+    return found
