@@ -99,3 +99,86 @@ def water_standard(day: date | None = None) -> WaterStandard:
     if day is not None and found.nearest_day(day) != day:
         raise ValueError(f"{day} is before {found.name} came into force on {found.effective_from}")
     return found
+
+
+class River(BaseModel):
+    """One row of the class-ratio table: conditions in percent, and the status where they hold."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    good_from: int = 0
+    inferior_below: int | None = None
+    status_zh: str
+    status_en: str
+
+
+class Ratio(Clause):
+    """From how many sections on a river is evaluated by shares."""
+
+    sections: int
+
+
+class Samples(Clause):
+    """Shares of compliant samples [%]."""
+
+    compliant: int
+    basically: int
+
+
+class Year(Clause):
+    """Months that a year's mean needs."""
+
+    months: int
+    months_where_frozen: int
+
+
+class Term(BaseModel):
+    """TLI = 10 (a + b ln value), weighted by w."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    a: Decimal
+    b: Decimal
+    w: Decimal
+
+
+class TrophicState(BaseModel):
+    """A state up to an index, included; without `to` whatever is above."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    to: int | None = None
+    zh: str
+    en: str
+
+
+class Trophic(Clause):
+    """The trophic level index."""
+
+    terms: Mapping[str, Term]
+    states: tuple[TrophicState, ...] = Field(alias="state")
+
+
+class Ranking(Clause):
+    """The city ranking index."""
+
+    ph_low: int
+    ph_high: int
+
+
+class WaterEvaluation(Dated):
+    """环办〔2011〕22号 and what names it."""
+
+    ratio: Ratio
+    rivers: tuple[River, ...] = Field(alias="river")
+    samples: Samples
+    year: Year
+    trophic: Trophic
+    ranking: Ranking
+
+
+@cache
+def water_evaluation() -> WaterEvaluation:
+    """The tables of `water-evaluation.toml`."""
+    text = files("processors.standards").joinpath("water-evaluation.toml").read_text("utf-8")
+    return WaterEvaluation.model_validate(tomllib.loads(text))
