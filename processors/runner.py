@@ -176,7 +176,8 @@ class Runner:
             fresh = await self._block(block, touched, registry, intervals, events, now)
             newest = self._judgements.newest({judgement.key for judgement in fresh})
             closed, open_ = self._sort_days(fresh, newest, touched, now)
-            moved |= {c.judgement.key.scope for c in closed} | {r.judgement.key.scope for r in open_}
+            # An open day moves nothing: longer periods are made of closed ones.
+            moved |= {c.judgement.key.scope for c in closed}
             # A day whose published value is final keeps it: what was computed is only proposed, and the year does not count it.
             final = {
                 c.judgement.key for c in closed if c.before is not None and c.before.finality in {"final", "proposed"}

@@ -7,14 +7,12 @@ import typer
 from cityflux.composition import now_ms, open_books, whoami
 from cityflux.console import Format, instant, out, print_rows, settings, wrong
 from cityflux.settings import Settings
+from processors.events import RAISED
 from sensors.instants import iso
 from sensors.quantities import OF_FAMILY
 from store.events import Event, EventKind, Events
 
 events = typer.Typer(no_args_is_help=True, help="Exceptional events: what they lift is counted with and without them.")
-
-_RAISED = {"dust": ("pm10", "pm2_5"), "wildfire": ("pm2_5", "pm10", "co"), "fireworks": ("pm2_5", "pm10", "so2")}
-"""What an event raises where nobody says it. Chosen for wildfire and fireworks; dust: 环办监测〔2016〕120号."""
 
 
 @events.command("add")
@@ -30,7 +28,7 @@ def add(
     cityflux events add dust --from 2026-03-20T06:00 --to 2026-03-21T18:00 --evidence 'CNEMC notice 2026-12, file 88'"""
     chosen = settings()
     start, end = instant(since, chosen.zone, "--from"), instant(until, chosen.zone, "--to")
-    raised = tuple(quantity or _RAISED.get(kind, ()))
+    raised = tuple(quantity or RAISED.get(kind, ()))
     known = list(OF_FAMILY["air"])
     if not raised:
         wrong(f"--quantity is missing: say what an event of kind {kind} raised")

@@ -39,8 +39,8 @@ class SectionYear(NamedTuple):
 
 class Room(NamedTuple):
     """What the months left may average of an item: at most (at least, of dissolved oxygen), and whether just that still does;
-    None where nothing can reach it any more. `margin` is how far that is from the mean so far, as a share of it: below 0 the months
-    left must be better than those before."""
+    None where nothing can reach it any more. `margin` is how far that is from the mean so far, as a share of it: below 0 the
+    months left must be better than those before."""
 
     code: str
     limit: Decimal
