@@ -130,6 +130,10 @@ def _day(answer: dict[str, Any], out: Console) -> None:
                 str(h["batch"]),
             )
         out.print(hours)
+        if s["mda8"]["hours"]:
+            out.print(
+                f"  O3: greatest 8-hour mean over {s['mda8']['hours']}, {s['mda8']['windows_valid']} of them valid"
+            )
         topics = sorted({h["topic"] for h in s["hours"] if h["topic"]})
         out.print(f"  came in on {', '.join(topics) or 'an unknown topic'}")
 

@@ -13,6 +13,7 @@ import pandas as pd
 
 from processors.air import DAILY_AQI, compute_block
 from processors.indicators.air_daily import station_days
+from processors.indicators.day_grid import WINDOW_HOURS
 from processors.plans import Indicator
 from processors.standards.tables import POLLUTANTS, air_rules, index_named
 from processors.windows import day_bounds, days_between, period_days, year_bounds
@@ -254,10 +255,19 @@ def _station(
         "why": row["why_text"],
         "values": {c: None if pd.isna(row[c]) else row[c] for c in POLLUTANTS},
         "valid_hours": {c: int(row[f"hours_{c}"]) for c in POLLUTANTS},
+        "mda8": {"windows_valid": int(row["windows_o3"]), "hours": _window(int(row["mda8_end"]), start, zone)},
         "exact": {c: str(row[f"{c}_exact"]) for c in POLLUTANTS if row[f"{c}_exact"] is not None},
         "left_out": _left_out(entry is None or entry.kind != "assessment", own, zone, start, end),
         "hours": [_hour(hour, books, zone) for hour in own.to_dict("records")],
     }
+
+
+def _window(end: int, start: int, zone: ZoneInfo) -> str | None:
+    """The eight hours that end with the hour `end` of the day, as clock times."""
+    if not end:
+        return None
+    times = (iso(start + hour * HOUR_MS, zone)[11:16] for hour in (end - WINDOW_HOURS, end))
+    return "–".join(times)
 
 
 def _left_out(whole: bool, own: pd.DataFrame, zone: ZoneInfo, start: int, end: int) -> list[dict[str, str]]:

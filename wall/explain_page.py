@@ -108,7 +108,13 @@ def _hours(station: Mapping[str, Any], codes: Sequence[str]) -> str:
         for h in station["hours"]
     )  # fmt: skip
     head = ("hour ended", *codes, "doubtful", "received", "topic", "batch")
-    return f"<details><summary>{escape(station['station'])}: hours</summary>{_table('', head, rows)}</details>"
+    window = station["mda8"]["hours"]
+    note = (
+        ""
+        if window is None
+        else f", O3: greatest 8-hour mean over {window}, {station['mda8']['windows_valid']} of them valid"
+    )
+    return f"<details><summary>{escape(station['station'])}: hours{escape(note)}</summary>{_table('', head, rows)}</details>"
 
 
 def _provenance(answer: Mapping[str, Any]) -> list[str]:

@@ -50,7 +50,8 @@ def station_days(
     pollutants), `category` (code, "" where none), `state` (good | polluted | not_assessable), `why` ("" | exceeds |
     incomplete) and `why_text`; per pollutant `<code>` (rounded as published, float [µg/m³, CO mg/m³], NaN where not
     valid; o3 is MDA8), `<code>_exact` (Fraction, None), `hours_<code>` (valid hours), `iaqi_<code>` (Int64);
-    `windows_o3` (valid 8-hour means) and `o3_max_1h_exact`. Raises UnknownStandardError.
+    `windows_o3` (valid 8-hour means), `mda8_end` (the hour of the day that the greatest of them ends, 0 without any) and
+    `o3_max_1h_exact`. Raises UnknownStandardError.
     """
     frame = hourly(hours, zone)
     grid = DayGrid(frame, zone)
@@ -78,7 +79,7 @@ def city_days(
 
     `assessment` are the ids of the assessment stations, None for all in the frame. `standard` and `variant` as for
     `station_days`, and the same as the frame was made with.
-    Columns as `station_days` without `station`, `hours_<code>` and `windows_o3`, and with `stations_<code>`, how many
+    Columns as `station_days` without `station`, `hours_<code>`, `windows_o3` and `mda8_end`, and with `stations_<code>`, how many
     stations have a valid daily concentration, and `stations` expected; hours are those of all expected stations.
     """
     frame = station_days_frame
@@ -111,7 +112,7 @@ class _StationDay:
         self._grid, self._rules, self._rows = grid, rules, rows
         self._factors = self._of_reference_state() if foreign else None
         self.hours = {code: self._of(code).there.sum(axis=1) for code in POLLUTANTS}
-        self._mda8, self._windows = self._running_maximum()
+        self._mda8, self._windows, self._mda8_end = self._running_maximum()
 
     def __call__(self, pollutant: str, statistic: Statistic) -> Ratios:
         if statistic == "mda8":
@@ -140,24 +141,27 @@ class _StationDay:
         common = lcm(*(factor.denominator for factor in factors))
         return np.array([int(factor * common) for factor in factors], dtype=np.int64), common
 
-    def _running_maximum(self) -> tuple[Ratios, Ints]:
-        """MDA8, and how many of the day's 8-hour means are valid."""
+    def _running_maximum(self) -> tuple[Ratios, Ints, Ints]:
+        """MDA8, how many of the day's 8-hour means are valid, and the hour of the day that the greatest of them ends (the first
+        where several are; 0 without any)."""
         n, there, power = self._of("o3")
         total, valid = window_sums_of_day(n), window_sums_of_day(there.astype(np.int64))
         needed = self._rules.limits.validity.running_8h_hours
         within = np.arange(WINDOW_HOURS, n.shape[1] + 1) <= self._grid.length[self._rows][:, np.newaxis]
         good = (valid >= needed) & within
         common = lcm(*range(needed, WINDOW_HOURS + 1))
-        greatest = np.where(good, total * (common // np.maximum(valid, 1)), 0).max(axis=1)
-        windows = good.sum(axis=1)
+        means = np.where(good, total * (common // np.maximum(valid, 1)), -1)
+        greatest, windows = np.maximum(means.max(axis=1), 0), good.sum(axis=1)
+        end = np.where(windows > 0, means.argmax(axis=1) + WINDOW_HOURS, 0)
         of_any = Ratios(greatest, np.where(windows > 0, common * power, 0))
         digits = self._rules.index.rounding.digits["o3"]
         exceeds = half_even(of_any, digits) > self._rules.limits.limits["o3"]["mda8"][1] * 10**digits
-        return of_any.where((windows >= self._rules.assessment.mda8.windows) | exceeds.astype(np.bool_)), windows
+        return of_any.where((windows >= self._rules.assessment.mda8.windows) | exceeds.astype(np.bool_)), windows, end
 
     def counts(self) -> dict[str, Ints]:
         """The columns that count what was there."""
-        return {f"hours_{code}": valid for code, valid in self.hours.items()} | {"windows_o3": self._windows}
+        counts = {f"hours_{code}": valid for code, valid in self.hours.items()}
+        return counts | {"windows_o3": self._windows, "mda8_end": self._mda8_end}
 
     def lack(self, row: int, indicator: Indicator) -> str:
         """What a statistic that is not valid has, and what it needs."""

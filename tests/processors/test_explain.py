@@ -104,3 +104,12 @@ async def test_a_year_carries_its_events_and_the_revisions_of_its_days(world: Wo
     ]
     assert year["bad_days"] == {"allowed": 45, "left": 45 - 64}
     assert day_of(world)["event"]["lifted"]
+
+
+async def test_the_eight_hours_of_ozone_are_named(world: World) -> None:
+    await world.hours(FIFTH, CLEAN)
+    await world.hours(FIFTH, {**CLEAN, "o3": 90.0}, stations=("hx-01",), hours=range(11, 19))
+    await computed(world)
+    of = {one["station"]: one["mda8"] for one in day_of(world)["stations"]}
+    assert of["hx-01"] == {"windows_valid": 17, "hours": "11:00–19:00"}
+    assert of["hx-02"] == {"windows_valid": 17, "hours": "00:00–08:00"}, "the first of equal ones"
