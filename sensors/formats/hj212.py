@@ -60,6 +60,7 @@ instrument says of itself in words of its maker."""
 
 _ITEM = re.compile(r"([A-Za-z0-9_.]+)(?:-([A-Za-z]+))?=(.*)", re.DOTALL)
 _BLANK = re.compile(rb"\s+")
+_PARTS = ((0, 4), (4, 6), (6, 8), (8, 10), (10, 12), (12, 14))
 _TIME = re.compile(r"[0-9]{14}(?:[0-9]{3})?", re.ASCII)
 # Text without a field: base64 ends with =, but nothing follows it.
 _HAS_FIELDS = re.compile(rb"DataTime=|=[^=]")
@@ -281,7 +282,9 @@ class _Reader:
         if _TIME.fullmatch(text) is None:
             raise _no_time(text)
         try:
-            moment = datetime.strptime(text[:14], "%Y%m%d%H%M%S").replace(tzinfo=self._zone)
+            # A fifth of the time of strptime, and it comes once for every second that devices name.
+            year, month, day, hour, minute, second = (int(text[a:b]) for a, b in _PARTS)
+            moment = datetime(year, month, day, hour, minute, second, tzinfo=self._zone)
             if cn == "2031" and self._stamps_start:
                 # The next midnight, which is not always 24 hours away.
                 moment = (moment.replace(tzinfo=None) + timedelta(days=1)).replace(tzinfo=self._zone)
