@@ -61,6 +61,9 @@ def statistics(
     period: Period,
     scope: Scope = "city",
     standard: Annotated[str | None, typer.Option(help="judge by the documents of this edition's time")] = None,
+    limits: Annotated[
+        str | None, typer.Option(help="hold against this stage of GB 3095, e.g. GB3095-2026-final")
+    ] = None,
     style: Annotated[Format, typer.Option("--format", help="table, csv or json")] = Format.TABLE,
 ) -> None:
     """Means, percentiles, compliance and composite index of a month, quarter or year (HJ 663, GB 3095), from the stored hours
@@ -96,7 +99,7 @@ def statistics(
             for row in of_scope:
                 exact = {code: row[f"{code}_exact"] for code in POLLUTANTS}
                 daily[row["day"]] = {code: value for code, value in exact.items() if value is not None}
-        found = period_statistics(daily, first, last, standard)
+        found = period_statistics(daily, first, last, standard, limits)
     except UnknownStandardError as error:
         wrong(str(error))
     answer = shown(found)

@@ -68,13 +68,16 @@ class PeriodStatistics(NamedTuple):
     composites: tuple[CompositeIndex, ...]
 
 
-def period_statistics(daily: Daily, first: date, last: date, standard: str | None = None) -> PeriodStatistics:
+def period_statistics(
+    daily: Daily, first: date, last: date, standard: str | None = None, limits: str | None = None
+) -> PeriodStatistics:
     """The statistics of the days from `first` to `last`, both included: whole months.
 
-    `standard` names an edition of HJ 633, whose time's other documents are then taken. Raises UnknownStandardError.
+    `standard` names an edition of HJ 633, whose time's other documents are then taken; `limits` a stage of GB 3095, whose limits
+    then hold for all days. Raises UnknownStandardError.
     """
-    rules = air_rules(last, standard)
-    days = {day: air_rules(day, standard) for day in days_between(first, last)}
+    rules = air_rules(last, standard, limits)
+    days = {day: air_rules(day, standard, limits) for day in days_between(first, last)}
     found = tuple(_pollutant(code, daily, days, rules) for code in POLLUTANTS)
     return PeriodStatistics(
         f"{rules.assessment.name} + {rules.limits.name}",

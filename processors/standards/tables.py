@@ -327,18 +327,29 @@ def index_named(name: str) -> Index:
 
 # A year's days under each edition, a few times over; a longer period only looks up again.
 @lru_cache(maxsize=4096)
-def air_rules(day: date, standard: str | None = None) -> AirRules:
-    """The rules for data of a civil day: by its date, or by a named edition of HJ 633. Raises UnknownStandardError."""
+def air_rules(day: date, standard: str | None = None, limits: str | None = None) -> AirRules:
+    """The rules for data of a civil day: by its date, or by a named edition of HJ 633, or with the limits of a named stage of
+    GB 3095. Raises UnknownStandardError."""
     index = _in_force(INDEXES, day) if standard is None else index_named(standard)
     of_its_time = index.nearest_day(day)
-    return _together(index.name, _in_force(LIMITS, of_its_time).name, _in_force(ASSESSMENTS, of_its_time).name)
+    stage = _in_force(LIMITS, of_its_time) if limits is None else limits_named(limits)
+    return _together(index.name, stage.name, _in_force(ASSESSMENTS, of_its_time).name)
+
+
+@cache
+def limits_named(name: str) -> Limits:
+    """The stage of GB 3095 of that name. Raises UnknownStandardError."""
+    for stage in LIMITS:
+        if stage.name == name:
+            return stage
+    raise UnknownStandardError("stage of GB 3095", name, (stage.name for stage in LIMITS))
 
 
 @cache
 def _together(index: str, limits: str, assessment: str) -> AirRules:
     return AirRules(
         index_named(index),
-        next(stage for stage in LIMITS if stage.name == limits),
+        limits_named(limits),
         next(edition for edition in ASSESSMENTS if edition.name == assessment),
     )
 

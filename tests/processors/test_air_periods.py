@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from processors.indicators.air_periods import Daily, PollutantPeriod, percentile, period_statistics
-from processors.standards.tables import POLLUTANTS
+from processors.standards.tables import POLLUTANTS, UnknownStandardError
 from processors.windows import days_between, period_days
 
 # Every day the same.
@@ -110,3 +110,13 @@ def test_without_a_pollutant_there_is_no_composite_index() -> None:
     daily = days_of("2025-06", {code: value for code, value in FLAT.items() if code != "co"})
     [index] = period_statistics(daily, *period_days("2025-06")).composites
     assert (index.value, index.note) == (None, "no value of co")
+
+
+def test_a_period_is_held_against_the_limits_of_another_stage() -> None:
+    year = days_of("2026", {**FLAT, "pm2_5": Fraction(28)})
+    first, last = period_days("2026")
+    for limits, meets in ((None, True), ("GB3095-2026-final", False)):
+        found = period_statistics(year, first, last, limits=limits).pollutants[POLLUTANTS.index("pm2_5")]
+        assert found.meets is meets  # 30 until 2030, 25 from 2031 on
+    with pytest.raises(UnknownStandardError, match="did you mean GB3095-2026-final"):
+        period_statistics(year, first, last, limits="GB3095-2026-finale")
