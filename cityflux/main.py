@@ -25,6 +25,7 @@ from cityflux.commands import (
     presence,
     quality,
     review,
+    sections,
     serve,
     sources,
     years,
@@ -44,7 +45,7 @@ app = typer.Typer(
 )
 for command in (
     serve.demo, serve.up, serve.broker, serve.ingest, serve.process, serve.wall,
-    feed.simulate, feed.replay, judge.evaluate, judge.verify, years.compare, years.statistics,
+    feed.simulate, feed.replay, judge.evaluate, judge.verify, years.compare, years.statistics, sections.sections,
     ask.readings, ask.indicators, ask.explain, ask.ledger, meter.meter,
     check.doctor,
 ):  # fmt: skip

@@ -32,7 +32,7 @@ class SectionYear(NamedTuple):
     values: Values
     evaluation: SectionClass
     months: int
-    target: int
+    target: int | None
     compliant: bool | None
     definite: bool
 
@@ -54,11 +54,11 @@ def month_values(samples: Mapping[str, Sequence[Sample]]) -> dict[str, Fraction]
     return {code: mean(code, of_item) for code, of_item in samples.items() if of_item}
 
 
-def section_year(months: Months, kind: Kind, target: int, required: Iterable[str] | None = None) -> SectionYear:
-    """Definition (a): the class of the mean of the monthly values against `target` (1 to 6); `required` as for a section."""
+def section_year(months: Months, kind: Kind, target: int | None, required: Iterable[str] | None = None) -> SectionYear:
+    """Definition (a): the class of the mean of the monthly values against `target` (1 to 5, or none); `required` as above."""
     values = evaluated(_year_means(months))
     found = section_class(values, kind, required=required, target=target)
-    compliant = None if found.cls is None else found.cls <= target
+    compliant = None if found.cls is None or target is None else found.cls <= target
     definite = len(months) >= water_evaluation().year.months and found.complete
     return SectionYear(values, found, len(months), target, compliant, definite)
 

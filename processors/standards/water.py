@@ -132,6 +132,13 @@ class Year(Clause):
     months_where_frozen: int
 
 
+class Automatic(Clause):
+    """What makes the means of an automatic station: values of a day, and days of a month [%]."""
+
+    values_of_day: int
+    percent_of_month: int
+
+
 class Term(BaseModel):
     """TLI = 10 (a + b ln value), weighted by w."""
 
@@ -173,6 +180,7 @@ class WaterEvaluation(Dated):
     rivers: tuple[River, ...] = Field(alias="river")
     samples: Samples
     year: Year
+    automatic: Automatic
     trophic: Trophic
     ranking: Ranking
 
