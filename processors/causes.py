@@ -39,7 +39,7 @@ def why_day(
 
 
 def why_longer(before: Judgement, now: Judgement, days: Iterable[tuple[str, str]]) -> str:
-    """Of a longer period, from the days (day, reason) that were revised in it."""
+    """Of a longer period, from the days (day, reason) in it that were published or revised."""
     causes = [f"{day}: {reason}" for day, reason in days]
     if len(causes) > _MOST_CAUSES:
         causes = [*causes[:_MOST_CAUSES], f"and {len(causes) - _MOST_CAUSES} more days"]

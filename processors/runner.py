@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from processors.air import DAILY_AQI, AirBlock, compute_block, scopes
-from processors.air_statistics import period_judgement
+from processors.air_statistics import AIR_STATISTICS, period_judgement
 from processors.air_year import year_judgement
 from processors.causes import why_day, why_longer
 from processors.plans import Plan
@@ -182,7 +182,7 @@ class Runner:
             final = {
                 c.judgement.key for c in closed if c.before is not None and c.before.finality in {"final", "proposed"}
             }
-            causes |= {c.judgement.key: c.reason for c in closed if c.before and c.judgement.key not in final}
+            causes |= {c.judgement.key: c.reason for c in closed if c.judgement.key not in final}
             if number < len(blocks):
                 self._judgements.save(closed, open_, ())
             else:
@@ -197,7 +197,9 @@ class Runner:
                 self._judgements.save(closed, open_, marks, ended)
             for judgement, before, reason in closed:
                 if before is not None:
-                    log.info(
+                    # Statistics follow their days, many at a time.
+                    say = log.debug if judgement.key.indicator == AIR_STATISTICS else log.info
+                    say(
                         "revised",
                         indicator=judgement.key.indicator,
                         scope=judgement.key.scope,

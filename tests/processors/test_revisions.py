@@ -216,6 +216,7 @@ async def test_a_month_closes_with_its_statistics_and_is_revised(world: World) -
     await world.hours(date(2026, 3, 28), DIRTY)
     await world.compute()
     [revision] = world.judgements.latest(AIR_STATISTICS, scope="city", first="2026-03", last="2026-03")
+    assert revision.reason == "2.12 → 2.22: 2026-03-28: the period closed"
     assert revision.judgement.detail["pollutants"]["pm2_5"]["headline"] == "22.9"
     assert revision.supersedes
 
