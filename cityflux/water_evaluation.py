@@ -8,7 +8,7 @@ import pandas as pd
 
 from cityflux.evaluation import readings_of
 from cityflux.replay import Tally, stations
-from processors.indicators.air_index import exact
+from processors.indicators.exact import exact
 from processors.indicators.water_class import section_class
 from processors.standards.water import Kind, water_standard
 from sensors.instants import iso

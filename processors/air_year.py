@@ -6,7 +6,6 @@ verdict are never good and are a line of their own; with too many of them the ye
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from fractions import Fraction
 from typing import Any, cast
 
 import pandas as pd
@@ -14,10 +13,8 @@ import pandas as pd
 from processors.air import CODE_VERSION, STATUS
 from processors.events import is_lifted
 from processors.forecast.year_end import INTERVAL, State, YearForecast, forecast_year
-from processors.indicators.air_periods import decimal
-from processors.indicators.good_days import GoodDays, good_days
+from processors.indicators.good_days import GoodDays, good_days, ratio_percent
 from processors.plans import Indicator
-from processors.standards.tables import air_rules
 from store.judgements import Judgement, Key
 
 BY_DATE = "by-date"
@@ -45,11 +42,12 @@ def year_judgement(
     counted = good_days(pd.DataFrame(rows, columns=columns), days[0], days[-1])
     left = length - len(days)
     stations = sorted({name for judgement in there for name in judgement.stations})
-    # What the target leaves, less the days that are not good already, whatever the reason.
     allowed = length - int(indicator.target)
+    # What the target leaves, less the days that are not good already, whatever the reason.
+    bad_left = allowed - counted.polluted - counted.not_assessable
     forecast = _forecast(indicator, year, days[-1], there, earlier) if left else None
     detail = {
-        "sentence": _sentence(counted, left, indicator, length) + _ending(forecast),
+        "sentence": _sentence(counted, left, bad_left, indicator) + _ending(forecast),
         "good": counted.good,
         "polluted": counted.polluted,
         "not_assessable": counted.not_assessable,
@@ -59,7 +57,7 @@ def year_judgement(
         "last_day": days[-1].isoformat(),
         "days_left": left,
         "bad_days_allowed": allowed,
-        "bad_days_left": allowed - counted.polluted - counted.not_assessable,
+        "bad_days_left": bad_left,
         "without_events": _without_events(there, counted),
         "forecast": forecast,
     }
@@ -106,9 +104,11 @@ def _without_events(there: Sequence[Judgement], counted: GoodDays) -> dict[str, 
     if not lifted:
         return None
     valid = counted.valid - len(lifted)
-    digits = air_rules(counted.days[-1].day).assessment.ratio.digits
-    ratio = None if not valid else str(decimal(100 * Fraction(counted.good, valid), digits))
-    return {"lifted": lifted, "polluted": counted.polluted - len(lifted), "valid": valid, "ratio_percent": ratio}
+    ratio = ratio_percent(counted.good, valid, counted.days[-1].day)
+    return {
+        "lifted": lifted, "polluted": counted.polluted - len(lifted), "valid": valid,
+        "ratio_percent": None if ratio is None else str(ratio),
+    }  # fmt: skip
 
 
 def _status(indicator: Indicator, counted: GoodDays, left: int) -> str:
@@ -122,7 +122,7 @@ def _status(indicator: Indicator, counted: GoodDays, left: int) -> str:
     return "on track" if counted.good + pace * left >= indicator.target else "at risk"
 
 
-def _sentence(counted: GoodDays, left: int, indicator: Indicator, length: int) -> str:
+def _sentence(counted: GoodDays, left: int, bad_left: int, indicator: Indicator) -> str:
     ratio = "" if counted.ratio_percent is None else f" ({counted.ratio_percent} % of {counted.valid} valid days)"
     text = (
         f"{counted.good} good{ratio}, {counted.polluted} polluted, {counted.not_assessable} not assessable "
@@ -130,8 +130,7 @@ def _sentence(counted: GoodDays, left: int, indicator: Indicator, length: int) -
     )
     missing = int(indicator.target) - counted.good
     if left and missing > 0:
-        bad = length - int(indicator.target) - counted.polluted - counted.not_assessable
-        more = f"{bad} of them may be bad" if bad >= 0 else f"{-bad} too few"
+        more = f"{bad_left} of them may be bad" if bad_left >= 0 else f"{-bad_left} too few"
         text += f"; {missing} more needed of the {left} days left: {more}"
     return text
 

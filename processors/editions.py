@@ -8,7 +8,6 @@ hours.
 from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
-from fractions import Fraction
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -17,10 +16,10 @@ import pandas as pd
 from processors.air import counting_hours, days_of_scope, runs
 from processors.air_year import BY_DATE
 from processors.indicators.air_daily import station_days
-from processors.indicators.air_periods import decimal
 from processors.indicators.epa_daily import city_epa_days
+from processors.indicators.good_days import ratio_percent
 from processors.standards.epa import epa
-from processors.standards.tables import INDEXES, UnknownStandardError, air_rules, index_named
+from processors.standards.tables import INDEXES, UnknownStandardError, index_named
 from processors.windows import day_bounds, days_between
 from sensors.stations import Registry
 from store.intervals import Interval
@@ -92,8 +91,7 @@ def compare(
         for name in editions:
             for day, under in _under(name, hours, registry, block, scope, zone).items():
                 found[day][name] = under
-    digits = air_rules(last).assessment.ratio.digits
-    counts = [_count(name, [of_day[name] for of_day in found.values()], digits) for name in editions]
+    counts = [_count(name, [of_day[name] for of_day in found.values()], last) for name in editions]
     differing = [day for day, of_day in found.items() if _differ(list(of_day.values()))]
     return Comparison(counts, found, differing)
 
@@ -130,8 +128,7 @@ def _differ(under: Sequence[DayUnder]) -> bool:
     return len({day.state for day in under}) > 1 or len(classes) > 1
 
 
-def _count(name: str, days: Sequence[DayUnder], digits: int) -> Count:
+def _count(name: str, days: Sequence[DayUnder], last: date) -> Count:
     count = {state: sum(day.state == state for day in days) for state in ("good", "polluted", "not_assessable")}
-    valid = count["good"] + count["polluted"]
-    ratio = decimal(100 * Fraction(count["good"], valid), digits) if valid else None
+    ratio = ratio_percent(count["good"], count["good"] + count["polluted"], last)
     return Count(name, count["good"], count["polluted"], count["not_assessable"], ratio)

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 
-from processors.indicators.air_index import exact
+from processors.indicators.exact import exact
 from processors.indicators.water_class import SectionClass, section_class
 from processors.indicators.water_means import Sample, evaluated, mean
 from processors.indicators.water_periods import Room, SectionYear, room, section_year, share_of_samples

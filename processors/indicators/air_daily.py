@@ -21,9 +21,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from processors.indicators.air_index import StatisticOf, by_rules, exact, index_columns
+from processors.indicators.air_index import StatisticOf, by_rules, index_columns
 from processors.indicators.day_grid import WINDOW_HOURS, DayGrid, window_sums_of_day
-from processors.indicators.exact import Column, Ratios, from_fractions, half_even, mean_by
+from processors.indicators.exact import Column, Ratios, exact, from_fractions, half_even, mean_by
 from processors.standards.tables import POLLUTANTS, AirRules, Index, Indicator, Statistic, Variant, air_rules
 from processors.windows import Ints, hourly, hours_of_day
 from sensors.quantities import OF_FAMILY

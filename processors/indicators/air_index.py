@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from processors.indicators.exact import Ratios, from_fractions, half_even
+from processors.indicators.exact import Ratios, exact, half_even, rounded
 from processors.standards.tables import (
     POLLUTANTS,
     AirRules,
@@ -49,16 +49,6 @@ class AirIndex(NamedTuple):
     aqi: int | None
     primary: tuple[str, ...]
     exceeding: tuple[str, ...]
-
-
-def exact(concentration: float | Decimal | Fraction) -> Fraction:
-    """A number as the decimal that it prints, exactly."""
-    return Fraction(repr(concentration)) if isinstance(concentration, float) else Fraction(concentration)
-
-
-def rounded(concentration: float | Decimal | Fraction, digits: int) -> Fraction:
-    """Rounded to `digits` decimals, half to even (GB/T 8170)."""
-    return Fraction(int(half_even(from_fractions([exact(concentration)]), digits)[0]), 10**digits)
 
 
 def iaqi(

@@ -20,7 +20,7 @@ from fractions import Fraction
 from math import floor, lcm
 from typing import NamedTuple
 
-from processors.indicators.air_index import rounded
+from processors.indicators.exact import decimal, rounded
 from processors.standards.tables import POLLUTANTS, AirRules, Composite, air_rules
 from processors.windows import days_between
 
@@ -104,11 +104,6 @@ def _in_common(values: Sequence[Fraction]) -> tuple[list[int], int]:
     return [value.numerator * (common // value.denominator) for value in values], common
 
 
-def decimal(value: Fraction, digits: int) -> Decimal:
-    """A value rounded half to even, written with all of its decimals."""
-    return Decimal(int(rounded(value, digits) * 10**digits)).scaleb(-digits)
-
-
 def _pollutant(code: str, daily: Daily, days: Mapping[date, AirRules], rules: AirRules) -> PollutantPeriod:
     there = {day: daily[day][code] for day in days if code in daily.get(day, {})}
     assessment, is_year = rules.assessment, len(days) > 360
@@ -160,11 +155,8 @@ def _lacking(there: Mapping[date, Fraction], days: Collection[date], rules: AirR
 
 
 def _exceeds(code: str, value: Fraction, rules: AirRules) -> bool:
-    """Whether a daily value, rounded as it is published (half to even), is above the daily limit of grade II."""
-    power = 10 ** rules.index.rounding.digits[code]
-    whole, rest = divmod(value.numerator * power, value.denominator)
-    whole += 2 * rest > value.denominator or (2 * rest == value.denominator and whole % 2 == 1)
-    return bool(whole > _daily_limit(code, rules) * power)
+    """Whether a daily value, rounded as it is published, is above the daily limit of grade II."""
+    return rounded(value, rules.index.rounding.digits[code]) > _daily_limit(code, rules)
 
 
 def _daily_limit(code: str, rules: AirRules) -> int:

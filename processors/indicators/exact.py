@@ -23,6 +23,21 @@ Integers = npt.NDArray[Any]
 _SAFE = 2**56  # of a mean's terms: room in int64 for the decimals and the doubling of half_even
 
 
+def exact(number: float | Decimal | Fraction) -> Fraction:
+    """A number as the decimal that it prints, exactly."""
+    return Fraction(repr(number)) if isinstance(number, float) else Fraction(number)
+
+
+def rounded(number: float | Decimal | Fraction, digits: int) -> Fraction:
+    """Rounded to `digits` decimals, half to even (GB/T 8170)."""
+    return round(exact(number), digits)
+
+
+def decimal(number: Fraction, digits: int) -> Decimal:
+    """Rounded half to even, and written with all of its decimals."""
+    return Decimal(int(rounded(number, digits) * 10**digits)).scaleb(-digits)
+
+
 class Ratios(NamedTuple):
     """A column of rationals n / d; d = 0 where there is no value."""
 

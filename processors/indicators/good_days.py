@@ -5,7 +5,7 @@ is NA, is neither good nor valid; it is counted and listed as not assessable.
 """
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from itertools import groupby
@@ -13,9 +13,9 @@ from typing import Literal, NamedTuple
 
 import pandas as pd
 
-from processors.indicators.air_index import rounded
+from processors.indicators.exact import decimal
 from processors.standards.tables import air_rules
-from processors.windows import Coverage
+from processors.windows import Coverage, days_between
 
 State = Literal["good", "polluted", "not_assessable"]
 
@@ -85,21 +85,24 @@ def good_days(city_days_frame: pd.DataFrame, first: date, last: date, standard: 
     columns = ["day", "state", "aqi", "primary", "standard", "coverage", "why", "why_text"]
     rows = city_days_frame[columns].itertuples(index=False, name=None)
     known = {row[0]: Day(*row)._replace(aqi=None if pd.isna(row[2]) else int(row[2])) for row in rows}
-    span = [first + timedelta(days=number) for number in range((last - first).days + 1)]
-    days = tuple(known.get(day) or _no_data(day, standard) for day in span)
+    days = tuple(known.get(day) or _no_data(day, standard) for day in days_between(first, last))
     count = {state: sum(day.state == state for day in days) for state in ("good", "polluted", "not_assessable")}
     valid = count["good"] + count["polluted"]
-    ratio = Fraction(count["good"], valid) if valid else None
-    digits = air_rules(last, standard).assessment.ratio.digits
     return GoodDays(
         good=count["good"],
         polluted=count["polluted"],
         not_assessable=count["not_assessable"],
-        ratio=ratio,
-        ratio_percent=None if ratio is None else _decimal(rounded(100 * ratio, digits), digits),
+        ratio=Fraction(count["good"], valid) if valid else None,
+        ratio_percent=ratio_percent(count["good"], valid, last, standard),
         standards=tuple(_spans(days)),
         days=days,
     )
+
+
+def ratio_percent(good: int, valid: int, last: date, standard: str | None = None) -> Decimal | None:
+    """Good days of the valid ones [%], rounded as the rules of the span's last day say; None without a valid day."""
+    digits = air_rules(last, standard).assessment.ratio.digits
+    return decimal(100 * Fraction(good, valid), digits) if valid else None
 
 
 def _no_data(day: date, standard: str | None) -> Day:
@@ -113,8 +116,3 @@ def _spans(days: tuple[Day, ...]) -> list[StandardSpan]:
         members = list(group)
         spans.append(StandardSpan(standard, members[0].day, members[-1].day))
     return spans
-
-
-def _decimal(value: Fraction, digits: int) -> Decimal:
-    """A fraction that has `digits` decimals, written with all of them."""
-    return Decimal(int(value * 10**digits)).scaleb(-digits)

@@ -16,7 +16,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import NamedTuple
 
-from processors.indicators.air_index import rounded
+from processors.indicators.exact import decimal
 from processors.standards.water import Item, Kind, WaterStandard, water_standard
 
 INFERIOR = 6
@@ -115,8 +115,7 @@ def _multiple(item: Item, value: Fraction, kind: Kind, cls: int) -> Decimal | No
     limit = Fraction(item.limits_of(kind)[cls - 1])
     if value <= limit:
         return None
-    share = rounded((value - limit) / limit, 2)
-    return Decimal(int(share * 100)).scaleb(-2)
+    return decimal((value - limit) / limit, 2)
 
 
 def _main(standard: WaterStandard, found: Iterable[ItemClass]) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
 from fractions import Fraction
 from typing import Literal, NamedTuple
 
-from processors.indicators.air_index import rounded
+from processors.indicators.exact import decimal, rounded
 from processors.standards.water import water_standard
 
 # Chosen: digits of the logarithms of pH; a pH has four decimals at most.
@@ -72,7 +72,7 @@ def keep_one(value: Fraction, digits: int) -> Decimal:
     if value > 0:
         while rounded(value, digits) == 0:
             digits += 1
-    return Decimal(int(rounded(value, digits) * 10**digits)).scaleb(-digits)
+    return decimal(value, digits)
 
 
 def evaluated(values: Mapping[str, Fraction]) -> dict[str, Fraction]:

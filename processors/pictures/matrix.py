@@ -5,7 +5,7 @@ days that may still change are left out.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date
 from itertools import groupby, pairwise
 from typing import Final
 
@@ -28,6 +28,7 @@ from processors.pictures.sheet import (
     ink_on,
 )  # fmt: skip
 from processors.pictures.words import Language, month_of, say
+from processors.windows import days_between
 
 # Chosen: room above and below the rows; the sheet is lower with few stations, and higher where 40 do not suffice [px].
 _TOP, _BELOW = 180, 112
@@ -55,7 +56,7 @@ def station_matrix(
         raise ValueError(f"the picture would end ({last}) before it begins ({first})")
     row = min(max((HEIGHT - _TOP - _BELOW) / max(len(rows), 1), _LEAST_ROW), _GREATEST_ROW)
     sheet = Sheet(title, subtitle, language, height=round(_TOP + max(len(rows), 1) * row + _BELOW))
-    days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
+    days = days_between(first, last)
     name_size = min(20.0, row * 0.86)
     room = max((sheet.width_of(name, name_size) for name in rows), default=0.0)
     left = round(MARGIN + min(room, _MOST_NAME) + 16)

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processors.indicators.air_index import AirIndex, air_index, iaqi, rounded
+from processors.indicators.air_index import AirIndex, air_index, iaqi
+from processors.indicators.exact import rounded
 from processors.standards.tables import INDEXES, POLLUTANTS, Index, Publishes, UnknownStandardError, index_named
 
 OLD, NEW = index_named("HJ633-2012"), index_named("HJ633-2026")
