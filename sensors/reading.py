@@ -26,9 +26,16 @@ Status = Literal[
     "manual",
     "doubtful",
     "withdrawn",
+    "standard_check",
+    "no_water",
+    "below_detection",
 ]
 """What a sender may say of a quantity: the closed list of the native format. HJ 212-2017 table 8 maps onto it
-(N normal, C calibration, M maintenance, D fault, F stopped, B no_link, T above_range, S manual)."""
+(N normal, C calibration, M maintenance, D fault, F stopped, B no_link, T above_range, S manual).
+
+`standard_check` is the measuring of a standard sample, `no_water` that nothing could be drawn. Of `below_detection` the number
+is the detection limit that the sample was below, and may be sent as the text `<0.01`: it is no value, because a mean that took it
+for one would be too high; who knows such samples takes half of it (环办监测函〔2020〕82号, 7)."""
 
 STATUSES: frozenset[str] = frozenset(get_args(Status))
 
@@ -42,6 +49,9 @@ Flag = Literal[
     "manual",
     "doubtful",
     "withdrawn",
+    "standard_check",
+    "no_water",
+    "below_detection",
     "out_of_range",
     "not_assessable",
 ]

@@ -7,9 +7,9 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from sensors.instants import to_millis
 from sensors.quantities import Family
@@ -20,6 +20,9 @@ Kind = Literal["assessment", "background", "control", "traffic", "research"]
 """What a station counts for. Only `assessment` (评价点) enters a city or district value (HJ 663);
 `background` is 对照点/清洁对照点, `control` 管控点, `traffic` 交通点, `research` any other."""
 
+
+Sampling = Literal["automatic", "manual"]
+"""Who samples a section of water."""
 
 WaterBody = Literal["river", "lake"]
 """What a section lies in: GB 3838-2002 table 1 limits total phosphorus otherwise in lakes and reservoirs than in rivers."""
@@ -57,6 +60,19 @@ class Station(BaseModel):
     water_body: WaterBody | None = None
     target_class: int | None = Field(default=None, ge=1, le=5)
     """The class that a section is to reach: 1 to 5 for Ⅰ to Ⅴ (GB 3838-2002, clause 3)."""
+    section: str | None = None
+    """The section whose water this one samples, where it is not its own: the id of another entry of water."""
+    sampling: Sampling | None = None
+    """Whether people draw the samples; absent: automatic. A laboratory's values stand behind those of an automatic station of the
+    same section."""
+    river: str | None = None
+    """Which river, as an id, the section is of."""
+    river_km: float | None = Field(default=None, allow_inf_nan=False)
+    """Where along the river it lies, downstream the more [km]."""
+    downstream: str | None = None
+    """The next section that its water passes, of the same river or of the one it flows into: an id."""
+    travel_h: float | None = Field(default=None, gt=0, le=2_400, allow_inf_nan=False)
+    """How long the water takes to it [h], where that is known."""
     capacity_pcu_h: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     """What a tunnel or road passes at most [passenger car units an hour]."""
     meter_factor: float | None = Field(default=None, gt=0, allow_inf_nan=False)
@@ -68,10 +84,10 @@ class Station(BaseModel):
     """What the meter showed at active_from and at active_to [canonical unit of the count]: with both, nothing is lost where a
     meter is replaced."""
 
-    @field_validator("id", "district")
+    @field_validator("id", "district", "section", "river", "downstream")
     @classmethod
-    def _is_an_id(cls, text: str) -> str:
-        if not is_id(text):
+    def _is_an_id(cls, text: str | None) -> str | None:
+        if text is not None and not is_id(text):
             raise ValueError(f"{text!r} is not an id: use 1 to 64 of a-z, 0-9 and -")
         return text
 
@@ -82,6 +98,13 @@ class Station(BaseModel):
         if text is not None and (set(text) & set("+#/") or any(unicodedata.category(c)[0] == "C" for c in text)):
             raise ValueError(f"{text!r} is no name of a device: it may not have + # / or control characters")
         return text
+
+    @model_validator(mode="after")
+    def _is_not_its_own(self) -> Self:
+        for field in ("section", "downstream"):
+            if getattr(self, field) == self.id:
+                raise ValueError(f"{field} is {self.id} itself: leave it out, or name another section")
+        return self
 
     def active_at(self, at: int) -> bool:
         """Whether the entry holds at `at` [ms since the epoch]."""

@@ -15,6 +15,7 @@ from typing import Annotated, Any, NamedTuple, Protocol, cast
 import msgspec
 
 from sensors.formats.native import RECORD_KEYS
+from sensors.formats.parsing import number_or_text
 from sensors.instants import HOUR_MS, NoOffsetError, iso, parse_instant
 from sensors.quality import flag_of
 from sensors.quantities import OF_FAMILY, Family, Quantity, quantise
@@ -132,8 +133,10 @@ class Contract:
         for code in dict.fromkeys([*sent, *statuses]):
             try:
                 quantity = self._quantity(code)
-                status = _status(code, statuses.get(code, "normal"))
-                value = None if sent.get(code) is None else quantise(_number(code, sent[code]), quantity.scale)
+                number, status = sent.get(code), _status(code, statuses.get(code, "normal"))
+                if isinstance(number, str) and status in {"normal", "below_detection"}:
+                    number, status = _limit(code, number), "below_detection"
+                value = None if number is None else quantise(_number(code, number), quantity.scale)
             except Refused as refused:
                 refusals.append(refused.refusal._replace(quantity=code))
                 continue
@@ -218,6 +221,12 @@ def _status(code: str, status: object) -> Status:
             "unknown_status", f"status.{code}", f"{status!r} is not a status", f"use {', '.join(sorted(STATUSES))}"
         )
     return cast("Status", status)
+
+
+def _limit(code: str, text: str) -> object:
+    """The detection limit of `<0.01`; any other text as it is, for `_number` to refuse."""
+    limit = number_or_text(text.removeprefix("<").strip())
+    return limit if text.startswith("<") and isinstance(limit, float) else text
 
 
 def _number(code: str, value: object) -> float:

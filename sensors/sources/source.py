@@ -13,6 +13,7 @@ from math import isfinite
 from typing import Any, Literal, NamedTuple
 
 from sensors.families import CONTRACTS
+from sensors.formats.parsing import number_or_text
 from sensors.formats.sample import Decode, Sample, Value
 from sensors.instants import DAY_MS, HOUR_MS, to_datetime, to_millis
 from sensors.quantities import Family
@@ -27,6 +28,7 @@ _MINUTE_MS = 60_000
 _NOT_OF_AN_ID = re.compile(r"[^a-z0-9-]+")
 _NUMBERS = {float, int}
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_BELOW = re.compile(r"<\s*(?P<limit>.+)|(?P<before_l>.+)L", re.ASCII)
 
 
 class SourceError(ValueError):
@@ -204,6 +206,9 @@ class Source:
         return type(sent) is not bool and sent in self._missing
 
     def _converted(self, sent: Value, line: Line) -> Value:
+        limit = detection_limit(sent) if isinstance(sent, str) else None
+        if limit is not None:
+            return f"<{line.of(limit)!r}"
         if isinstance(sent, str) and self._text_numbers and _NUMBER.fullmatch(sent.strip()):
             sent = float(sent)
         if type(sent) is not float and type(sent) is not int:
@@ -213,6 +218,13 @@ class Source:
         except OverflowError:
             return sent
         return number if isfinite(number) else sent
+
+
+def detection_limit(text: str) -> float | None:
+    """The limit of a sample that was below it, as laboratories write one: `<0.01` or `0.01L`; None for any other text."""
+    found = _BELOW.fullmatch(text.strip())
+    limit = None if found is None else number_or_text(found["limit"] or found["before_l"])
+    return limit if isinstance(limit, float) else None
 
 
 def id_of(text: str, field: str) -> str:
