@@ -4,14 +4,14 @@ A closed day that has no judgement is not assessable, as the year's count has it
 active. A day after the last closed one is open, or not known yet.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from difflib import get_close_matches
 from zoneinfo import ZoneInfo
 
 from matplotlib.figure import Figure
 
-from processors.air import CITY, DAILY_AQI, DISTRICT, scopes
+from processors.air import CITY, DAILY_AQI, DISTRICT, STATION, all_scopes
 from processors.pictures import (
     DayMark,
     FanPoint,
@@ -25,12 +25,9 @@ from processors.pictures import (
 from processors.pictures.words import day_of, days_of
 from processors.plans import Indicator, Plan
 from processors.windows import day_bounds, days_between
-from sensors.stations import Registry, Station
+from sensors.stations import Station
 from store.books import Books
 from store.judgements import Judgement, Judgements
-
-STATION = "station:"
-"""What the scope of a station begins with."""
 
 
 class NoPicture(ValueError):
@@ -160,7 +157,7 @@ class Pictured:
         return {one.computation: one for one in self._plan.indicators}.get("good_air_days")
 
     def _check(self, scope: str) -> None:
-        known = _scopes(self._registry)
+        known = all_scopes(self._registry)
         if scope in known:
             return
         near = get_close_matches(scope, known, n=1, cutoff=0.4)
@@ -213,12 +210,6 @@ def _mark(day: date, judgement: Judgement, finality: str) -> DayMark:
         tuple(code for code in detail["primary"].split("+") if code),
         finality,
     )
-
-
-def _scopes(registry: Registry) -> Collection[str]:
-    """What has days: the city, districts, stations."""
-    stations = sorted({entry.id for entry in registry if entry.family == "air"})
-    return [*scopes(registry), *(f"{STATION}{name}" for name in stations)]
 
 
 def _begins(entry: Station) -> float:

@@ -9,11 +9,12 @@ from datetime import date
 from importlib.metadata import version
 from itertools import groupby
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pandas as pd
 
+from processors.computation import Block
 from processors.events import covering, effect
 from processors.indicators.air_daily import city_days, station_days
 from processors.indicators.air_realtime import city_realtime, realtime
@@ -36,6 +37,9 @@ CITY = "city"
 DISTRICT = "district:"
 """What the scope of a district begins with."""
 
+STATION = "station:"
+"""What the scope of a station begins with."""
+
 CITY_STATION = "@city"
 """Under this name the city's hours stand beside the stations' in the derived series; no station id can be it."""
 
@@ -49,13 +53,6 @@ STATUS: Mapping[str, str] = MappingProxyType({"good": "met", "polluted": "missed
 _INDEX = OF_FAMILY["air-index"]
 
 
-class AirBlock(NamedTuple):
-    """What came of a run of days: the hourly indices to store, and the daily judgements."""
-
-    derived: list[Reading]
-    judgements: list[Judgement]
-
-
 def compute_block(
     store: ReadingsStore,
     registry: Registry,
@@ -67,7 +64,7 @@ def compute_block(
     now: int,
     intervals: Sequence[Interval],
     events: Sequence[Event] = (),
-) -> AirBlock:
+) -> Block:
     """Compute consecutive civil `days`; of their hourly indices give those that the changed `hours` (ends [ms]) reach. What
     `intervals` cover counts for nothing; what `events` cover is said with its day.
 
@@ -77,7 +74,7 @@ def compute_block(
     reach = _reach_ms(variant)
     frame = counting_hours(store, registry, start - reach, end + reach, intervals)
     if frame.empty:
-        return AirBlock([], [])
+        return Block([], [])
     reached = {at for changed in hours if start < changed <= end for at in range(changed, changed + reach + 1, HOUR_MS)}
     derived = _derived(frame, registry, zone, variant, reached, now)
     within = frame[(frame["observed_at"] > _instant(start)) & (frame["observed_at"] <= _instant(end))]
@@ -85,13 +82,13 @@ def compute_block(
     if not within.empty:
         of_stations = station_days(within, zone)
         judgements += [
-            _daily(row, f"station:{row['station']}", (row["station"],), now, (), zone)
+            _daily(row, f"{STATION}{row['station']}", (row["station"],), now, (), zone)
             for row in of_stations.to_dict("records")
         ]
         for scope in scopes(registry):
             for row, assessment in days_of_scope(of_stations, registry, days, scope, zone, None):
                 judgements.append(_daily(row, scope, assessment, now, events, zone))
-    return AirBlock(derived, judgements)
+    return Block(derived, judgements)
 
 
 def counting_hours(
@@ -99,8 +96,7 @@ def counting_hours(
 ) -> pd.DataFrame:
     """The hours of (start, end] [ms] that count: of stations that the registry holds active in them, without what `intervals`
     cover. Raises StoreUnavailable, StoreMisconfigured."""
-    known = sorted({station.id for station in registry if station.family == "air"})
-    frame = store.readings("air", "hour", start, end, known, POLLUTANTS)
+    frame = store.readings("air", "hour", start, end, air_stations(registry), POLLUTANTS)
     return withheld(_while_active(frame, registry), intervals, "hour")
 
 
@@ -135,6 +131,16 @@ def scopes(registry: Registry) -> list[str]:
     """What has daily values of its own beside the stations: the city, and each district that ever had an assessment station."""
     districts = {one.district for one in registry if one.family == "air" and one.kind == "assessment"}
     return [CITY, *(f"{DISTRICT}{name}" for name in sorted(districts))]
+
+
+def all_scopes(registry: Registry) -> list[str]:
+    """What has daily values: city, districts, and the stations that the registry ever knew."""
+    return [*scopes(registry), *(f"{STATION}{name}" for name in air_stations(registry))]
+
+
+def air_stations(registry: Registry) -> list[str]:
+    """The ids of the stations of air that the registry ever knew, sorted."""
+    return sorted({station.id for station in registry if station.family == "air"})
 
 
 def _of_scope(stations: Iterable[Station], scope: str) -> tuple[str, ...]:

@@ -3,23 +3,42 @@
 58 → 61: 6 late hours of hx-03; 2 hours of hx-01 withdrawn, doubtful or withheld; 1 corrected hour of hx-02
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from typing import NamedTuple
 
-from store.judgements import Judgement
+from processors.windows import period_days
+from store.judgements import Judgement, Key
 
 # Chosen: what a person reads in one line; the rest is in the stations' own revisions.
 _MOST_CAUSES = 6
 
 
-def why_day(
+class Cause(NamedTuple):
+    """What a longer period rests on that changed, and why it did."""
+
+    what: str
+    reason: str
+
+
+def within(judgement: Judgement, causes: Mapping[Key, str], indicator: str, scopes: Collection[str]) -> list[Cause]:
+    """Of what changed, the days of an indicator and of scopes that lie in the period of a judgement."""
+    first, last = (day.isoformat() for day in period_days(judgement.key.period))
+    return [
+        Cause(key.period, reason)
+        for key, reason in sorted(causes.items())
+        if key.indicator == indicator and key.scope in scopes and first <= key.period <= last
+    ]
+
+
+def why_air_day(
     before: Judgement,
     now: Judgement,
     touched: Mapping[str, int],
     stations_before: Mapping[str, Judgement],
     stations_now: Mapping[str, Judgement],
 ) -> str:
-    """Of a day. `touched` says how many hours of which stations were written since; the stations' own judgements of the day,
-    before and now, say whether there are more hours now, or fewer, or others."""
+    """Of a day of air. `touched` says how many hours of which stations were written since; the stations' own judgements of the
+    day, before and now, say whether there are more hours now, or fewer, or others."""
     causes = [
         text
         for station in sorted(touched)
@@ -38,11 +57,11 @@ def why_day(
     return f"{changed(before, now)}: {'; '.join(causes) or 'the readings are the same; what judges them changed'}"
 
 
-def why_longer(before: Judgement, now: Judgement, days: Iterable[tuple[str, str]]) -> str:
-    """Of a longer period, from the days (day, reason) in it that were published or revised."""
-    causes = [f"{day}: {reason}" for day, reason in days]
+def why_longer(before: Judgement, now: Judgement, rests_on: Iterable[Cause]) -> str:
+    """Of a longer period, from what it rests on that was published or revised."""
+    causes = [f"{what}: {reason}" for what, reason in rests_on]
     if len(causes) > _MOST_CAUSES:
-        causes = [*causes[:_MOST_CAUSES], f"and {len(causes) - _MOST_CAUSES} more days"]
+        causes = [*causes[:_MOST_CAUSES], f"and {len(causes) - _MOST_CAUSES} more"]
     return f"{changed(before, now)}: {' | '.join(causes) or 'a review, or what judges the days, changed'}"
 
 

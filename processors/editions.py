@@ -20,13 +20,10 @@ from processors.indicators.epa_daily import city_epa_days
 from processors.indicators.good_days import ratio_percent
 from processors.standards.epa import epa
 from processors.standards.tables import INDEXES, UnknownStandardError, index_named
-from processors.windows import day_bounds, days_between
+from processors.windows import blocks, day_bounds, days_between
 from sensors.stations import Registry
 from store.intervals import Interval
 from store.port import ReadingsStore
-
-# Chosen: days read at once, as the runner does.
-_BLOCK_DAYS = 31
 
 
 class DayUnder(NamedTuple):
@@ -82,8 +79,7 @@ def compare(
     nothing = DayUnder("not_assessable", None, "", "")
     every = days_between(first, last)
     found: dict[date, dict[str, DayUnder]] = {day: dict.fromkeys(editions, nothing) for day in every}
-    for start in range(0, len(every), _BLOCK_DAYS):
-        block = every[start : start + _BLOCK_DAYS]
+    for block in blocks(every):
         bounds = day_bounds(block[0], zone)[0], day_bounds(block[-1], zone)[1]
         hours = counting_hours(store, registry, *bounds, intervals)
         if hours.empty:

@@ -6,6 +6,7 @@ Times are milliseconds since the epoch, UTC; no database computes a day, and not
 """
 
 import re
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time, timedelta, tzinfo
 from typing import Any, NamedTuple
 
@@ -16,6 +17,9 @@ import pandas as pd
 from sensors.instants import HOUR_MS, to_datetime, to_millis
 
 Ints = npt.NDArray[np.int64]
+
+# Chosen: days computed at once: a month of a thousand stations is 744,000 rows, some 100 MB.
+BLOCK_DAYS = 31
 
 _PERIOD = re.compile(r"(\d{4})(?:-Q([1-4])|-(\d{2})(?:-(\d{2}))?)?", re.ASCII)
 
@@ -82,6 +86,18 @@ def periods_of(day: date) -> tuple[str, str, str]:
 def days_between(first: date, last: date) -> list[date]:
     """All civil days from the first to the last, both included."""
     return [first + timedelta(days=number) for number in range((last - first).days + 1)]
+
+
+def blocks(days: Sequence[date]) -> Iterator[list[date]]:
+    """Days in runs of consecutive ones, each at most BLOCK_DAYS long."""
+    block: list[date] = []
+    for day in days:
+        if block and (day - block[-1] > timedelta(days=1) or len(block) >= BLOCK_DAYS):
+            yield block
+            block = []
+        block.append(day)
+    if block:
+        yield block
 
 
 def _following(year: int, month: int) -> date:

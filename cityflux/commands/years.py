@@ -128,10 +128,9 @@ def _days(period: str) -> tuple[date, date]:
 
 
 def _known(registry: Registry, scope: str) -> None:
-    from processors.air import scopes
+    from processors.air import all_scopes
 
-    stations = sorted(f"station:{station.id}" for station in registry if station.family == "air")
-    known = [*scopes(registry), *stations]
+    known = all_scopes(registry)
     if scope not in known:
         wrong(f"{scope!r} is no scope; there are {', '.join(known[:12])}{', …' if len(known) > 12 else ''}")
 

@@ -28,7 +28,9 @@ class Indicator(BaseModel):
     target: Decimal
     baseline: Decimal | None = None
     family: Family
-    computation: Literal["good_air_days"]
+    computation: Literal["good_air_days", "water_sections"]
+    definition: Literal["annual_mean", "share_of_samples"] | None = None
+    """Of `water_sections`: when a section complies."""
     scope: str
     least_coverage: float = Field(ge=0, le=1)
 
