@@ -1,4 +1,5 @@
-"""An explanation as text for a person at a terminal; the data come from `processors.explain`."""
+"""An explanation as text for a person at a terminal; the data come from `processors.explain`, and laid out from
+`processors.explain_page`."""
 
 from typing import Any
 
@@ -6,11 +7,27 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from processors.explain_page import Lines, Link, Page, provenance
+
 _STATE = {
     "good": ("good", "green"),
     "polluted": ("polluted", "red"),
     "not_assessable": ("not assessable", "bright_black"),
 }
+
+
+def page_as_text(page: Page, out: Console) -> None:
+    """Print an explanation that is laid out."""
+    out.print(Text(page.title, "bold"))
+    for part in page.parts:
+        if isinstance(part, Lines):
+            for line in part.lines:
+                out.print(Text(f"  {line}"))
+        elif part.rows:
+            table = Table(*part.head, title=part.title, title_justify="left")
+            for row in part.rows:
+                table.add_row(*(Text(cell.text if isinstance(cell, Link) else cell) for cell in row))
+            out.print(table)
 
 
 def as_text(answer: dict[str, Any], out: Console) -> None:
@@ -139,18 +156,8 @@ def _day(answer: dict[str, Any], out: Console) -> None:
 
 
 def _provenance(answer: dict[str, Any], out: Console) -> None:
-    coverage = answer["coverage"]
-    out.print(
-        f"  coverage {coverage['valid']}/{coverage['expected']}, {answer['finality']}, {' → '.join(answer['standards'])}"
-    )
-    out.print(
-        f"  computed {answer['computed_at']} by cityflux {answer['code_version']} from {len(answer['stations_used'])} stations"
-    )
-    for r in answer["revisions"]:
-        follows = f", supersedes {r['supersedes']}" if r["supersedes"] else ""
-        verdict = f"{r['value'] or 'NA'} ({r['status']}, {r['finality']})"
-        out.print(f"  revision {r['revision']} {r['computed_at']}: {verdict}{follows}: {r['reason']}")
-    _gaps(answer, out)
+    for line in provenance(answer):
+        out.print(f"  {line}", markup=False)
 
 
 def _gaps(answer: dict[str, Any], out: Console) -> None:

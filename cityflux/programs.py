@@ -180,6 +180,7 @@ async def first_of(*awaited: Coroutine[Any, Any, object]) -> None:
 async def process(settings: Settings) -> None:
     """Changed windows → indicators. Raises SettingsError before anything is started."""
     from processors.runner import Runner
+    from processors.water_validity import Validity, validity
 
     stopped = stop_signals()
     plan = plan_of(settings)
@@ -194,6 +195,7 @@ async def process(settings: Settings) -> None:
             clock=now_ms,
             variant=settings.realtime_variant,
             grace_hours=settings.grace_hours,
+            water=validity(**{name: getattr(settings, f"water_{name}") for name in Validity._fields}),
         )
         try:
             await runner.run(stopped)

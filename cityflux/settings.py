@@ -90,6 +90,13 @@ class Settings(BaseSettings):
     realtime_variant: Literal["CNEMC-realtime", "clause"] = "CNEMC-realtime"
     grace_hours: int = Field(1, ge=0, le=24 * 31, description="how long after its end a day stays open")
 
+    # How much makes a mean of water; None: as processors/standards/water-evaluation.toml has it.
+    water_values_of_day: int | None = Field(None, ge=1, le=1_440, description="values that make a day of a section")
+    water_percent_of_month: int | None = Field(None, ge=1, le=100, description="days that make a month of it [%]")
+    water_months_of_quarter: int | None = Field(None, ge=1, le=3, description="months that make a quarter of it")
+    water_months_of_year: int | None = Field(None, ge=1, le=12, description="months that make a year of it")
+    water_saturation: bool = Field(False, description="whether oxygen of 90 % of saturation is class I")
+
     ingest_http_host: str = Field("127.0.0.1", description="where ingest answers /health and /metrics")
     ingest_http_port: int = Field(9108, ge=-1, le=65_535, description="0: any free one; -1: none")
 

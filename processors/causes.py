@@ -42,18 +42,49 @@ def why_air_day(
     causes = [
         text
         for station in sorted(touched)
-        for text in _of_station(station, touched[station], stations_before.get(station), stations_now.get(station))
+        for text in _of_hours(station, touched[station], stations_before.get(station), stations_now.get(station))
     ]
-    if len(causes) > _MOST_CAUSES:
-        causes = [*causes[:_MOST_CAUSES], f"and as much of {len(causes) - _MOST_CAUSES} more"]
+    causes = _short(causes)
     came, went = set(now.stations) - set(before.stations), set(before.stations) - set(now.stations)
     if came or went:
         names = [*(f"+{name}" for name in sorted(came)), *(f"-{name}" for name in sorted(went))]
         causes.append(f"other assessment stations: {', '.join(names)}")
     if before.detail.get("event") != now.detail.get("event"):
         causes.append(_event(before, now))
+    return _told(before, now, causes)
+
+
+def why_water_day(before: Judgement, now: Judgement, touched: Mapping[str, int]) -> str:
+    """Of a section's day. `touched` says in how many hours of which stations samples were written since."""
+    had, has = before.detail["counts"], now.detail["counts"]
+    causes = [
+        text
+        for station in sorted({*touched, *had, *has})
+        for text in _moved(station, had.get(station, {}), has.get(station, {}), "sample")
+    ]
+    if not causes and _exact(before) != _exact(now):
+        causes = [f"{hours} corrected {_plural(hours, 'sample')} of {name}" for name, hours in sorted(touched.items())]
+    causes = _short(causes)
+    for name, said in (("target", "target"), ("kind", "water body")):
+        if before.detail[name] != now.detail[name]:
+            causes.append(f"{said} {before.detail[name]} → {now.detail[name]}")
+    return _told(before, now, causes)
+
+
+def _exact(judgement: Judgement) -> dict[str, str]:
+    every = {**judgement.detail["items"], **judgement.detail["others"]}
+    return {code: one["exact"] for code, one in every.items()}
+
+
+def _short(causes: list[str]) -> list[str]:
+    if len(causes) <= _MOST_CAUSES:
+        return causes
+    return [*causes[:_MOST_CAUSES], f"and as much of {len(causes) - _MOST_CAUSES} more"]
+
+
+def _told(before: Judgement, now: Judgement, causes: list[str]) -> str:
     if before.code_version != now.code_version and not causes:
-        causes.append(f"cityflux {before.code_version} → {now.code_version}")
+        causes = [f"cityflux {before.code_version} → {now.code_version}"]
     return f"{changed(before, now)}: {'; '.join(causes) or 'the readings are the same; what judges them changed'}"
 
 
@@ -80,26 +111,30 @@ def changed(before: Judgement, now: Judgement) -> str:
     return f"{now.value or 'NA'}, within what is rounded"
 
 
-def _of_station(station: str, touched: int, before: Judgement | None, now: Judgement | None) -> list[str]:
-    had, has = _hours(before), _hours(now)
-    gained = max((has.get(code, 0) - had.get(code, 0) for code in {*had, *has}), default=0)
-    lost = max((had.get(code, 0) - has.get(code, 0) for code in {*had, *has}), default=0)
-    texts = []
-    if gained > 0:
-        texts.append(f"{gained} late {_plural(gained)} of {station}")
-    if lost > 0:
-        texts.append(f"{lost} {_plural(lost)} of {station} withdrawn, doubtful or withheld")
+def _of_hours(station: str, touched: int, before: Judgement | None, now: Judgement | None) -> list[str]:
+    had = {} if before is None else before.detail.get("hours", {})
+    has = {} if now is None else now.detail.get("hours", {})
+    texts = _moved(station, had, has, "hour")
     if not texts and before is not None and now is not None and before.detail.get("exact") != now.detail.get("exact"):
-        texts.append(f"{touched} corrected {_plural(touched)} of {station}")
+        texts.append(f"{touched} corrected {_plural(touched, 'hour')} of {station}")
     return texts
 
 
-def _hours(judgement: Judgement | None) -> Mapping[str, int]:
-    return {} if judgement is None else judgement.detail.get("hours", {})
+def _moved(station: str, had: Mapping[str, int], has: Mapping[str, int], noun: str) -> list[str]:
+    """How many there are more of a quantity, and how many fewer; of the quantity with the greatest difference."""
+    codes = {*had, *has}
+    gained = max((has.get(code, 0) - had.get(code, 0) for code in codes), default=0)
+    lost = max((had.get(code, 0) - has.get(code, 0) for code in codes), default=0)
+    texts = []
+    if gained > 0:
+        texts.append(f"{gained} late {_plural(gained, noun)} of {station}")
+    if lost > 0:
+        texts.append(f"{lost} {_plural(lost, noun)} of {station} withdrawn, doubtful or withheld")
+    return texts
 
 
-def _plural(hours: int) -> str:
-    return "hour" if hours == 1 else "hours"
+def _plural(count: int, noun: str) -> str:
+    return noun if count == 1 else f"{noun}s"
 
 
 def _event(before: Judgement, now: Judgement) -> str:

@@ -12,11 +12,12 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 
 from processors.air import DAILY_AQI, compute_block
+from processors.explain_parts import NotFound, gaps, history, lineage, revised_days, shown
 from processors.indicators.air_daily import station_days
 from processors.indicators.day_grid import WINDOW_HOURS
 from processors.plans import Indicator
 from processors.standards.tables import POLLUTANTS, air_rules, index_named
-from processors.windows import day_bounds, days_between, period_days, year_bounds
+from processors.windows import day_bounds, days_between, year_bounds
 from processors.withheld import withheld
 from processors.would_be import clauses, would_be_good
 from sensors.instants import HOUR_MS, iso
@@ -27,10 +28,6 @@ from store.events import Event, Events
 from store.intervals import Intervals
 from store.judgements import Judgement, Judgements, Revision
 from store.port import ReadingsStore
-
-
-class NotFound(Exception):
-    """Nothing is known of what was asked; the message says what is."""
 
 
 def explain_year(books: Books, indicator: Indicator, year: str, zone: ZoneInfo) -> dict[str, Any]:
@@ -57,16 +54,16 @@ def explain_year(books: Books, indicator: Indicator, year: str, zone: ZoneInfo) 
         "kind": indicator.kind,
         "target": {"direction": indicator.direction, "value": str(indicator.target), "unit": indicator.unit},
         "period": year,
-        **_shown(judgement, finality, zone),
+        **shown(judgement, finality, zone),
         "bad_days": {name: judgement.detail.get(f"bad_days_{name}") for name in ("allowed", "left")},
         "without_events": judgement.detail.get("without_events"),
         "events": [
             _event(event, zone) for event in Events(books).all("air") if event.since < end and event.until > start
         ],
-        "revisions": _history(judgements, judgement, zone),
-        "revised_days": _revised_days(judgements, indicator.scope, year, zone),
+        "revisions": history(judgements, judgement, zone),
+        "revised_days": revised_days(judgements, DAILY_AQI, indicator.scope, year, zone),
         "days": [_day_line(day, days.get(day.isoformat())) for day in every],
-        "gaps": _gaps(books, start, end, zone),
+        "gaps": gaps(books, start, end, zone),
     }
 
 
@@ -106,7 +103,7 @@ def explain_day(
             "rule": "an hour belongs to the day in which it began",
         },
         "stations_known": len(known),
-        "gaps": _gaps(books, start, end, zone),
+        "gaps": gaps(books, start, end, zone),
     }
     if found is None and scope not in recomputed:
         return {
@@ -127,13 +124,13 @@ def explain_day(
     counting += [{"station": name, "exact": {}, "valid_hours": {}} for name in silent]
     return {
         **answer,
-        **_shown(published, finality, zone),
+        **shown(published, finality, zone),
         "state": published.detail["state"],
         "why": published.detail["why_text"] or "AQI ≤ 100 with every pollutant valid",
         "primary": published.detail["primary"],
         "category": published.detail["category"],
         "standard_document": index_named(by_standard).document,
-        "revisions": _history(judgements, published, zone) if found else [],
+        "revisions": history(judgements, published, zone) if found else [],
         "same_when_computed_again": scope in recomputed and recomputed[scope].value == published.value,
         "clauses": clauses(rules),
         "would_be_good": would_be_good(published, counting, rules),
@@ -143,37 +140,6 @@ def explain_day(
         "pollutants": [_pollutant(code, published) for code in POLLUTANTS],
         "stations": stations,
     }
-
-
-def _shown(judgement: Judgement, finality: str, zone: ZoneInfo) -> dict[str, Any]:
-    return {
-        "value": judgement.value,
-        "unit": judgement.unit,
-        "status": judgement.status,
-        "sentence": judgement.detail.get("sentence", ""),
-        "coverage": {"valid": judgement.valid, "expected": judgement.expected},
-        "finality": finality,
-        "standard": judgement.key.standard,
-        "standards": judgement.detail.get("standards", [judgement.key.standard]),
-        "code_version": judgement.code_version,
-        "stations_used": list(judgement.stations),
-        "computed_at": iso(judgement.computed_at, zone),
-    }
-
-
-def _history(judgements: Judgements, judgement: Judgement, zone: ZoneInfo) -> list[dict[str, Any]]:
-    return [
-        {
-            "revision": r.id,
-            "value": r.judgement.value,
-            "status": r.judgement.status,
-            "finality": r.finality,
-            "computed_at": iso(r.judgement.computed_at, zone),
-            "supersedes": r.supersedes or None,
-            "reason": r.reason,
-        }
-        for r in judgements.history(judgement.key)
-    ]
 
 
 def _day_line(day: date, revision: Revision | None) -> dict[str, Any]:
@@ -192,31 +158,12 @@ def _day_line(day: date, revision: Revision | None) -> dict[str, Any]:
     }
 
 
-def _revised_days(judgements: Judgements, scope: str, year: str, zone: ZoneInfo) -> list[dict[str, Any]]:
-    """Every revision of a day of the city after its first, oldest first: what changed the year."""
-    return [
-        {
-            "day": r.judgement.key.period, "revision": r.id, "value": r.judgement.value, "finality": r.finality,
-            "computed_at": iso(r.judgement.computed_at, zone), "reason": r.reason,
-        }
-        for r in judgements.revised(DAILY_AQI, scope, *(day.isoformat() for day in period_days(year)))
-    ]  # fmt: skip
-
-
 def _event(event: Event, zone: ZoneInfo) -> dict[str, Any]:
     return {
         "event": event.id, "kind": event.kind, "scope": event.scope, "quantities": list(event.quantities),
         "from": iso(event.since, zone), "to": iso(event.until, zone), "evidence": event.evidence,
         "entered_by": event.entered_by, "entered_at": iso(event.entered_at, zone),
     }  # fmt: skip
-
-
-def _gaps(books: Books, start: int, end: int, zone: ZoneInfo) -> list[dict[str, Any]]:
-    return [
-        {"from": None if since is None else iso(since, zone), "to": iso(until, zone),
-         "what": "the broker had lost our session; what was published in between may never have reached us"}
-        for since, until in books.gaps(start, end)
-    ]  # fmt: skip
 
 
 def _pollutant(code: str, judgement: Judgement) -> dict[str, Any]:
@@ -291,13 +238,9 @@ def _left_out(whole: bool, own: pd.DataFrame, zone: ZoneInfo, start: int, end: i
 
 
 def _hour(hour: Mapping[Any, Any], books: Books, zone: ZoneInfo) -> dict[str, Any]:
-    source = books.topic_of(int(hour["origin"]))
     return {
         "hour_ended": hour["observed_at"].tz_convert(zone).isoformat(),
         "values": {c: hour[c] for c in POLLUTANTS if not pd.isna(hour[c])},
         "doubtful": {code: doubt._asdict() for code, doubt in hour["doubtful"].items()},
-        "received_at": iso(int(hour["received_at"]), zone),
-        "topic": source[1] if source else None,
-        "journal": source[0] if source else None,
-        "batch": int(hour["batch"]),
+        **lineage(hour, books, zone),
     }

@@ -23,6 +23,8 @@ from processors.air_computation import AirComputation
 from processors.causes import why_longer
 from processors.computation import Block, Computation, Moved
 from processors.plans import Plan
+from processors.water_computation import WaterComputation
+from processors.water_validity import Validity, validity
 from processors.windows import blocks, civil_day, day_bounds, period_bounds
 from sensors.instants import HOUR_MS
 from store.books import ALL_HOURS, Books, BooksUnavailable
@@ -63,9 +65,11 @@ class Runner:
         clock: Callable[[], int],
         variant: str,
         grace_hours: int,
+        water: Validity | None = None,
     ) -> None:
         """`prepare` readies the books and may raise BooksUnavailable; `variant` names the practice of the real-time AQI;
-        a day or year stays open for `grace_hours` after its end."""
+        a day or year stays open for `grace_hours` after its end; `water` is how much makes a mean of water (None: as the tables
+        have it)."""
         self._store = store
         self._prepare = prepare
         self._zone = zone
@@ -73,7 +77,10 @@ class Runner:
         self._grace_ms = grace_hours * HOUR_MS
         self._claims = Claims(books)
         self._judgements = Judgements(books)
-        self._computations: tuple[Computation, ...] = (AirComputation(store, books, plan, zone, variant),)
+        self._computations: tuple[Computation, ...] = (
+            AirComputation(store, books, plan, zone, variant),
+            WaterComputation(store, books, plan, zone, water or validity()),
+        )
         self._longer_as_of: date | None = None
 
     async def run(self, stopped: asyncio.Event) -> None:

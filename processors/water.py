@@ -1,137 +1,226 @@
-"""Water sections over a year, from the stored samples: months, the year so far, compliance in both definitions, the room left.
+"""Water, from samples to the daily judgements of sections.
 
-    day      mean of an item's values, where there are enough of them
-    month    mean of its days' means, where enough days have one
-    year     mean of its months' means: definition (a); the share of samples of the target class: definition (b)
+    automatic   mean of an item's values, where there are enough of them
+    manual      the day's samples as they are: of one below its detection limit half of it
+    day         by the automatic mean where there is one, else by the manual ones (环办监测函〔2020〕82号)
 
-How many are enough stands in `standards/water-evaluation.toml`, with how far it is known; both can be set. Kind of water body and
-target class are the registry's, as dated for the end of the year so far. Computed anew at each question; nothing of it is in the
-books.
+A section is an entry of the registry; other entries may sample it (`Station.section`). Its water body and target are those of the
+day's end. What longer periods make of the days is in `water_sections.py`, what they make of sections in `water_status.py`.
 """
 
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 from fractions import Fraction
-from typing import NamedTuple
+from importlib.metadata import version
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import pandas as pd
 
 from processors.indicators.exact import exact
-from processors.indicators.water_class import SectionClass, section_class
-from processors.indicators.water_means import Sample, evaluated, mean
-from processors.indicators.water_periods import Room, SectionYear, room, section_year, share_of_samples
-from processors.standards.water import Kind, water_evaluation, water_standard
-from processors.windows import civil_day, period_bounds, period_days
+from processors.indicators.water_class import section_class
+from processors.indicators.water_means import Sample
+from processors.standards.water import Kind, water_standard
+from processors.water_items import Mean, class_name, judged, mean_of, status_of
+from processors.water_validity import Validity
+from processors.windows import civil_day, day_bounds
 from processors.withheld import withheld
 from sensors.quantities import OF_FAMILY
+from sensors.reading import Period
 from sensors.stations import Registry, Station
 from store.intervals import Interval
+from store.judgements import Judgement, Key
 from store.port import ReadingsStore
 
-Day = dict[str, list[Fraction]]
-"""An item's values of a day."""
+WATER_DAY = "water_section_day"
+"""Code of the daily indicator; its scopes are `section:<id>`."""
+
+SECTION = "section:"
+"""What the scope of a section begins with."""
+
+STANDARD = water_standard().name
+CODE_VERSION = version("cityflux")
+
+# Chosen: how often a station measures that says nothing of it [s]: the four-hourly cycle of the national network.
+_CYCLE_S = 14_400
+PERIODS: tuple[Period, ...] = ("raw", "hour")
+"""Of these samples come; an average over a day is none."""
 
 
-class SectionReport(NamedTuple):
-    """One section. `target` is 1 to 5, None where the registry has none: then nothing is compliant or not. `short` are months
-    with samples that are too few."""
+class _Day:
+    """What came of a section on a day."""
 
-    section: str
-    name: str
-    kind: Kind
-    target: int | None
-    months: dict[int, SectionClass]
-    short: tuple[int, ...]
-    year: SectionYear
-    samples: int
-    share: Fraction | None
-    verdict: str
-    room: list[Room]
-
-    @property
-    def margin(self) -> Fraction | None:
-        """Of the item with the least room; None without any."""
-        return min((one.margin for one in self.room if one.margin is not None), default=None)
+    def __init__(self) -> None:
+        self.automatic: defaultdict[str, list[Sample]] = defaultdict(list)
+        self.manual: defaultdict[str, list[Sample]] = defaultdict(list)
+        self.counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        self.classes: dict[str, list[int]] = {"automatic": [], "manual": []}
+        self.cycles = 0
 
 
-def section_reports(
+def kind_of(section: Station) -> Kind:
+    """What the section lies in; where the registry does not say, a river."""
+    return section.water_body or "river"
+
+
+def sections(registry: Registry) -> list[str]:
+    """The ids of the sections that the registry ever knew, sorted: entries of water that sample no other's."""
+    return sorted({one.id for one in registry if one.family == "water" and one.section is None})
+
+
+def section_days(
     store: ReadingsStore,
     registry: Registry,
-    year: int,
-    until: int,
+    days: Sequence[date],
     zone: ZoneInfo,
-    intervals: Sequence[Interval],
     *,
-    values_of_day: int | None = None,
-    percent_of_month: int | None = None,
-) -> list[SectionReport]:
-    """The sections of a year up to `until` [ms], those at risk first. Raises StoreUnavailable, StoreMisconfigured."""
-    rule = water_evaluation().automatic
-    least, percent = values_of_day or rule.values_of_day, percent_of_month or rule.percent_of_month
-    start, end = period_bounds(str(year), zone)
-    last = min(until, end)
-    sections = {one.id: one for one in registry.active("water", last - 1, kind="assessment")}
-    codes = [item.code for item in water_standard().items if item.code in OF_FAMILY["water"]]
-    days: dict[str, dict[int, dict[date, Day]]] = {name: {} for name in sections}
-    samples: dict[str, list[int]] = {name: [] for name in sections}
-    for month in range(1, 13):
-        since, to = period_bounds(f"{year}-{month:02d}", zone)
-        if since >= last or not sections:
-            break
-        frame = store.readings("water", "raw", max(since, start), min(to, last), sorted(sections), codes)
-        for row in withheld(frame, intervals, "raw").to_dict("records"):
-            name, values = row["station"], {code: exact(row[code]) for code in codes if not pd.isna(row[code])}
-            if not values:
-                continue
-            day = civil_day(int(row["observed_at"].value // 1_000_000), zone)
-            of_day = days[name].setdefault(month, {}).setdefault(day, {})
-            for code, value in values.items():
-                of_day.setdefault(code, []).append(value)
-            cls = section_class(values, _kind(sections[name])).cls
-            if cls is not None:
-                samples[name].append(cls)
-    found = [
-        _report(sections[name], days[name], samples[name], year, least, percent) for name in sections if days[name]
+    rule: Validity,
+    intervals: Sequence[Interval],
+    now: int,
+) -> list[Judgement]:
+    """The judgements of the sections of consecutive civil `days` that anything came of. Raises StoreUnavailable,
+    StoreMisconfigured."""
+    start, end = day_bounds(days[0], zone)[0], day_bounds(days[-1], zone)[1]
+    found: dict[tuple[date, str], _Day] = {}
+    for period in PERIODS:
+        for row in sample_rows(store, registry, period, start, end, intervals):
+            day = civil_day(row.at, zone)
+            _add(found.setdefault((day, row.section), _Day()), row, registry)
+    made = []
+    for (day, name), of_day in sorted(found.items()):
+        section = registry.entry("water", name, day_bounds(day, zone)[1] - 1)
+        if section is not None:
+            made.append(_judgement(section, day, of_day, registry, zone, rule, now))
+    return made
+
+
+class SampleRow(NamedTuple):
+    """One sampling: what was measured, and of what only the detection limit is known; `why` says why anything else counts for
+    nothing."""
+
+    at: int
+    station: str
+    section: str
+    manual: bool
+    values: Mapping[str, Fraction]
+    limits: Mapping[str, Fraction]
+    why: Mapping[str, str]
+    row: Mapping[Any, Any]
+
+    @property
+    def samples(self) -> dict[str, Sample]:
+        """Values and limits."""
+        return {code: Sample(value) for code, value in self.values.items()} | {
+            code: Sample(limit, below=True) for code, limit in self.limits.items()
+        }
+
+
+def sample_rows(
+    store: ReadingsStore,
+    registry: Registry,
+    period: Period,
+    start: int,
+    end: int,
+    intervals: Sequence[Interval],
+    only: Collection[str] | None = None,
+) -> Iterable[SampleRow]:
+    """The samplings of (start, end] [ms] of stations that sample in that period, in order of station and time; `only` of these
+    sections. Raises StoreUnavailable, StoreMisconfigured."""
+    known = sorted(
+        {
+            one.id
+            for one in registry
+            if one.family == "water" and one.period == period and (only is None or (one.section or one.id) in only)
+        }
+    )
+    if not known:
+        return
+    codes = list(OF_FAMILY["water"])
+    frame = withheld(store.readings("water", period, start, end, known, codes, detail=True), intervals, period)
+    for row in frame.to_dict("records"):
+        at = int(row["observed_at"].value // 1_000_000)
+        entry = registry.entry("water", row["station"], at - 1)
+        if entry is None or entry.period != period:
+            continue
+        limits = {
+            code: exact(doubt.value)
+            for code, doubt in row["doubtful"].items()
+            if doubt.flag == "below_detection" and doubt.value is not None
+        }
+        yield SampleRow(
+            at,
+            entry.id,
+            entry.section or entry.id,
+            entry.sampling == "manual",
+            {code: exact(row[code]) for code in codes if not pd.isna(row[code])},
+            limits,
+            {code: doubt.flag for code, doubt in row["doubtful"].items() if code not in limits},
+            row,
+        )
+
+
+def _add(day: _Day, row: SampleRow, registry: Registry) -> None:
+    into = day.manual if row.manual else day.automatic
+    for code, sample in row.samples.items():
+        into[code].append(sample)
+        day.counts[row.station][code] += 1
+    section = registry.entry("water", row.section, row.at - 1)
+    values = {code: sample.counted for code, sample in row.samples.items()}
+    cls = None if section is None else section_class(values, kind_of(section)).cls
+    if cls is not None:
+        day.classes["manual" if row.manual else "automatic"].append(cls)
+        day.cycles += 0 if row.manual else 1
+
+
+def _judgement(
+    section: Station, day: date, of_day: _Day, registry: Registry, zone: ZoneInfo, rule: Validity, now: int
+) -> Judgement:
+    start, end = day_bounds(day, zone)
+    means: dict[str, Mean] = {code: mean_of(code, samples, "manual") for code, samples in of_day.manual.items()}
+    short = {code: len(values) for code, values in of_day.automatic.items() if len(values) < rule.values_of_day}
+    means |= {
+        code: mean_of(code, samples, "automatic") for code, samples in of_day.automatic.items() if code not in short
+    }
+    result = judged(means, kind_of(section), section.target_class, saturation=rule.saturation)
+    cls = result.found.cls
+    detail = {
+        **result.detail,
+        "name": section.name_zh,
+        "short": short,
+        "manual": {
+            code: [f"{'<' if one.below else ''}{float(one.value)!r}" for one in samples]
+            for code, samples in sorted(of_day.manual.items())
+        },
+        "sample_classes": of_day.classes,
+        "counts": {station: dict(sorted(of.items())) for station, of in sorted(of_day.counts.items())},
+        "validity": rule.said,
+        "sentence": sentence(cls, result.found.main, section.target_class),
+    }
+    return Judgement(
+        Key(WATER_DAY, SECTION + section.id, day.isoformat(), STANDARD),
+        None if cls is None else str(cls), "class", status_of(cls, section.target_class),
+        of_day.cycles, _expected(section.id, registry, start, end), CODE_VERSION,
+        tuple(sorted(of_day.counts)) or (section.id,), detail, now,
+    )  # fmt: skip
+
+
+def _expected(section: str, registry: Registry, start: int, end: int) -> int:
+    """Cycles that the section's automatic station measures in (start, end] [ms]; 0 where only people sample it."""
+    cycles = [
+        (end - start) // (1000 * (one.expected_period_s or (3_600 if one.period == "hour" else _CYCLE_S)))
+        for one in registry.active("water", end - 1)
+        if (one.section or one.id) == section and one.sampling != "manual"
     ]
-    return sorted(
-        found, key=lambda one: (one.year.compliant is not False, one.margin is None, one.margin or 0, one.section)
-    )
+    return max(cycles, default=0)
 
 
-def _kind(station: Station) -> Kind:
-    return station.water_body or "river"
-
-
-def _report(
-    station: Station, days: dict[int, dict[date, Day]], classes: list[int], year: int, least: int, percent: int
-) -> SectionReport:
-    kind, target = _kind(station), station.target_class
-    months = {month: _month(of_month, year, month, least, percent) for month, of_month in sorted(days.items())}
-    valid = {month: values for month, values in months.items() if values}
-    share, verdict = (None, "") if target is None or not classes else share_of_samples(classes, target)
-    return SectionReport(
-        station.id,
-        station.name_zh,
-        kind,
-        target,
-        {month: section_class(evaluated(values), kind, target=target) for month, values in valid.items()},
-        tuple(month for month, values in months.items() if not values),
-        section_year(valid, kind, target),
-        len(classes),
-        share,
-        verdict,
-        [] if target is None else room(valid, kind, target, 12 - len(valid)),
-    )
-
-
-def _month(days: dict[date, Day], year: int, month: int, least: int, percent: int) -> dict[str, Fraction]:
-    """The monthly means of the items that have enough days."""
-    first, last = period_days(f"{year}-{month:02d}")
-    length = (last - first).days + 1
-    daily: dict[str, list[Sample]] = {}
-    for of_day in days.values():
-        for code, values in of_day.items():
-            if len(values) >= least:
-                daily.setdefault(code, []).append(Sample(mean(code, [Sample(value) for value in values])))
-    return {code: mean(code, values) for code, values in daily.items() if 100 * len(values) >= percent * length}
+def sentence(cls: int | None, main: Sequence[str], target: int | None) -> str:
+    """What a person reads: the class, its main pollution, its target."""
+    if cls is None:
+        return "no item has enough values"
+    names = {item.code: item.zh for item in water_standard().items}
+    text = f"class {class_name(cls)}"
+    if main:
+        text += f" ({', '.join(f'{names[code]} {code}' for code in main)})"
+    return text if target is None else f"{text}, target {class_name(target)}"

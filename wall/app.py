@@ -13,18 +13,21 @@ from zoneinfo import ZoneInfo
 from fastapi import FastAPI, HTTPException
 from fastapi.responses import HTMLResponse, JSONResponse
 
-from processors.explain import NotFound, explain_day, explain_year
+from processors.explain import explain_day, explain_year
+from processors.explain_page import water_page
+from processors.explain_parts import NotFound
+from processors.explain_water import explain_water
 from processors.plans import Plan, PlanError
 from store.books import Books, BooksUnavailable
 from store.port import ReadingsStore, StoreError
-from wall.explain_page import day_page, year_page
+from wall.explain_page import day_page, laid_out, year_page
 from wall.presence import stations
 from wall.status import status
 
 
 def make_app(store: ReadingsStore, books: Books, plan: Plan, zone: ZoneInfo, clock: Callable[[], int]) -> FastAPI:
     """The application: `/` the page, `/api/status` the same as JSON, `/api/stations` how stations are,
-    `/explain/CODE/YEAR` and `/explain/CODE/YEAR/DAY` why a number is what it is, `/livez`."""
+    `/explain/CODE/YEAR` and `/explain/CODE/YEAR/DAY` why a number is what it is (of water `?section=ID&day=DAY`), `/livez`."""
     app = FastAPI(title="cityflux", docs_url=None, redoc_url=None)
     page = Template(files("wall").joinpath("page.html").read_text("utf-8"))
 
@@ -53,9 +56,13 @@ def make_app(store: ReadingsStore, books: Books, plan: Plan, zone: ZoneInfo, clo
         return HTMLResponse(page.substitute(_fragments(status(store, books, plan, zone, clock()))))
 
     @app.get("/explain/{code}/{year}")
-    def explained_year(code: str, year: str) -> HTMLResponse:
+    def explained_year(code: str, year: str, section: str | None = None, day: str | None = None) -> HTMLResponse:
         try:
-            return HTMLResponse(year_page(explain_year(books, plan.indicator(code), year, zone)))
+            indicator = plan.indicator(code)
+            if indicator.family == "water":
+                page = water_page(explain_water(books, store, indicator, year, zone, section, day))
+                return HTMLResponse(laid_out(page, f"/explain/{code}/{year}"))
+            return HTMLResponse(year_page(explain_year(books, indicator, year, zone)))
         except (NotFound, PlanError) as error:
             raise HTTPException(404, str(error)) from error
 

@@ -5,6 +5,9 @@ from html import escape
 from importlib.resources import files
 from string import Template
 from typing import Any
+from urllib.parse import urlencode
+
+from processors.explain_page import Lines, Link, Page, provenance
 
 _STATES = {"good": "good", "polluted": "polluted", "not_assessable": "not assessable"}
 
@@ -18,7 +21,7 @@ def year_page(answer: Mapping[str, Any]) -> str:
             f"{answer['value']} {answer['unit']}, target {sign} {target['value']}: {answer['status']}",
             answer["sentence"],
             _without_events(answer["without_events"]),
-            *_provenance(answer),
+            *provenance(answer),
         )
     ]
     bad = [day for day in answer["days"] if day["state"] != "good"]
@@ -58,7 +61,7 @@ def day_page(answer: Mapping[str, Any]) -> str:
         return _page(title, parts)
     primary = answer["primary"] or "none"
     parts.append(
-        _lines(f"city AQI {answer['value'] or 'NA'} {answer['category']}, primary {primary}", *_provenance(answer))
+        _lines(f"city AQI {answer['value'] or 'NA'} {answer['category']}, primary {primary}", *provenance(answer))
     )
     if not answer["same_when_computed_again"]:
         parts.append(_lines("The readings in the store now give another value: a revision is due."))
@@ -101,6 +104,24 @@ def day_page(answer: Mapping[str, Any]) -> str:
     return _page(title, parts)
 
 
+def laid_out(page: Page, address: str) -> str:
+    """The page of an explanation that is laid out; `address` is that of its indicator and year."""
+    parts = [
+        _lines(*part.lines)
+        if isinstance(part, Lines)
+        else _table(part.title, part.head, ([_led(cell, address) for cell in row] for row in part.rows))
+        for part in page.parts
+    ]
+    return _page(page.title, [_lines(_Html(f'<a href="{escape(address)}">back</a>')), *parts])
+
+
+def _led(cell: str | Link, address: str) -> object:
+    if isinstance(cell, str):
+        return cell
+    asked = {"section": cell.section, **({"day": cell.day} if cell.day else {})}
+    return _Html(f'<a href="{escape(address)}?{escape(urlencode(asked))}">{escape(cell.text)}</a>')
+
+
 def _hours(station: Mapping[str, Any], codes: Sequence[str]) -> str:
     rows = (
         (h["hour_ended"], *(_number(h["values"].get(c)) for c in codes),
@@ -115,19 +136,6 @@ def _hours(station: Mapping[str, Any], codes: Sequence[str]) -> str:
         else f", O3: greatest 8-hour mean over {window}, {station['mda8']['windows_valid']} of them valid"
     )
     return f"<details><summary>{escape(station['station'])}: hours{escape(note)}</summary>{_table('', head, rows)}</details>"
-
-
-def _provenance(answer: Mapping[str, Any]) -> list[str]:
-    coverage = answer["coverage"]
-    lines = [
-        f"coverage {coverage['valid']}/{coverage['expected']}, {answer['finality']}, {' → '.join(answer['standards'])}",
-        f"computed {answer['computed_at']} by cityflux {answer['code_version']} from {len(answer['stations_used'])} stations",
-    ]
-    lines += [
-        f"revision {r['revision']} {r['computed_at']}: {r['value'] or 'NA'} ({r['status']}, {r['finality']}): {r['reason']}"
-        for r in answer["revisions"]
-    ]
-    return lines + [f"gap {gap['from'] or 'the beginning'} – {gap['to']}: {gap['what']}" for gap in answer["gaps"]]
 
 
 def _without_events(without: Mapping[str, Any] | None) -> str:

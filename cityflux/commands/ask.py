@@ -11,6 +11,7 @@ from cityflux.composition import journal_folders, now_ms, open_books, open_store
 from cityflux.console import Format, instant, out, print_rows, settings, wrong
 from cityflux.settings import Settings
 from ingest.journal import Ledger, looking_at, read_ledger
+from processors.plans import Indicator
 from sensors.instants import iso
 from sensors.quantities import OF_FAMILY, Family
 from sensors.reading import Period
@@ -152,30 +153,49 @@ def _row(
 
 
 def explain(
-    indicator: Annotated[str, typer.Argument(help="good_air_days")],
-    period: Annotated[str, typer.Argument(help="a year, e.g. 2026")],
-    day: Annotated[str | None, typer.Option(help="one day of it, down to station-hours, e.g. 2026-03-05")] = None,
+    indicator: Annotated[str, typer.Argument(help="of the plan: good_air_days, water_sections")],
+    period: Annotated[str, typer.Argument(help="a year, e.g. 2026; of a section a month or quarter too")],
+    section: Annotated[str | None, typer.Option(help="of water: one section")] = None,
+    day: Annotated[str | None, typer.Option(help="one day of it, down to hours or samples, e.g. 2026-03-05")] = None,
     style: Annotated[TextOrJson, typer.Option("--format", help="text or json")] = TextOrJson.TEXT,
 ) -> None:
-    """Why an indicator is what it is, down to station-hours. Example: cityflux explain good_air_days 2026 --day 2026-03-05"""
-    from cityflux.explained import as_text
-    from processors.explain import NotFound, explain_day, explain_year
+    """Why an indicator is what it is, down to hours and samples and the messages they came in. Example:
+    cityflux explain good_air_days 2026 --day 2026-03-05"""
+    from cityflux.explained import as_text, page_as_text
+    from processors.explain_page import water_page
+    from processors.explain_parts import NotFound
 
     chosen = settings()
     with open_books(chosen) as books:
         books.prepare()
         try:
             definition = plan_of(chosen).indicator(indicator)
-            if day is None:
-                answer = explain_year(books, definition, period, chosen.zone)
-            else:
-                answer = explain_day(books, open_store(chosen), definition, period, day, chosen.zone)
+            answer = _explained(books, chosen, definition, period, section, day)
         except (NotFound, ValueError) as error:
             wrong(str(error))
     if style is TextOrJson.JSON:
         sys.stdout.write(json.dumps(answer, ensure_ascii=False, indent=2) + "\n")
+    elif definition.family == "water":
+        page_as_text(water_page(answer), out)
     else:
         as_text(answer, out)
+
+
+def _explained(
+    books: Books, chosen: Settings, indicator: Indicator, period: str, section: str | None, day: str | None
+) -> dict[str, Any]:
+    """The data of an explanation. Raises NotFound."""
+    from processors.explain import explain_day, explain_year
+    from processors.explain_parts import NotFound
+    from processors.explain_water import explain_water
+
+    if indicator.family == "water":
+        return explain_water(books, open_store(chosen), indicator, period, chosen.zone, section, day)
+    if section is not None:
+        raise NotFound(f"{indicator.code} has no sections; leave --section out")
+    if day is None:
+        return explain_year(books, indicator, period, chosen.zone)
+    return explain_day(books, open_store(chosen), indicator, period, day, chosen.zone)
 
 
 def ledger(style: Annotated[Format, typer.Option("--format", help="table or json")] = Format.TABLE) -> None:

@@ -1,83 +1,108 @@
-"""`cityflux sections`: water sections over a year against their target classes."""
+"""`cityflux sections`: water sections of a month, quarter or year against their target classes."""
 
+from fractions import Fraction
 from typing import Annotated, Any
 
 import typer
 
-from cityflux.composition import now_ms, open_books, open_store
-from cityflux.console import Format, instant, out, print_rows, settings, wrong
+from cityflux.composition import now_ms, open_books
+from cityflux.console import Format, out, print_rows, settings, wrong
 from sensors.instants import iso
-from store.intervals import Intervals
+from store.books import Books
+from store.judgements import Judgement, Judgements
 
 
 def sections(
-    year: Annotated[int | None, typer.Argument(help="a year; else this one")] = None,
+    period: Annotated[
+        str | None, typer.Argument(help="a month, quarter or year: 2026-03, 2026-Q1, 2026; else this year")
+    ] = None,
     section: Annotated[list[str] | None, typer.Option(help="only this one; may be given again")] = None,
-    at: Annotated[str | None, typer.Option("--at", help="as of this moment; else now")] = None,
-    values_of_day: Annotated[
-        int | None, typer.Option(help="values that make a day's mean; else as the table says")
-    ] = None,
-    percent_of_month: Annotated[
-        int | None, typer.Option(help="days that make a month's mean [%]; else as the table says")
-    ] = None,
     style: Annotated[Format, typer.Option("--format", help="table, csv or json")] = Format.TABLE,
 ) -> None:
-    """Class of each water section so far, against its target, by the year's mean and by the share of samples; and what the months
-    left may average. Those at risk first. Example: cityflux sections 2026 --format csv"""
-    from processors.indicators.water_periods import compliance_rate
-    from processors.water import section_reports
+    """Class of each water section against its target, by the mean of the period and by the share of samples; of a running year
+    what the months left may average. Those at risk first. Example: cityflux sections 2026 --format csv"""
+    from processors.water import SECTION
+    from processors.water_sections import WATER_SECTION
+    from processors.water_status import WATER_STATUS
+    from processors.windows import period_days
 
     chosen = settings()
-    moment = now_ms() if at is None else instant(at, chosen.zone, "--at")
-    asked = year or int(iso(moment, chosen.zone)[:4])
+    asked = period or iso(now_ms(), chosen.zone)[:4]
+    try:
+        first, last = period_days(asked)
+    except ValueError as error:
+        wrong(str(error))
+    if first == last:
+        wrong(f"{asked} is a day: ask for a month, quarter or year; a day is in cityflux explain water_sections")
     with open_books(chosen) as books:
         books.prepare()
-        registry, intervals = books.registry(), Intervals(books).all("water")
-    reports = section_reports(
-        open_store(chosen), registry, asked, moment, chosen.zone, intervals,
-        values_of_day=values_of_day, percent_of_month=percent_of_month,
-    )  # fmt: skip
-    known = [one.section for one in reports]
+        found = in_force(books, WATER_SECTION, asked)
+        status = in_force(books, WATER_STATUS, asked).get("city")
+    known = {scope.removeprefix(SECTION): one for scope, one in found.items()}
     for name in section or ():
         if name not in known:
-            wrong(f"no samples of section {name!r} in {asked}; there are {', '.join(known[:12]) or 'none at all'}")
-    shown = [one for one in reports if not section or one.section in section]
-    columns = ["section", "name", "target", "class", "compliant", "definite", "months", "samples_percent", "by_samples"]
-    columns += ["main", "next", "months_short", "kind"]
-    print_rows([_row(one) for one in shown], columns, style, f"sections of {asked}")
-    if style is Format.TABLE:
-        kept, of = compliance_rate(one.year for one in reports)
-        out.print(f"{kept} of {of} sections with a class and a target keep it by the mean of the year so far")
+            wrong(f"nothing is computed of section {name!r} in {asked}; there are {_some(known) or 'none at all'}")
+    shown = {name: one for name, one in known.items() if not section or name in section}
+    rows = [_row(name, *shown[name]) for name in sorted(shown, key=lambda name: _risk(name, shown[name][0]))]
+    columns = ["section", "name", "target", "class", "status", "definite", "months", "samples_percent", "by_samples"]
+    columns += ["main", "next", "months_short", "kind", "finality"]
+    print_rows(rows, columns, style, f"sections of {asked}")
+    if style is Format.TABLE and status is not None:
+        out.print(f"{status[0].detail['sentence']}", markup=False)
 
 
-def _row(report: Any) -> dict[str, Any]:
-    from processors.standards.water import water_standard
+def in_force(books: Books, indicator: str, period: str) -> dict[str, tuple[Judgement, str]]:
+    """The judgements of a period by scope, each with its finality: running while it is open."""
+    judgements = Judgements(books)
+    found = {
+        r.judgement.key.scope: (r.judgement, str(r.finality))
+        for r in judgements.latest(indicator, first=period, last=period)
+    }
+    running = judgements.running(indicator, first=period, last=period)
+    return {r.judgement.key.scope: (r.judgement, "running") for r in running} | found
 
-    names = [each.name for each in water_standard().classes]
-    year = report.year
+
+def _some(known: dict[str, Any]) -> str:
+    return ", ".join(sorted(known)[:12])
+
+
+def _risk(name: str, judgement: Judgement) -> tuple[Any, ...]:
+    """Those that miss their target first, then by how little room they have."""
+    room = judgement.detail["room"]
+    margins = [Fraction(one["margin"]) for one in room if one["margin"] is not None]
+    lost = any(one["may_average"] is None for one in room)
+    return judgement.status not in {"missed", "at risk"}, not lost, not margins, min(margins, default=0), name
+
+
+def _row(name: str, judgement: Judgement, finality: str) -> dict[str, Any]:
+    from processors.water_items import class_name
+
+    detail = judgement.detail
+    samples = detail["samples"] or {}
     return {
-        "section": report.section,
-        "name": report.name,
-        "target": None if report.target is None else names[report.target - 1],
-        "class": None if year.evaluation.cls is None else names[year.evaluation.cls - 1],
-        "compliant": year.compliant,
-        "definite": year.definite,
-        "months": year.months,
-        "samples_percent": None if report.share is None else f"{float(100 * report.share):.1f}",
-        "by_samples": report.verdict,
-        "main": "+".join(year.evaluation.main),
-        "next": _next(report.room),
-        "months_short": ",".join(map(str, report.short)),
-        "kind": report.kind,
+        "section": name,
+        "name": detail["name"],
+        "target": None if detail["target"] is None else class_name(detail["target"]),
+        "class": detail["class"],
+        "status": judgement.status,
+        "definite": detail["definite"],
+        "months": len(detail["months"]) if "months" in detail else None,
+        "samples_percent": samples.get("percent"),
+        "by_samples": samples.get("verdict"),
+        "main": "+".join(detail["main"]),
+        "next": _next(detail["room"]),
+        "months_short": ",".join(detail.get("months_short", ())),
+        "kind": detail["kind"],
+        "finality": finality,
     }
 
 
-def _next(found: list[Any]) -> str:
+def _next(found: list[dict[str, Any]]) -> str:
     """The item with the least room, and what it may average in the months left."""
     if not found:
         return ""
     first = found[0]
-    if first.may_average is None:
-        return f"{first.code}: the target cannot be reached any more"
-    sign = "≥" if first.code == "dissolved_oxygen" else "≤"
-    return f"{first.code} {sign} {float(first.may_average):.3g} mg/L"
+    if first["may_average"] is None:
+        return f"{first['item']}: the target cannot be reached any more"
+    sign = "≥" if first["item"] == "dissolved_oxygen" else "≤"
+    return f"{first['item']} {sign} {float(Fraction(first['may_average'])):.3g} mg/L"

@@ -132,6 +132,25 @@ class Year(Clause):
     months_where_frozen: int
 
 
+class Quarter(Clause):
+    """Months that a quarter's mean needs."""
+
+    months: int
+
+
+class Trend(Clause):
+    """Points of percent beyond which a difference of shares is some change, and a clear one."""
+
+    some: int
+    clear: int
+
+
+class Basin(Clause):
+    """How many items are named as a river's main pollution."""
+
+    main_items: int
+
+
 class Automatic(Clause):
     """What makes the means of an automatic station: values of a day, and days of a month [%]."""
 
@@ -180,6 +199,9 @@ class WaterEvaluation(Dated):
     rivers: tuple[River, ...] = Field(alias="river")
     samples: Samples
     year: Year
+    quarter: Quarter
+    trend: Trend
+    basin: Basin
     automatic: Automatic
     trophic: Trophic
     ranking: Ranking

@@ -1,11 +1,8 @@
 """`cityflux evaluate water`: the published classes of the national automatic stations are reproduced."""
 
-import asyncio
 import csv
-import json
 from collections import Counter
 from collections.abc import Iterator
-from datetime import date
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -13,7 +10,6 @@ import pytest
 
 from cityflux.replay import replay_profile
 from sensors.instants import iso
-from tests.processors.river import CLEAN, River
 from tests.programs import cityflux, real_data
 
 LAKES = {
@@ -83,24 +79,3 @@ def test_an_unknown_lake_is_named(tmp_path: Path) -> None:
     said = cityflux(*asked, "--lakes", str(tmp_path / "lakes.txt"), environment={}, expect=2)
     assert "不存在" in said
     assert "is of water, not air" in cityflux("evaluate", "air", *asked[2:], environment={}, expect=2)
-
-
-def test_a_year_of_stored_sections(tmp_path: Path) -> None:
-    asyncio.run(_fill(tmp_path))
-    environment = {"CITYFLUX_DATA_DIR": str(tmp_path)}
-    asked = ("sections", "2026", "--at", "2026-03-01")
-    [row] = json.loads(cityflux(*asked, "--format", "json", environment=environment))
-    assert (row["section"], row["target"], row["class"], row["compliant"]) == ("ltt-01", "Ⅲ", "Ⅳ", False)
-    assert (row["samples_percent"], row["by_samples"], row["main"]) == ("52.5", "not", "nh3_n")
-    assert row["next"] == "nh3_n ≤ 0.986 mg/L"
-    assert "0 of 1 sections" in cityflux(*asked, environment=environment)
-    assert "no samples of section 'x'" in cityflux(*asked, "--section", "x", environment=environment, expect=2)
-
-
-async def _fill(folder: Path) -> None:
-    river = River(folder)
-    river.section("ltt-01")
-    await river.samples("ltt-01", date(2026, 1, 1), 31, {**CLEAN, "nh3_n": 0.6})
-    await river.samples("ltt-01", date(2026, 2, 1), 28, {**CLEAN, "nh3_n": 1.6})
-    await river.world.store.close()
-    river.world.books.close()

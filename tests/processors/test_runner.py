@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import update
 
 from processors.air import CITY_STATION, DAILY_AQI
-from processors.explain import NotFound, explain_day, explain_year
+from processors.explain import explain_day, explain_year
+from processors.explain_parts import NotFound
 from sensors.instants import DAY_MS
 from sensors.reading import Doubt, Reading
 from sensors.station_changes import change

@@ -71,7 +71,7 @@ def test_the_21_items_are_quantities() -> None:
         assert quantity.unit == ("1" if item.code == "ph" else "mg/L")
         # One tenth of the strictest limit is still seen, and the worst class is within the range.
         assert quantity.low <= float(min(item.limits)) <= quantity.high
-        assert 10 ** -quantity.scale <= float(min(item.limits)) / 10
+        assert 10**-quantity.scale <= float(min(item.limits)) / 10
 
 
 def test_a_section_is_not_its_own_sampler() -> None:

@@ -1,0 +1,196 @@
+"""Water, as the runner computes it: days of sections; sections, rivers, districts and the city over longer periods; the plan's
+years."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import date
+from zoneinfo import ZoneInfo
+
+from processors.air import CITY, DISTRICT
+from processors.causes import Cause, why_water_day, within
+from processors.computation import Block, Moved, Touched
+from processors.plans import Plan
+from processors.water import PERIODS, SECTION, WATER_DAY, section_days, sections
+from processors.water_sections import WATER_SECTION, section_judgement
+from processors.water_status import RIVER, WATER_STATUS, plan_judgement, status_judgement
+from processors.water_validity import Validity
+from processors.windows import day_bounds, hours_of_day, period_days, periods_of
+from sensors.quantities import Family
+from sensors.stations import Registry, Station
+from store.books import Books, MarkKey
+from store.events import EVERYWHERE
+from store.intervals import Intervals
+from store.judgements import Judgement, Judgements, Key, Revision
+from store.port import ReadingsStore
+
+
+class WaterComputation:
+    """One plan's indicators of water, from one store."""
+
+    family: Family = "water"
+    daily = WATER_DAY
+    silent: Collection[str] = frozenset({WATER_SECTION})
+
+    def __init__(self, store: ReadingsStore, books: Books, plan: Plan, zone: ZoneInfo, rule: Validity) -> None:
+        self._store = store
+        self._books = books
+        self._zone = zone
+        self._rule = rule
+        self._indicators = [one for one in plan.indicators if one.computation == "water_sections"]
+        self._judgements = Judgements(books)
+        self.longer_codes: Collection[str] = {WATER_SECTION, WATER_STATUS, *(one.code for one in self._indicators)}
+
+    def takes(self, key: MarkKey) -> bool:
+        """Samples of water, single ones or hourly."""
+        return key.family == "water" and key.period in PERIODS
+
+    def begin(self) -> None:
+        """Registry and intervals as they are now."""
+        self._registry = self._books.registry()
+        self._intervals = Intervals(self._books).all("water")
+
+    def days(self, block: Sequence[date], touched: Touched, now: int) -> Block:
+        """The judgements of the sections of those days; nothing is derived."""
+        judgements = section_days(
+            self._store, self._registry, block, self._zone, rule=self._rule, intervals=self._intervals, now=now
+        )
+        return Block([], judgements)
+
+    def why(
+        self, before: Judgement, now: Judgement, touched: Mapping[str, set[int]],
+        newest: Mapping[Key, Revision], fresh: Mapping[Key, Judgement],
+    ) -> str:  # fmt: skip
+        """From the samples counted before and now, and where they were written since."""
+        day = date.fromisoformat(now.key.period)
+        written = {
+            station: len(ends) or len(hours_of_day(day, self._zone))
+            for station, ends in touched.items()
+            if station in {*now.stations, *before.stations} and station != EVERYWHERE
+        }
+        return why_water_day(before, now, written)
+
+    def longer(self, moved: Moved, last_closed: date, now: int) -> list[Judgement]:
+        """Sections first, then what rests on them."""
+        if moved.scopes is not None and not moved.scopes:
+            return []
+        periods = {period for day in [*moved.days, last_closed] for period in periods_of(day)}
+        periods |= {key.period for key in moved.ended if key.indicator != WATER_DAY}
+        found: list[Judgement] = []
+        for year in sorted({period[:4] for period in periods}):
+            of_year = sorted(period for period in periods if period[:4] == year)
+            made = self._sections(year, of_year, moved, last_closed, now)
+            found += made
+            for period in of_year:
+                found += self._statuses(period, made, found, last_closed, now)
+        return found
+
+    def causes_of(self, judgement: Judgement, causes: Mapping[Key, str]) -> Iterable[Cause]:
+        """Of a section its days; of others their sections, which changed for the same period."""
+        if judgement.key.indicator == WATER_SECTION:
+            return within(judgement, causes, WATER_DAY, [judgement.key.scope])
+        return [
+            Cause(key.scope.removeprefix(SECTION), reason)
+            for key, reason in sorted(causes.items())
+            if key.indicator == WATER_SECTION
+            and key.period == judgement.key.period
+            and key.scope.removeprefix(SECTION) in judgement.stations
+        ]
+
+    def _sections(
+        self, year: str, periods: Sequence[str], moved: Moved, last_closed: date, now: int
+    ) -> list[Judgement]:
+        first, last = (day.isoformat() for day in period_days(year))
+        fresh = [one for one in moved.fresh if first <= one.key.period <= last]
+        found = []
+        for name in sections(self._registry):
+            scope = SECTION + name
+            if moved.scopes is not None and scope not in moved.scopes:
+                continue
+            days = {
+                r.judgement.key.period: r.judgement
+                for r in self._judgements.latest(WATER_DAY, scope=scope, first=first, last=last)
+            } | {one.key.period: one for one in fresh if one.key.scope == scope}
+            for period in periods:
+                entry = self._entry(name, period, last_closed)
+                judged = entry and section_judgement(
+                    entry, period, days, rule=self._rule, last_closed=last_closed, now=now
+                )
+                found += [judged] if judged else []
+        return found
+
+    def _statuses(
+        self, period: str, sections_now: Sequence[Judgement], longer: Sequence[Judgement], last_closed: date, now: int
+    ) -> list[Judgement]:
+        assessed = self._assessed(period, last_closed)
+        known = self._in_books(WATER_SECTION, period)
+        known |= {one.key.scope: one for one in sections_now if one.key.period == period}
+        by_id = {scope.removeprefix(SECTION): one for scope, one in known.items()}
+        is_over = period_days(period)[1] <= last_closed
+        found: list[Judgement] = []
+        for scope, names in _groups(assessed).items():
+            before = {name: self._before(scope, other, longer) for name, other in _compared(period).items()}
+            status = status_judgement(scope, period, names, by_id, before=before, is_over=is_over, now=now)
+            if status is None:
+                continue
+            found.append(status)
+            if len(period) == len("2026"):
+                last_day = min(last_closed, period_days(period)[1])
+                found += [plan_judgement(one, status, last_day, now) for one in self._indicators if one.scope == scope]
+        return found
+
+    def _before(self, scope: str, period: str, longer: Sequence[Judgement]) -> Judgement | None:
+        for one in longer:
+            if (one.key.indicator, one.key.scope, one.key.period) == (WATER_STATUS, scope, period):
+                return one
+        for revision in self._judgements.latest(WATER_STATUS, scope=scope, first=period, last=period):
+            return revision.judgement
+        return None
+
+    def _in_books(self, indicator: str, period: str) -> dict[str, Judgement]:
+        """The judgements of a period that are in force, by scope: published, or running."""
+        found = {
+            r.judgement.key.scope: r.judgement for r in self._judgements.latest(indicator, first=period, last=period)
+        }
+        return {
+            r.judgement.key.scope: r.judgement for r in self._judgements.running(indicator, first=period, last=period)
+        } | found
+
+    def _entry(self, name: str, period: str, last_closed: date) -> Station | None:
+        """The section's entry at the end of a period so far."""
+        return self._registry.entry("water", name, self._end(period, last_closed) - 1)
+
+    def _end(self, period: str, last_closed: date) -> int:
+        first, last = period_days(period)
+        return day_bounds(max(first, min(last, last_closed)), self._zone)[1]
+
+    def _assessed(self, period: str, last_closed: date) -> list[Station]:
+        """The assessed sections at the end of a period so far."""
+        return assessed_sections(self._registry, self._end(period, last_closed))
+
+
+def assessed_sections(registry: Registry, end: int) -> list[Station]:
+    """The sections that are assessed at `end` [ms], by id."""
+    return [one for one in registry.active("water", end - 1, kind="assessment") if one.section is None]
+
+
+def _groups(assessed: Iterable[Station]) -> dict[str, list[str]]:
+    """The sections of the city, of each district and each river."""
+    found: dict[str, list[str]] = {}
+    for one in assessed:
+        rivers = [] if one.river is None else [RIVER + one.river]
+        for scope in (CITY, DISTRICT + one.district, *rivers):
+            found.setdefault(scope, []).append(one.id)
+    return found
+
+
+def _compared(period: str) -> dict[str, str]:
+    """The period before, and the same a year ago."""
+    year = int(period[:4])
+    if len(period) == len("2026"):
+        return {"year before": str(year - 1)}
+    if "Q" in period:
+        quarter = int(period[-1])
+        before = f"{year - 1}-Q4" if quarter == 1 else f"{year}-Q{quarter - 1}"
+        return {"quarter before": before, "year before": f"{year - 1}{period[4:]}"}
+    month = int(period[-2:])
+    before = f"{year - 1}-12" if month == 1 else f"{year}-{month - 1:02d}"
+    return {"month before": before, "year before": f"{year - 1}{period[4:]}"}
