@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 
 from cityflux.replay import Tally, rows
-from processors.air import CITY
 from processors.indicators.air_daily import city_days, station_days
 from processors.indicators.air_realtime import city_realtime, realtime
+from processors.scopes import CITY
 from processors.windows import day_bounds
 from sensors.families import CONTRACTS
 from sensors.instants import iso

@@ -1,4 +1,4 @@
-"""An explanation as text for a person at a terminal; the data come from `processors.explain`, and laid out from
+"""An explanation as text for a person at a terminal; the data come from `processors.air.explain`, and laid out from
 `processors.explain_page`."""
 
 from typing import Any

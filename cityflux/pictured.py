@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from matplotlib.figure import Figure
 
-from processors.air import CITY, DAILY_AQI, DISTRICT, STATION, all_scopes
+from processors.air.days import DAILY_AQI, all_scopes
 from processors.pictures import (
     DayMark,
     FanPoint,
@@ -24,6 +24,7 @@ from processors.pictures import (
 )
 from processors.pictures.words import day_of, days_of
 from processors.plans import Indicator, Plan
+from processors.scopes import CITY, DISTRICT, STATION
 from processors.windows import day_bounds, days_between
 from sensors.stations import Station
 from store.books import Books

@@ -180,7 +180,7 @@ async def first_of(*awaited: Coroutine[Any, Any, object]) -> None:
 async def process(settings: Settings) -> None:
     """Changed windows → indicators. Raises SettingsError before anything is started."""
     from processors.runner import Runner
-    from processors.water_validity import Validity, validity
+    from processors.water.validity import Validity, validity
 
     stopped = stop_signals()
     plan = plan_of(settings)

@@ -1,13 +1,13 @@
 """An explanation laid out for people, once for the terminal and the browser: titles, lines and tables of plain text.
 
-What is laid out are the data of `explain_water.py`; who draws it decides on colours and escapes what needs it.
+What is laid out are the data of `water/explain.py`; who draws it decides on colours and escapes what needs it.
 """
 
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from processors.water_items import class_name
+from processors.water.items import class_name
 
 
 class Link(NamedTuple):
@@ -43,7 +43,7 @@ class Page(NamedTuple):
 
 
 def water_page(answer: Mapping[str, Any]) -> Page:
-    """An answer of `explain_water.py`."""
+    """An answer of `water/explain.py`."""
     if "day" in answer:
         return _day(answer)
     return _section(answer) if "section" in answer else _plan(answer)

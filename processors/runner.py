@@ -19,12 +19,12 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
-from processors.air_computation import AirComputation
+from processors.air.computation import AirComputation
 from processors.causes import why_longer
 from processors.computation import Block, Computation, Moved
 from processors.plans import Plan
-from processors.water_computation import WaterComputation
-from processors.water_validity import Validity, validity
+from processors.water.computation import WaterComputation
+from processors.water.validity import Validity, validity
 from processors.windows import blocks, civil_day, day_bounds, period_bounds
 from sensors.instants import HOUR_MS
 from store.books import ALL_HOURS, Books, BooksUnavailable

@@ -13,11 +13,11 @@ from zoneinfo import ZoneInfo
 from fastapi import FastAPI, HTTPException
 from fastapi.responses import HTMLResponse, JSONResponse
 
-from processors.explain import explain_day, explain_year
+from processors.air.explain import explain_day, explain_year
 from processors.explain_page import water_page
 from processors.explain_parts import NotFound
-from processors.explain_water import explain_water
 from processors.plans import Plan, PlanError
+from processors.water.explain import explain_water
 from store.books import Books, BooksUnavailable
 from store.port import ReadingsStore, StoreError
 from wall.explain_page import day_page, laid_out, year_page

@@ -4,7 +4,7 @@ from collections import Counter
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from processors.air import CITY_STATION, DAILY_AQI
+from processors.air.days import CITY_STATION, DAILY_AQI
 from processors.plans import Plan
 from processors.standards.tables import air_rules
 from processors.windows import civil_day

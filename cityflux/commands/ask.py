@@ -185,9 +185,9 @@ def _explained(
     books: Books, chosen: Settings, indicator: Indicator, period: str, section: str | None, day: str | None
 ) -> dict[str, Any]:
     """The data of an explanation. Raises NotFound."""
-    from processors.explain import explain_day, explain_year
+    from processors.air.explain import explain_day, explain_year
     from processors.explain_parts import NotFound
-    from processors.explain_water import explain_water
+    from processors.water.explain import explain_water
 
     if indicator.family == "water":
         return explain_water(books, open_store(chosen), indicator, period, chosen.zone, section, day)

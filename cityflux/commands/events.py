@@ -7,7 +7,7 @@ import typer
 from cityflux.composition import now_ms, open_books, whoami
 from cityflux.console import Format, instant, out, print_rows, settings, wrong
 from cityflux.settings import Settings
-from processors.events import RAISED
+from processors.air.events import RAISED
 from sensors.instants import iso
 from sensors.quantities import OF_FAMILY
 from store.events import Event, EventKind, Events

@@ -72,7 +72,7 @@ def days(
 ) -> None:
     """AQI of the next three days of the city, its districts and stations, where that beats persistence in a back-test on the
     place's own hours; else why there is none. Example: cityflux forecast days --scope city"""
-    from processors.outlook import outlook
+    from processors.air.outlook import outlook
 
     chosen = settings()
     moment = now_ms() if at is None else instant(at, chosen.zone, "--at")

@@ -21,9 +21,9 @@ def sections(
 ) -> None:
     """Class of each water section against its target, by the mean of the period and by the share of samples; of a running year
     what the months left may average. Those at risk first. Example: cityflux sections 2026 --format csv"""
-    from processors.water import SECTION
-    from processors.water_sections import WATER_SECTION
-    from processors.water_status import WATER_STATUS
+    from processors.scopes import SECTION
+    from processors.water.sections import WATER_SECTION
+    from processors.water.status import WATER_STATUS
     from processors.windows import period_days
 
     chosen = settings()
@@ -75,7 +75,7 @@ def _risk(name: str, judgement: Judgement) -> tuple[Any, ...]:
 
 
 def _row(name: str, judgement: Judgement, finality: str) -> dict[str, Any]:
-    from processors.water_items import class_name
+    from processors.water.items import class_name
 
     detail = judgement.detail
     samples = detail["samples"] or {}

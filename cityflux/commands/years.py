@@ -27,7 +27,7 @@ def compare(
 ) -> None:
     """Good-air days of a span, each day by its own rule, all by the old one, all by the new one; and the days that differ.
     Computed from the stored hours now. Example: cityflux compare 2026 --edition HJ633-2012 --edition HJ633-2026"""
-    from processors.editions import compare as comparison
+    from processors.air.editions import compare as comparison
     from processors.standards.tables import UnknownStandardError
 
     chosen = settings()
@@ -68,8 +68,8 @@ def statistics(
 ) -> None:
     """Means, percentiles, compliance and composite index of a month, quarter or year (HJ 663, GB 3095), from the stored hours
     now. Example: cityflux statistics 2026-03 --scope district:gaoxin"""
-    from processors.air import counting_hours, days_of_scope
-    from processors.air_statistics import shown
+    from processors.air.days import counting_hours, days_of_scope
+    from processors.air.statistics import shown
     from processors.indicators.air_daily import station_days
     from processors.indicators.air_periods import period_statistics
     from processors.standards.tables import POLLUTANTS, UnknownStandardError
@@ -128,7 +128,7 @@ def _days(period: str) -> tuple[date, date]:
 
 
 def _known(registry: Registry, scope: str) -> None:
-    from processors.air import all_scopes
+    from processors.air.days import all_scopes
 
     known = all_scopes(registry)
     if scope not in known:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from processors.runner import Runner
-from processors.water_validity import Validity, validity
+from processors.water.validity import Validity, validity
 from processors.windows import day_bounds
 from sensors.instants import HOUR_MS
 from sensors.reading import Doubt, Reading

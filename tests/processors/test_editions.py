@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from processors.editions import compare, known_editions
+from processors.air.editions import compare, known_editions
 from processors.standards.tables import UnknownStandardError
 from tests.processors.world import CLEAN, DIRTY, ZONE, World, a_city
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from processors.explain import explain_day, explain_year
+from processors.air.explain import explain_day, explain_year
 from processors.windows import day_bounds
 from sensors.instants import HOUR_MS
 from sensors.reading import Doubt

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from processors.air import counting_hours
+from processors.air.days import counting_hours
+from processors.air.outlook import outlook, place_hours
 from processors.forecast.short_term import NotPublished
-from processors.outlook import outlook, place_hours
 from processors.windows import day_bounds
 from tests.processors.world import CLEAN, ZONE, World, a_city
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from processors.air_statistics import AIR_STATISTICS
+from processors.air.statistics import AIR_STATISTICS
 from processors.windows import day_bounds
 from sensors.instants import HOUR_MS
 from sensors.reading import Doubt

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from processors.air import CITY_STATION, DAILY_AQI
-from processors.explain import explain_day, explain_year
+from processors.air.days import CITY_STATION, DAILY_AQI
+from processors.air.explain import explain_day, explain_year
 from processors.explain_parts import NotFound
 from sensors.instants import DAY_MS
 from sensors.reading import Doubt, Reading

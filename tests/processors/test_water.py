@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from processors.water_validity import validity
+from processors.water.validity import validity
 from processors.windows import day_bounds
 from sensors.reading import Doubt
 from store.intervals import Interval, Intervals

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from processors.air import DAILY_AQI
+from processors.air.days import DAILY_AQI
 from processors.plans import Plan, shipped_plan
 from processors.runner import Runner
 from processors.windows import day_bounds

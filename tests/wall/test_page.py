@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from fastapi.testclient import TestClient
 
-from processors.air import CITY_STATION
+from processors.air.days import CITY_STATION
 from processors.plans import shipped_plan
 from sensors.instants import HOUR_MS
 from sensors.reading import Doubt, Reading

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 
-from processors.air import counting_hours, runs, scopes
+from processors.air.days import counting_hours, runs, scopes
 from processors.forecast.short_term import Forecast, NotPublished, forecast_places
 from processors.standards.tables import POLLUTANTS, air_rules
 from processors.windows import civil_day, day_bounds, days_between

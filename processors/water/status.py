@@ -15,22 +15,19 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from processors.air_year import BY_DATE
+from processors.air.year import BY_DATE
 from processors.indicators.exact import decimal
 from processors.indicators.water_class import INFERIOR
 from processors.indicators.water_periods import by_ratio, river_status
 from processors.plans import Indicator
 from processors.standards.water import water_evaluation, water_standard
-from processors.water import CODE_VERSION, STANDARD
-from processors.water_items import CLASS_3, class_name, means_in
+from processors.water.days import CODE_VERSION, STANDARD
+from processors.water.items import CLASS_3, class_name, means_in
 from processors.windows import period_days
 from store.judgements import Judgement, Key
 
 WATER_STATUS = "water_status"
 """Code of the indicator of rivers, districts and the city; its periods are months, quarters and years."""
-
-RIVER = "river:"
-"""What the scope of a river begins with."""
 
 
 def status_judgement(

@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 
-from processors.air import DAILY_AQI, compute_block
+from processors.air.days import DAILY_AQI, compute_block
+from processors.air.would_be import clauses, would_be_good
 from processors.explain_parts import NotFound, gaps, history, lineage, revised_days, shown
 from processors.indicators.air_daily import station_days
 from processors.indicators.day_grid import WINDOW_HOURS
@@ -19,7 +20,6 @@ from processors.plans import Indicator
 from processors.standards.tables import POLLUTANTS, air_rules, index_named
 from processors.windows import day_bounds, days_between, year_bounds
 from processors.withheld import withheld
-from processors.would_be import clauses, would_be_good
 from sensors.instants import HOUR_MS, iso
 from sensors.quantities import OF_FAMILY
 from sensors.stations import Registry

@@ -12,11 +12,12 @@ from zoneinfo import ZoneInfo
 
 from processors.explain_parts import NotFound, gaps, history, lineage, revised_days, shown
 from processors.plans import Indicator
+from processors.scopes import SECTION
 from processors.standards.water import Kind, water_evaluation, water_standard
-from processors.water import PERIODS, SECTION, WATER_DAY, SampleRow, sample_rows, section_days, sections
-from processors.water_items import class_name
-from processors.water_sections import WATER_SECTION
-from processors.water_validity import Validity
+from processors.water.days import PERIODS, WATER_DAY, SampleRow, sample_rows, section_days, sections
+from processors.water.items import class_name
+from processors.water.sections import WATER_SECTION
+from processors.water.validity import Validity
 from processors.windows import day_bounds, days_between, period_bounds, period_days
 from sensors.instants import iso
 from sensors.quantities import OF_FAMILY

@@ -5,7 +5,7 @@
     day         by the automatic mean where there is one, else by the manual ones (环办监测函〔2020〕82号)
 
 A section is an entry of the registry; other entries may sample it (`Station.section`). Its water body and target are those of the
-day's end. What longer periods make of the days is in `water_sections.py`, what they make of sections in `water_status.py`.
+day's end. What longer periods make of the days is in `sections.py`, what they make of sections in `status.py`.
 """
 
 from collections import Counter, defaultdict
@@ -21,9 +21,10 @@ import pandas as pd
 from processors.indicators.exact import exact
 from processors.indicators.water_class import section_class
 from processors.indicators.water_means import Sample
+from processors.scopes import SECTION
 from processors.standards.water import Kind, water_standard
-from processors.water_items import Mean, class_name, judged, mean_of, status_of
-from processors.water_validity import Validity
+from processors.water.items import Mean, class_name, judged, mean_of, status_of
+from processors.water.validity import Validity
 from processors.windows import civil_day, day_bounds
 from processors.withheld import withheld
 from sensors.quantities import OF_FAMILY
@@ -35,9 +36,6 @@ from store.port import ReadingsStore
 
 WATER_DAY = "water_section_day"
 """Code of the daily indicator; its scopes are `section:<id>`."""
-
-SECTION = "section:"
-"""What the scope of a section begins with."""
 
 STANDARD = water_standard().name
 CODE_VERSION = version("cityflux")

@@ -25,10 +25,11 @@ from processors.indicators.water_periods import (
     trophic_level,
     trophic_state,
 )
+from processors.scopes import SECTION
 from processors.standards.water import water_standard
-from processors.water import CODE_VERSION, SECTION, STANDARD, kind_of, sentence
-from processors.water_items import Mean, judged, mean_of, means_in, of_means, status_of
-from processors.water_validity import Validity
+from processors.water.days import CODE_VERSION, STANDARD, kind_of, sentence
+from processors.water.items import Mean, judged, mean_of, means_in, of_means, status_of
+from processors.water.validity import Validity
 from processors.windows import days_between, period_days
 from sensors.stations import Station
 from store.judgements import Judgement, Key

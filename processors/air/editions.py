@@ -13,8 +13,8 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 
-from processors.air import counting_hours, days_of_scope, runs
-from processors.air_year import BY_DATE
+from processors.air.days import counting_hours, days_of_scope, runs
+from processors.air.year import BY_DATE
 from processors.indicators.air_daily import station_days
 from processors.indicators.epa_daily import city_epa_days
 from processors.indicators.good_days import ratio_percent

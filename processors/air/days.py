@@ -1,7 +1,7 @@
 """Air, from readings to daily judgements: what the runner saves for a run of civil days.
 
 Hourly indices go back into the readings store as a derived series; daily ones become judgements of stations, of each district
-that has an assessment station, and of the city. What longer periods make of the days is in `air_statistics.py` and `air_year.py`.
+that has an assessment station, and of the city. What longer periods make of the days is in `statistics.py` and `year.py`.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -14,10 +14,11 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 
+from processors.air.events import covering, effect
 from processors.computation import Block
-from processors.events import covering, effect
 from processors.indicators.air_daily import city_days, station_days
 from processors.indicators.air_realtime import city_realtime, realtime
+from processors.scopes import CITY, DISTRICT, STATION
 from processors.standards.tables import INDEXES, POLLUTANTS, index_named
 from processors.windows import day_bounds
 from processors.withheld import withheld
@@ -32,13 +33,6 @@ from store.port import ReadingsStore
 
 DAILY_AQI = "air_daily_aqi"
 """Code of the daily indicator; its scopes are `city`, `district:<id>` and `station:<id>`."""
-
-CITY = "city"
-DISTRICT = "district:"
-"""What the scope of a district begins with."""
-
-STATION = "station:"
-"""What the scope of a station begins with."""
 
 CITY_STATION = "@city"
 """Under this name the city's hours stand beside the stations' in the derived series; no station id can be it."""

@@ -4,12 +4,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 from zoneinfo import ZoneInfo
 
-from processors.air import DAILY_AQI, STATION, compute_block, scopes
-from processors.air_statistics import AIR_STATISTICS, period_judgement
-from processors.air_year import year_judgement
+from processors.air.days import DAILY_AQI, compute_block, scopes
+from processors.air.statistics import AIR_STATISTICS, period_judgement
+from processors.air.year import year_judgement
 from processors.causes import Cause, why_air_day, within
 from processors.computation import Block, Moved, Touched
 from processors.plans import Plan
+from processors.scopes import STATION
 from processors.windows import days_between, hours_of_day, period_days, periods_of
 from sensors.quantities import Family
 from store.books import Books, MarkKey

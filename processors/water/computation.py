@@ -5,14 +5,14 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 from zoneinfo import ZoneInfo
 
-from processors.air import CITY, DISTRICT
 from processors.causes import Cause, why_water_day, within
 from processors.computation import Block, Moved, Touched
 from processors.plans import Plan
-from processors.water import PERIODS, SECTION, WATER_DAY, section_days, sections
-from processors.water_sections import WATER_SECTION, section_judgement
-from processors.water_status import RIVER, WATER_STATUS, plan_judgement, status_judgement
-from processors.water_validity import Validity
+from processors.scopes import CITY, DISTRICT, RIVER, SECTION
+from processors.water.days import PERIODS, WATER_DAY, section_days, sections
+from processors.water.sections import WATER_SECTION, section_judgement
+from processors.water.status import WATER_STATUS, plan_judgement, status_judgement
+from processors.water.validity import Validity
 from processors.windows import day_bounds, hours_of_day, period_days, periods_of
 from sensors.quantities import Family
 from sensors.stations import Registry, Station

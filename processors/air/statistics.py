@@ -9,9 +9,9 @@ from datetime import date
 from fractions import Fraction
 from typing import Any
 
-from processors.air import CODE_VERSION
-from processors.air_year import BY_DATE
-from processors.events import raised_on
+from processors.air.days import CODE_VERSION
+from processors.air.events import raised_on
+from processors.air.year import BY_DATE
 from processors.indicators.air_periods import Daily, PeriodStatistics, period_statistics
 from processors.windows import days_between, period_days
 from sensors.quantities import OF_FAMILY
