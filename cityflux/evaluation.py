@@ -64,7 +64,7 @@ def write(path: Path, judged: pd.DataFrame) -> None:
 
 
 def readings_of(file: Path, profile: ReplayProfile, tally: Tally) -> Iterator[dict[str, Any]]:
-    """The good values of each row, by the family's contract; what it refuses is in the tally."""
+    """The good values of each row, by the family's contract, and under `doubtful` the others; what it refuses is in the tally."""
     contract = CONTRACTS[profile.family]
     for row in rows(file, profile, tally):
         try:
@@ -75,7 +75,8 @@ def readings_of(file: Path, profile: ReplayProfile, tally: Tally) -> Iterator[di
             continue
         tally.refused_cells += len(record.refusals)
         tally.note(record.refusals)
-        yield {"station": row.address.station, "observed_at": record.observed_at, **record.values}
+        yield {"station": row.address.station, "observed_at": record.observed_at, **record.values,
+               "doubtful": record.doubtful}  # fmt: skip
 
 
 def _hours(frame: pd.DataFrame, asked: Question, zone: ZoneInfo) -> pd.DataFrame:
