@@ -33,6 +33,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from benchmarks.backlog import ORDINARY, QUANTITIES, STATIONS, Load, station_id
 from benchmarks.consumers import CONSUMERS, Command, ingest_environment, store_environment, versions
@@ -279,9 +280,6 @@ def _line(series: Series, figures: Figures) -> _Line | None:
 
 def plot(figures: Figures, file: Path) -> None:
     """A panel for each series, as PNG."""
-    # Only who plots needs it, and only the extra `bench` has it.
-    from matplotlib.figure import Figure  # type: ignore[import-not-found,unused-ignore] # noqa: PLC0415 # as said above
-
     figure = Figure(figsize=(13, 3.4), layout="constrained")
     for axes, series in zip(figure.subplots(1, len(SERIES)), SERIES, strict=True):
         line, highest = _line(series, figures), 0.0

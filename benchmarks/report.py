@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from matplotlib.figure import Figure
+
 from benchmarks.pages import machine_line, put, shown, table
 from benchmarks.results import Pace, Results, Spread
 
@@ -154,9 +156,6 @@ def _arrived(results: Results, name: str, pace: Pace) -> str:
 
 def plot(results: Results, file: Path) -> None:
     """CPU per message and p99, as PNG."""
-    # Only who plots needs it, and only the extra `bench` has it.
-    from matplotlib.figure import Figure  # type: ignore[import-not-found,unused-ignore] # noqa: PLC0415 # as said above
-
     figure = Figure(figsize=(12, 4.5), layout="constrained")
     cost, live_cost, latency = figure.subplots(1, 3)
     names = results.consumers()

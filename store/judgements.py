@@ -12,7 +12,7 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Table, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, Table, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from store.books import Books, MarkKey
@@ -157,24 +157,14 @@ class Judgements:
 
         A proposed revision is not in force until a person accepts it.
         """
-        asked = _asked(revisions, indicator, scope, first, last)
-        newest = (
-            select(func.max(revisions.c.id))
-            .where(*asked, revisions.c.finality != "proposed")
-            .group_by(*_key_columns(revisions))
-        )
+        newest = _in_force(indicator, scope, first, last)
         query = select(revisions).where(revisions.c.id.in_(newest)).order_by(*_key_columns(revisions))
         with self._books.reading() as connection:
             return [_revision(row._mapping) for row in connection.execute(query)]
 
     def statuses(self, indicator: str, scope: str, first: str, last: str) -> dict[str, str]:
         """The status in force of each closed period from `first` to `last`, by period."""
-        asked = _asked(revisions, indicator, scope, first, last)
-        newest = (
-            select(func.max(revisions.c.id))
-            .where(*asked, revisions.c.finality != "proposed")
-            .group_by(*_key_columns(revisions))
-        )
+        newest = _in_force(indicator, scope, first, last)
         query = select(revisions.c.period, revisions.c.status).where(revisions.c.id.in_(newest))
         with self._books.reading() as connection:
             return {row.period: row.status for row in connection.execute(query)}
@@ -298,6 +288,13 @@ def _asked(
     if last is not None:
         conditions.append(table.c.period <= last)
     return conditions
+
+
+def _in_force(indicator: str | None, scope: str | None, first: str | None, last: str | None) -> Select[tuple[int]]:
+    """The numbers of the revisions in force, of those that were asked for."""
+    asked = _asked(revisions, indicator, scope, first, last)
+    in_force = select(func.max(revisions.c.id)).where(*asked, revisions.c.finality != "proposed")
+    return in_force.group_by(*_key_columns(revisions))
 
 
 def insert_revisions(connection: Connection, made: Iterable[tuple[Judgement, Finality, int, str]]) -> None:

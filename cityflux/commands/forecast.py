@@ -9,7 +9,7 @@ import typer
 from cityflux.commands.ask import TextOrJson
 from cityflux.composition import now_ms, open_books, open_store, plan_of
 from cityflux.console import Format, instant, out, print_rows, settings, wrong
-from sensors.instants import iso
+from sensors.instants import HOUR_MS, iso
 from store.intervals import Intervals
 from store.judgements import Judgements
 
@@ -87,7 +87,7 @@ def days(
     rows = [_day(name, made) for name in asked for made in found.get(name, ())]
     columns = ["scope", "day", "horizon", "median", "low", "high", "category", "above_100", "above_150", "above_200"]
     columns += ["error", "error_persistence", "standard", "why"]
-    print_rows(rows, columns, style, f"forecasts as of {iso(moment - moment % 3_600_000, chosen.zone)}")
+    print_rows(rows, columns, style, f"forecasts as of {iso(moment - moment % HOUR_MS, chosen.zone)}")
 
 
 def _day(scope: str, made: Any) -> dict[str, Any]:

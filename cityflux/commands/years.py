@@ -3,7 +3,6 @@
 import json
 import sys
 from datetime import date
-from fractions import Fraction
 from typing import Annotated, Any
 
 import typer
@@ -68,12 +67,10 @@ def statistics(
 ) -> None:
     """Means, percentiles, compliance and composite index of a month, quarter or year (HJ 663, GB 3095), from the stored hours
     now. Example: cityflux statistics 2026-03 --scope district:gaoxin"""
-    from processors.air.days import counting_hours, days_of_scope
-    from processors.air.statistics import shown
-    from processors.indicators.air_daily import station_days
+    from processors.air.statistics import daily_values, shown
     from processors.indicators.air_periods import period_statistics
-    from processors.standards.tables import POLLUTANTS, UnknownStandardError
-    from processors.windows import day_bounds, days_between
+    from processors.standards.tables import UnknownStandardError
+    from processors.windows import days_between
 
     chosen = settings()
     first, last = _days(period)
@@ -81,24 +78,9 @@ def statistics(
         books.prepare()
         registry, intervals = books.registry(), Intervals(books).all("air")
     _known(registry, scope)
-    days, zone = days_between(first, last), chosen.zone
-    store = open_store(chosen)
-    daily: dict[Any, dict[str, Fraction]] = {}
+    days = days_between(first, last)
     try:
-        for month in sorted({(day.year, day.month) for day in days}):
-            block = [day for day in days if (day.year, day.month) == month]
-            bounds = day_bounds(block[0], zone)[0], day_bounds(block[-1], zone)[1]
-            hours = counting_hours(store, registry, *bounds, intervals)
-            if hours.empty:
-                continue
-            of_stations = station_days(hours, zone, standard)
-            if scope.startswith("station:"):
-                of_scope = of_stations[of_stations["station"] == scope.removeprefix("station:")].to_dict("records")
-            else:
-                of_scope = [row for row, _ in days_of_scope(of_stations, registry, block, scope, zone, standard)]
-            for row in of_scope:
-                exact = {code: row[f"{code}_exact"] for code in POLLUTANTS}
-                daily[row["day"]] = {code: value for code, value in exact.items() if value is not None}
+        daily = daily_values(open_store(chosen), registry, intervals, days, scope, chosen.zone, standard)
         found = period_statistics(daily, first, last, standard, limits)
     except UnknownStandardError as error:
         wrong(str(error))

@@ -8,14 +8,21 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from fractions import Fraction
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from processors.air.days import CODE_VERSION
+from processors.air.days import CODE_VERSION, counting_hours, days_of_scope
 from processors.air.events import raised_on
 from processors.air.year import BY_DATE
+from processors.indicators.air_daily import station_days
 from processors.indicators.air_periods import Daily, PeriodStatistics, period_statistics
-from processors.windows import days_between, period_days
+from processors.scopes import STATION
+from processors.standards.tables import POLLUTANTS
+from processors.windows import blocks, day_bounds, days_between, period_days
 from sensors.quantities import OF_FAMILY
+from sensors.stations import Registry
+from store.intervals import Interval
 from store.judgements import Judgement, Key
+from store.port import ReadingsStore
 
 AIR_STATISTICS = "air_statistics"
 """Code of the indicator; its scopes are `city` and `district:<id>`, its periods months, quarters and years."""
@@ -45,6 +52,35 @@ def period_judgement(
         Key(AIR_STATISTICS, scope, period, BY_DATE),
         value, "1", status, valid, (last - first).days + 1, CODE_VERSION, tuple(stations), detail, now,
     )  # fmt: skip
+
+
+def daily_values(
+    store: ReadingsStore,
+    registry: Registry,
+    intervals: Sequence[Interval],
+    days: Sequence[date],
+    scope: str,
+    zone: ZoneInfo,
+    standard: str | None,
+) -> Daily:
+    """The exact daily values of the city, a district or a station, from the stored hours now. Raises UnknownStandardError,
+    StoreUnavailable, StoreMisconfigured."""
+    found: dict[date, dict[str, Fraction]] = {}
+    for block in blocks(days):
+        hours = counting_hours(
+            store, registry, day_bounds(block[0], zone)[0], day_bounds(block[-1], zone)[1], intervals
+        )
+        if hours.empty:
+            continue
+        of_stations = station_days(hours, zone, standard)
+        if scope.startswith(STATION):
+            of_scope = of_stations[of_stations["station"] == scope.removeprefix(STATION)].to_dict("records")
+        else:
+            of_scope = [row for row, _ in days_of_scope(of_stations, registry, block, scope, zone, standard)]
+        for row in of_scope:
+            exact = {code: row[f"{code}_exact"] for code in POLLUTANTS}
+            found[row["day"]] = {code: value for code, value in exact.items() if value is not None}
+    return found
 
 
 def shown(found: PeriodStatistics) -> dict[str, Any]:

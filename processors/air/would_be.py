@@ -12,12 +12,10 @@ from processors.standards.tables import POLLUTANTS, AirRules
 from sensors.quantities import OF_FAMILY
 from store.judgements import Judgement
 
-_EXCEEDS_AT = 100
-
 
 def would_be_good(city: Judgement, stations: Sequence[Mapping[str, Any]], rules: AirRules) -> list[dict[str, Any]]:
     """One entry for each pollutant that stands in the way, [] for a good day. `stations` are those that count for the city: each
-    with `station`, `exact` (values by pollutant), `valid_hours`, and `hours_of_day`."""
+    with `station`, `exact` (values by pollutant) and `valid_hours`."""
     state = city.detail["state"]
     if state == "polluted":
         exceeding = city.detail["exceeding"].split("+")
@@ -49,8 +47,9 @@ def clauses(rules: AirRules) -> list[dict[str, str]]:
 
 
 def _too_high(code: str, city: Judgement, stations: Sequence[Mapping[str, Any]], rules: AirRules) -> dict[str, Any]:
-    limit = rules.index.breakpoints.tables[f"{code}_{'8h' if code == 'o3' else '24h'}"][
-        rules.index.breakpoints.iaqi.index(_EXCEEDS_AT)
+    index, greatest = rules.index, rules.index.index.exceeding_above
+    limit = index.breakpoints.tables[f"{code}_{'8h' if code == 'o3' else '24h'}"][
+        index.breakpoints.iaqi.index(greatest)
     ]
     quantity, digits = OF_FAMILY["air"][code], rules.index.rounding.digits[code]
     exact = Fraction(city.detail["exact"][code])
@@ -62,7 +61,7 @@ def _too_high(code: str, city: Judgement, stations: Sequence[Mapping[str, Any]],
     }
     above = exact - limit
     text = (
-        f"{quantity.en} was {_shown(exact, digits + 1)} {quantity.unit}, and an IAQI of {_EXCEEDS_AT} ends at {limit}: "
+        f"{quantity.en} was {_shown(exact, digits + 1)} {quantity.unit}, and an IAQI of {greatest} ends at {limit}: "
         f"{_shown(above, digits + 1)} less on the mean of {len(values)} stations"
     )
     if without:

@@ -22,7 +22,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from processors.indicators.air_index import StatisticOf, by_rules, index_columns
-from processors.indicators.day_grid import WINDOW_HOURS, DayGrid, window_sums_of_day
+from processors.indicators.day_grid import WINDOW_HOURS, DayGrid, running_maximum
 from processors.indicators.exact import Column, Ratios, exact, from_fractions, half_even, mean_by
 from processors.standards.tables import POLLUTANTS, AirRules, Index, Indicator, Statistic, Variant, air_rules
 from processors.windows import Ints, hourly, hours_of_day
@@ -144,16 +144,9 @@ class _StationDay:
     def _running_maximum(self) -> tuple[Ratios, Ints, Ints]:
         """MDA8, how many of the day's 8-hour means are valid, and the hour of the day that the greatest of them ends (the first
         where several are; 0 without any)."""
-        n, there, power = self._of("o3")
-        total, valid = window_sums_of_day(n), window_sums_of_day(there.astype(np.int64))
-        needed = self._rules.limits.validity.running_8h_hours
-        within = np.arange(WINDOW_HOURS, n.shape[1] + 1) <= self._grid.length[self._rows][:, np.newaxis]
-        good = (valid >= needed) & within
-        common = lcm(*range(needed, WINDOW_HOURS + 1))
-        means = np.where(good, total * (common // np.maximum(valid, 1)), -1)
-        greatest, windows = np.maximum(means.max(axis=1), 0), good.sum(axis=1)
-        end = np.where(windows > 0, means.argmax(axis=1) + WINDOW_HOURS, 0)
-        of_any = Ratios(greatest, np.where(windows > 0, common * power, 0))
+        of_any, windows, end = running_maximum(
+            self._of("o3"), self._grid.length[self._rows], self._rules.limits.validity.running_8h_hours
+        )
         digits = self._rules.index.rounding.digits["o3"]
         exceeds = half_even(of_any, digits) > self._rules.limits.limits["o3"]["mda8"][1] * 10**digits
         return of_any.where((windows >= self._rules.assessment.mda8.windows) | exceeds.astype(np.bool_)), windows, end

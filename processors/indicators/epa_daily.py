@@ -8,14 +8,14 @@ and HJ 663, and for the city the mean of the stations' concentrations (the EPA r
 from collections.abc import Collection
 from datetime import date, tzinfo
 from fractions import Fraction
-from math import floor, lcm
+from math import floor
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from processors.indicators.day_grid import WINDOW_HOURS, DayGrid, window_sums_of_day
-from processors.indicators.exact import Ratios
+from processors.indicators.day_grid import DayGrid, running_maximum
+from processors.indicators.exact import Ratios, mean_by
 from processors.standards.epa import EpaTable, epa
 from processors.standards.tables import AirRules, air_rules
 from processors.windows import hourly
@@ -71,25 +71,13 @@ def city_epa_days(hours: pd.DataFrame, assessment: Collection[str], zone: tzinfo
     frame = hourly(hours[hours["station"].isin(list(assessment))], zone)
     grid = DayGrid(frame, zone)
     rules = [air_rules(day) for day in grid.days]
-    columns = {name: _statistic(grid, table, rules).fractions() for name, table in epa().pollutant.items()}
-    by_day: dict[date, dict[str, list[Fraction]]] = {day: {} for day in grid.days}
-    for row, place in enumerate(grid.day.tolist()):
-        for name, values in columns.items():
-            value = values[row]
-            if value is not None:
-                by_day[grid.days[place]].setdefault(name, []).append(value)
-    expected = len(set(assessment))
-    return [
-        epa_day(
-            day,
-            {
-                name: sum(values, Fraction(0)) / len(values)
-                for name, values in of_day.items()
-                if rule.assessment.stations.enough(len(values), expected)
-            },
-        )
-        for (day, of_day), rule in zip(by_day.items(), rules, strict=True)
-    ]
+    expected, found = len(set(assessment)), [Statistics() for _ in grid.days]
+    for name, table in epa().pollutant.items():
+        means, counts = mean_by(_statistic(grid, table, rules), grid.day, len(grid.days))
+        for place, (value, count) in enumerate(zip(means.fractions(), counts.tolist(), strict=True)):
+            if value is not None and rules[place].assessment.stations.enough(count, expected):
+                found[place][name] = value
+    return [epa_day(day, of_day) for day, of_day in zip(grid.days, found, strict=True)]
 
 
 def _statistic(grid: DayGrid, table: EpaTable, rules: list[AirRules]) -> Ratios:
@@ -101,11 +89,8 @@ def _statistic(grid: DayGrid, table: EpaTable, rules: list[AirRules]) -> Ratios:
         return Ratios(n.sum(axis=1), np.where(valid >= needed, valid * power, 0))
     if table.statistic == "max_1h":
         return Ratios(n.max(axis=1), np.where(valid >= needed, power, 0))
-    total, of_window = window_sums_of_day(n), window_sums_of_day(there.astype(np.int64))
-    least = rules[0].limits.validity.running_8h_hours
-    within = np.arange(WINDOW_HOURS, n.shape[1] + 1) <= grid.length[:, np.newaxis]
-    good = (of_window >= least) & within
-    common = lcm(*range(least, WINDOW_HOURS + 1))
-    greatest = np.where(good, total * (common // np.maximum(of_window, 1)), 0).max(axis=1)
+    greatest, good, _ = running_maximum(
+        grid.hours(table.quantity), grid.length, rules[0].limits.validity.running_8h_hours
+    )
     windows = np.array([rules[place].assessment.mda8.windows for place in grid.day.tolist()], dtype=np.int64)
-    return Ratios(greatest, np.where(good.sum(axis=1) >= windows, common * power, 0))
+    return greatest.where(good >= windows)

@@ -183,14 +183,13 @@ class Index(Dated):
 
 
 class Validity(Clause):
-    """Hourly means that make a valid mean [h]; daily means that make a valid month and year of the pollutants `annual_of` [d]."""
+    """Hourly means that make a valid mean [h]; daily means that make a valid month and year [d]."""
 
     running_8h_hours: int
     daily_hours: int
     annual_days: int
     month_days: int
     february_days: int
-    annual_of: tuple[str, ...]
 
     def days_of_month(self, month: int) -> int:
         """Daily means that the month needs [d]."""
