@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol
 
 from processors.causes import Cause
 from sensors.quantities import Family
-from sensors.reading import Reading
+from sensors.reading import Period, Reading
 from store.books import MarkKey
 from store.judgements import Judgement, Key, Revision
 
@@ -48,6 +48,10 @@ class Computation(Protocol):
 
     def begin(self) -> None:
         """Read what holds for a whole computation: the registry, intervals, events."""
+        ...
+
+    def touched_by(self, key: MarkKey) -> Collection[tuple[str, Period]]:
+        """Whose readings, and of which period, say what days a changed entry of a station is felt on."""
         ...
 
     def days(self, block: Sequence[date], touched: Touched, now: int) -> Block:

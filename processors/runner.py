@@ -137,14 +137,15 @@ class Runner:
             self._longer_as_of = as_of
         return True
 
-    def _expand(self, marks: Sequence[Mark], ended: Sequence[Key], daily: str) -> dict[date, dict[str, set[int]]]:
+    def _expand(self, of: Computation, marks: Sequence[Mark], ended: Sequence[Key]) -> dict[date, dict[str, set[int]]]:
         """The civil days that the marks touch, and those that ended."""
         touched: dict[date, dict[str, set[int]]] = {}
         for key, _ in marks:
             if key.hour == ALL_HOURS:
-                frame = self._store.readings(key.family, key.period, -(2**53), 2**53, [key.station], ())  # type: ignore[arg-type]
-                for day in {civil_day(int(at), self._zone) for at in frame["observed_at"].astype("int64").unique()}:
-                    touched.setdefault(day, {})[key.station] = set()
+                for station, period in of.touched_by(key):
+                    frame = self._store.readings(of.family, period, -(2**53), 2**53, [station], ())
+                    for day in {civil_day(int(at), self._zone) for at in frame["observed_at"].astype("int64").unique()}:
+                        touched.setdefault(day, {})[key.station] = set()
             else:
                 end = (key.hour + 1) * HOUR_MS
                 of_day = touched.setdefault(civil_day(end, self._zone), {})
@@ -152,14 +153,14 @@ class Runner:
                 if of_day.get(key.station) != set():
                     of_day.setdefault(key.station, set()).add(end)
         for day_of in ended:
-            if day_of.indicator == daily:
+            if day_of.indicator == of.daily:
                 touched.setdefault(date.fromisoformat(day_of.period), {})
         return touched
 
     async def _compute(self, of: Computation, marks: Sequence[Mark], ended: Sequence[Key], now: int) -> None:
         """Compute and save, block by block; the marks go with the last one, so that a crash before it computes all again."""
         of.begin()
-        touched = self._expand(marks, ended, of.daily)
+        touched = self._expand(of, marks, ended)
         as_of = self._last_closed(now)
         causes: dict[Key, str] = {}
         moved: set[str] = set()

@@ -10,8 +10,7 @@ Revisions are append-only; nothing here changes one.
 from collections.abc import Iterable
 from typing import Literal
 
-from sensors.instants import HOUR_MS
-from store.books import Books
+from store.books import Books, Window
 from store.events import EVERYWHERE
 from store.judgements import Finality, Judgements, Revision, Superseded, insert_revisions
 from store.transaction import note, touch
@@ -64,10 +63,10 @@ class Reviews:
         return len(asked)
 
     def decide(
-        self, number: int, decision: Decision, *, who: str, why: str, now: int, day_ends: int | None
+        self, number: int, decision: Decision, *, who: str, why: str, now: int, window: Window | None
     ) -> Revision:
-        """Accept or reject the proposed revision of that number; the revision that is in force then. `day_ends` [ms] is the end
-        of the proposal's day, whose year is then computed again; None for a longer period.
+        """Accept or reject the proposed revision of that number; the revision that is in force then. `window` is one of the
+        proposal's day, whose longer periods are then computed again; None for a longer period.
 
         Raises ReviewError where there is no such open proposal.
         """
@@ -81,8 +80,8 @@ class Reviews:
                 insert_revisions(connection, [(chosen.judgement, "final", number, reason)])
             except Superseded as error:
                 raise ReviewError(f"revision {number} is decided already, or superseded: look again") from error
-            if day_ends is not None and decision == "accept":
-                touch(connection, {("air", "hour", day_ends // HOUR_MS - 1): {EVERYWHERE}}, now)
+            if window is not None and decision == "accept":
+                touch(connection, {window: {EVERYWHERE}}, now)
             note(connection, now, who, f"review: {decision}", f"{key.indicator}/{key.scope}/{key.period}", {"why": why})
         return self._judgements.history(key)[-1]
 

@@ -1,6 +1,7 @@
 """`cityflux review`: provisional → under review → final, and what is proposed for final values; each with a person and a
 reason."""
 
+from datetime import date
 from typing import Annotated, Any
 
 import typer
@@ -8,9 +9,9 @@ import typer
 from cityflux.composition import now_ms, open_books, whoami
 from cityflux.console import Format, out, print_rows, settings, wrong
 from cityflux.settings import Settings
-from sensors.instants import iso
-from store.books import Books
-from store.judgements import Finality, Judgements, Revision, Superseded
+from sensors.instants import HOUR_MS, iso
+from store.books import Books, Window
+from store.judgements import Finality, Judgements, Key, Revision, Superseded
 from store.reviews import Decision, ReviewError, Reviews
 
 review = typer.Typer(no_args_is_help=True, help="How far published values are, as people decide it.")
@@ -76,21 +77,29 @@ def _move(period: str, to: Finality, why: str) -> None:
 
 
 def _decide(number: int, decision: Decision, why: str) -> None:
-    from processors.windows import day_bounds, period_days
-
     chosen = settings()
     with open_books(chosen) as books:
         books.prepare()
         reviews = Reviews(books)
         try:
-            period = reviews.proposal(number).judgement.key.period
-            first, last = period_days(period)
-            end = day_bounds(first, chosen.zone)[1] if first == last else None
-            now_in_force = reviews.decide(number, decision, who=whoami(), why=_said(why), now=now_ms(), day_ends=end)
+            window = _window(reviews.proposal(number).judgement.key, chosen)
+            now_in_force = reviews.decide(number, decision, who=whoami(), why=_said(why), now=now_ms(), window=window)
         except ReviewError as error:
             wrong(str(error))
     key = now_in_force.judgement.key
     out.print(f"{key.indicator} {key.scope} {key.period} is {now_in_force.judgement.value or 'NA'}, final")
+
+
+def _window(key: Key, chosen: Settings) -> Window | None:
+    """The last window of the day that the value is of; None for a longer period."""
+    from processors.air.days import DAILY_AQI
+    from processors.water.days import WATER_DAY
+    from processors.windows import day_bounds
+
+    of: dict[str, tuple[str, str]] = {DAILY_AQI: ("air", "hour"), WATER_DAY: ("water", "raw")}
+    if key.indicator not in of:
+        return None
+    return *of[key.indicator], day_bounds(date.fromisoformat(key.period), chosen.zone)[1] // HOUR_MS - 1
 
 
 def _said(why: str) -> str:

@@ -13,6 +13,7 @@ from processors.plans import Plan
 from processors.scopes import STATION
 from processors.windows import days_between, hours_of_day, period_days, periods_of
 from sensors.quantities import Family
+from sensors.reading import Period
 from store.books import Books, MarkKey
 from store.events import EVERYWHERE, Events
 from store.intervals import Intervals
@@ -48,6 +49,10 @@ class AirComputation:
         self._registry = self._books.registry()
         self._intervals = Intervals(self._books).all("air")
         self._events = Events(self._books).all("air")
+
+    def touched_by(self, key: MarkKey) -> Collection[tuple[str, Period]]:
+        """The station's own hours."""
+        return [(key.station, "hour")]
 
     def days(self, block: Sequence[date], touched: Touched, now: int) -> Block:
         """Hourly indices of the hours that were touched, and the daily judgements."""

@@ -9,12 +9,13 @@ from processors.causes import Cause, why_water_day, within
 from processors.computation import Block, Moved, Touched
 from processors.plans import Plan
 from processors.scopes import CITY, DISTRICT, RIVER, SECTION
-from processors.water.days import PERIODS, WATER_DAY, section_days, sections
+from processors.water.days import PERIODS, WATER_DAY, emptied_day, section_days, sections
 from processors.water.sections import WATER_SECTION, section_judgement
 from processors.water.status import WATER_STATUS, plan_judgement, status_judgement
 from processors.water.validity import Validity
 from processors.windows import day_bounds, hours_of_day, period_days, periods_of
 from sensors.quantities import Family
+from sensors.reading import Period
 from sensors.stations import Registry, Station
 from store.books import Books, MarkKey
 from store.events import EVERYWHERE
@@ -48,12 +49,29 @@ class WaterComputation:
         self._registry = self._books.registry()
         self._intervals = Intervals(self._books).all("water")
 
+    def touched_by(self, key: MarkKey) -> Collection[tuple[str, Period]]:
+        """Its own samples, and those of whoever samples it as a section."""
+        return {
+            (one.id, one.period)
+            for one in self._registry
+            if one.family == "water" and key.station in {one.id, one.section}
+        }
+
     def days(self, block: Sequence[date], touched: Touched, now: int) -> Block:
         """The judgements of the sections of those days; nothing is derived."""
         judgements = section_days(
             self._store, self._registry, block, self._zone, rule=self._rule, intervals=self._intervals, now=now
         )
-        return Block([], judgements)
+        return Block([], judgements + self._emptied(block, {one.key for one in judgements}, now))
+
+    def _emptied(self, block: Sequence[date], made: Collection[Key], now: int) -> list[Judgement]:
+        """Of the days that have a judgement in the books and nothing came of any more (who samples the section was changed)."""
+        days = {day.isoformat() for day in block}
+        return [
+            emptied_day(r.judgement, now)
+            for r in self._judgements.latest(WATER_DAY, first=min(days), last=max(days))
+            if r.judgement.key.period in days and r.judgement.key not in made
+        ]
 
     def why(
         self, before: Judgement, now: Judgement, touched: Mapping[str, set[int]],

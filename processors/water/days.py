@@ -1,6 +1,7 @@
 """Water, from samples to the daily judgements of sections.
 
-    automatic   mean of an item's values, where there are enough of them
+    automatic   mean of an item's values of a station, where there are enough of them; of several stations of a section (points
+                of a lake) then their mean: first over time, then over space
     manual      the day's samples as they are: of one below its detection limit half of it
     day         by the automatic mean where there is one, else by the manual ones (环办监测函〔2020〕82号)
 
@@ -23,7 +24,7 @@ from processors.indicators.water_class import section_class
 from processors.indicators.water_means import Sample
 from processors.scopes import SECTION
 from processors.standards.water import Kind, water_standard
-from processors.water.items import Mean, class_name, judged, mean_of, status_of
+from processors.water.items import Mean, class_name, judged, mean_of, of_means, status_of
 from processors.water.validity import Validity
 from processors.windows import civil_day, day_bounds
 from processors.withheld import withheld
@@ -50,7 +51,7 @@ class _Day:
     """What came of a section on a day."""
 
     def __init__(self) -> None:
-        self.automatic: defaultdict[str, list[Sample]] = defaultdict(list)
+        self.automatic: defaultdict[str, defaultdict[str, list[Sample]]] = defaultdict(lambda: defaultdict(list))
         self.manual: defaultdict[str, list[Sample]] = defaultdict(list)
         self.counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self.classes: dict[str, list[int]] = {"automatic": [], "manual": []}
@@ -159,9 +160,8 @@ def sample_rows(
 
 
 def _add(day: _Day, row: SampleRow, registry: Registry) -> None:
-    into = day.manual if row.manual else day.automatic
     for code, sample in row.samples.items():
-        into[code].append(sample)
+        (day.manual[code] if row.manual else day.automatic[code][row.station]).append(sample)
         day.counts[row.station][code] += 1
     section = registry.entry("water", row.section, row.at - 1)
     values = {code: sample.counted for code, sample in row.samples.items()}
@@ -176,10 +176,14 @@ def _judgement(
 ) -> Judgement:
     start, end = day_bounds(day, zone)
     means: dict[str, Mean] = {code: mean_of(code, samples, "manual") for code, samples in of_day.manual.items()}
-    short = {code: len(values) for code, values in of_day.automatic.items() if len(values) < rule.values_of_day}
-    means |= {
-        code: mean_of(code, samples, "automatic") for code, samples in of_day.automatic.items() if code not in short
-    }
+    short: dict[str, int] = {}
+    for code, by_station in of_day.automatic.items():
+        enough = [values for values in by_station.values() if len(values) >= rule.values_of_day]
+        if enough:
+            of_points = [mean_of(code, values, "automatic") for values in enough]
+            means[code] = of_points[0] if len(of_points) == 1 else of_means(code, of_points)
+        else:
+            short[code] = max(len(values) for values in by_station.values())
     result = judged(means, kind_of(section), section.target_class, saturation=rule.saturation)
     cls = result.found.cls
     detail = {
@@ -201,6 +205,16 @@ def _judgement(
         of_day.cycles, _expected(section.id, registry, start, end), CODE_VERSION,
         tuple(sorted(of_day.counts)) or (section.id,), detail, now,
     )  # fmt: skip
+
+
+def emptied_day(before: Judgement, now: int) -> Judgement:
+    """The judgement of a day of which nothing is left to judge."""
+    result = judged({}, before.detail["kind"], before.detail["target"], saturation=before.detail["saturation"])
+    detail = {
+        **before.detail, **result.detail, "short": {}, "manual": {}, "counts": {},
+        "sample_classes": {"automatic": [], "manual": []}, "sentence": sentence(None, (), None),
+    }  # fmt: skip
+    return before._replace(value=None, status=status_of(None, None), valid=0, detail=detail, computed_at=now)
 
 
 def _expected(section: str, registry: Registry, start: int, end: int) -> int:

@@ -115,20 +115,20 @@ async def test_what_changes_a_final_value_waits_for_a_person(world: World) -> No
     assert of_city(world).judgement.status == "met"
     assert world.year().value == "1"
     reviews = Reviews(world.books)
-    day_ends = day_bounds(FIFTH, ZONE)[1]
-    reviews.decide(proposed.id, "accept", who="ann", why="confirmed", now=world.now, day_ends=day_ends)
+    window = ("air", "hour", day_bounds(FIFTH, ZONE)[1] // HOUR_MS - 1)
+    reviews.decide(proposed.id, "accept", who="ann", why="confirmed", now=world.now, window=window)
     assert (of_city(world).judgement.status, of_city(world).finality) == ("missed", "final")
     assert of_city(world).reason == f"proposal {proposed.id} accepted: confirmed (ann)"
     await world.compute()
     assert world.year().value == "0", "the year follows"
     with pytest.raises(ReviewError, match="no open proposal"):
-        reviews.decide(proposed.id, "reject", who="ann", why="x", now=world.now, day_ends=None)
+        reviews.decide(proposed.id, "reject", who="ann", why="x", now=world.now, window=None)
 
 
 async def test_a_rejected_proposal_does_not_come_again(world: World) -> None:
     proposed = await proposal(world)
     reviews = Reviews(world.books)
-    reviews.decide(proposed.id, "reject", who="ann", why="open door", now=world.now, day_ends=None)
+    reviews.decide(proposed.id, "reject", who="ann", why="open door", now=world.now, window=None)
     assert (of_city(world).judgement.status, of_city(world).finality) == ("met", "final")
     await world.hours(FIFTH, DIRTY)
     await world.compute()

@@ -11,8 +11,10 @@ import pytest
 
 from processors.water.validity import validity
 from processors.windows import day_bounds
+from sensors.instants import HOUR_MS
 from sensors.reading import Doubt
 from store.intervals import Interval, Intervals
+from store.reviews import Reviews
 from tests.processors.river import CLEAN, River
 from tests.processors.world import ZONE
 
@@ -196,6 +198,56 @@ async def test_another_target_is_said_as_the_cause(river: River) -> None:
     await river.compute()
     assert river.of(LT01, "2026-01").status == "missed"
     assert river.revisions(LT01, "2026-01-31", "water_section_day")[-1].reason == "3, met → missed: target 3 → 2"
+
+
+async def test_a_final_day_is_only_proposed_and_its_month_follows_when_a_person_accepts(river: River) -> None:
+    river.section("lt-01")
+    await river.samples("lt-01", date(2026, 1, 1), 31, CLEAN)
+    await river.compute(date(2026, 2, 2))
+    reviews, judgements = Reviews(river.world.books), river.world.judgements
+    reviews.move(
+        judgements.latest(first="2026-01", last="2026-01~"), "final", who="ann", why="audited", now=river.world.now
+    )
+    await river.samples("lt-01", date(2026, 1, 31), 1, {"nh3_n": 90.0}, hours=(24,))
+    await river.compute()
+    assert river.of(LT01, "2026-01").value == "2"
+    [proposed] = reviews.proposals()
+    assert (proposed.judgement.key.period, proposed.judgement.value) == ("2026-01-31", "6")
+    window = ("water", "raw", day_bounds(date(2026, 1, 31), ZONE)[1] // HOUR_MS - 1)
+    reviews.decide(proposed.id, "accept", who="ann", why="confirmed", now=river.world.now, window=window)
+    await river.compute()
+    assert {one.judgement.key.indicator for one in reviews.proposals()} == {"water_section", "water_status"}
+
+
+async def test_points_of_a_lake_are_averaged_over_time_then_over_space(river: River) -> None:
+    river.section("res-01", water_body="lake")
+    river.section("res-01-b", section="res-01")
+    await river.samples("res-01", date(2026, 1, 1), 1, {**CLEAN, "codmn": 2.0})
+    await river.samples("res-01-b", date(2026, 1, 1), 1, {**CLEAN, "codmn": 4.0}, hours=(4, 8, 12, 16))
+    await river.compute(date(2026, 1, 3))
+    day = river.of("section:res-01", "2026-01-01", "water_section_day")
+    assert day.detail["items"]["codmn"]["exact"] == "3", "not 14/5"
+
+
+async def test_who_samples_a_section_may_change_afterwards(river: River) -> None:
+    river.section("lt-01")
+    river.section("lt-02")
+    river.section("probe", section="lt-01")
+    await river.samples("probe", date(2026, 1, 1), 31, CLEAN)
+    await river.compute(date(2026, 2, 2))
+    assert river.of(LT01, "2026-01").value == "2"
+    river.section("lt-01", target_class=1)
+    await river.compute()
+    assert river.of(LT01, "2026-01").status == "missed", "a section that others sample has its days too"
+    river.section("probe", section="lt-02")
+    await river.compute()
+    assert river.of("section:lt-02", "2026-01").value == "2"
+    assert (river.of(LT01, "2026-01").value, river.of(LT01, "2026-01-05", "water_section_day").status) == (
+        None, "not assessable",
+    )  # fmt: skip
+    assert river.revisions(LT01, "2026-01-05", "water_section_day")[-1].reason == (
+        "2 → NA: 6 samples of probe withdrawn, doubtful or withheld"
+    )
 
 
 async def test_a_month_is_compared_with_the_one_before_and_a_year_ago(river: River) -> None:
