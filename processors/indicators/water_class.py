@@ -87,9 +87,15 @@ def section_class(
     )
 
 
+def class_alone(values: Values, kind: Kind) -> int | None:
+    """Only the class of `section_class`, without the saturation of oxygen; None without any item."""
+    items = water_standard().by_code
+    return max((item_class(items[code], value, kind) for code, value in values.items() if code in items), default=None)
+
+
 def item_class(item: Item, value: Fraction, kind: Kind) -> int:
     """The class of one item, 1 to 6."""
-    limits = [Fraction(limit) for limit in item.limits_of(kind)]
+    limits = item.exact[kind]
     if item.better == "band":
         return 1 if limits[0] <= value <= limits[1] else INFERIOR
     for cls, limit in enumerate(limits, start=1):
@@ -112,7 +118,7 @@ def _multiple(item: Item, value: Fraction, kind: Kind, cls: int) -> Decimal | No
     """(C - S) / S above the limit of a class, two decimals; None where it is not above, and for pH and dissolved oxygen."""
     if item.better != "less":
         return None
-    limit = Fraction(item.limits_of(kind)[cls - 1])
+    limit = item.exact[kind][cls - 1]
     if value <= limit:
         return None
     return decimal((value - limit) / limit, 2)

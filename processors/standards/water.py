@@ -4,9 +4,10 @@ import tomllib
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
-from functools import cache
+from fractions import Fraction
+from functools import cache, cached_property
 from importlib.resources import files
-from typing import Literal, Self
+from typing import Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -14,6 +15,8 @@ from processors.standards.tables import Clause, Dated
 
 Kind = Literal["river", "lake"]
 """Lakes and reservoirs have their own limits of total phosphorus."""
+
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 class WaterClass(BaseModel):
@@ -53,6 +56,11 @@ class Item(BaseModel):
         """The limits in a river or a lake."""
         return self.lake if kind == "lake" and self.lake is not None else self.limits
 
+    @cached_property
+    def exact(self) -> Mapping[Kind, tuple[Fraction, ...]]:
+        """The same as fractions: a sample is held against them more often than anything else is done."""
+        return {kind: tuple(Fraction(limit) for limit in self.limits_of(kind)) for kind in KINDS}
+
 
 class Evaluation(Clause):
     """How a section is evaluated."""
@@ -80,7 +88,7 @@ class WaterStandard(Dated):
     classes: tuple[WaterClass, ...] = Field(alias="class")
     items: tuple[Item, ...] = Field(alias="item")
 
-    @property
+    @cached_property
     def by_code(self) -> Mapping[str, Item]:
         """The items by code."""
         return {item.code: item for item in self.items}

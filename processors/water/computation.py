@@ -10,7 +10,7 @@ from processors.computation import Block, Moved, Touched
 from processors.plans import Plan
 from processors.scopes import CITY, DISTRICT, RIVER, SECTION
 from processors.water.days import PERIODS, WATER_DAY, emptied_day, section_days, sections
-from processors.water.sections import WATER_SECTION, section_judgement
+from processors.water.sections import WATER_SECTION, SectionDays, section_judgement
 from processors.water.status import WATER_STATUS, plan_judgement, status_judgement
 from processors.water.validity import Validity
 from processors.windows import day_bounds, hours_of_day, period_days, periods_of
@@ -127,11 +127,10 @@ class WaterComputation:
                 r.judgement.key.period: r.judgement
                 for r in self._judgements.latest(WATER_DAY, scope=scope, first=first, last=last)
             } | {one.key.period: one for one in fresh if one.key.scope == scope}
+            of_section = SectionDays(days, self._rule, last_closed)
             for period in periods:
                 entry = self._entry(name, period, last_closed)
-                judged = entry and section_judgement(
-                    entry, period, days, rule=self._rule, last_closed=last_closed, now=now
-                )
+                judged = entry and section_judgement(entry, period, of_section, now)
                 found += [judged] if judged else []
         return found
 

@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 
 from processors.indicators.exact import exact
-from processors.indicators.water_class import section_class
+from processors.indicators.water_class import class_alone
 from processors.indicators.water_means import Sample
 from processors.scopes import SECTION
 from processors.standards.water import Kind, water_standard
@@ -165,7 +165,7 @@ def _add(day: _Day, row: SampleRow, registry: Registry) -> None:
         day.counts[row.station][code] += 1
     section = registry.entry("water", row.section, row.at - 1)
     values = {code: sample.counted for code, sample in row.samples.items()}
-    cls = None if section is None else section_class(values, kind_of(section)).cls
+    cls = None if section is None else class_alone(values, kind_of(section))
     if cls is not None:
         day.classes["manual" if row.manual else "automatic"].append(cls)
         day.cycles += 0 if row.manual else 1

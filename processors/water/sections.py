@@ -52,18 +52,45 @@ class _Part(NamedTuple):
     short: dict[str, int]
 
 
-def section_judgement(
-    section: Station, period: str, days: Days, *, rule: Validity, last_closed: date, now: int
-) -> Judgement | None:
-    """The judgement of a month, quarter or year up to `last_closed`, by the section's entry of its end; None where it has no day
-    that came."""
+class SectionDays:
+    """The days of a section up to `last_closed`, by day as text; its months are made once."""
+
+    def __init__(self, days: Days, rule: Validity, last_closed: date) -> None:
+        self.rule = rule
+        self.last_closed = last_closed
+        self._days = days
+        self._months: dict[str, _Part] = {}
+
+    def between(self, first: date, last: date) -> list[Judgement]:
+        """The days that came, up to the last closed one."""
+        every = days_between(first, min(last, self.last_closed))
+        return [self._days[day.isoformat()] for day in every if day.isoformat() in self._days]
+
+    def months(self, first: date, last: date) -> dict[int, _Part]:
+        """The months of a period by number; of a longer one those that have closed."""
+        found: dict[int, _Part] = {}
+        for month in range(first.month, last.month + 1):
+            name = f"{first.year}-{month:02d}"
+            begins, ends = period_days(name)
+            if ends > self.last_closed and first.month < last.month:
+                break
+            if name not in self._months:
+                length = (min(ends, self.last_closed) - begins).days + 1
+                self._months[name] = _month_means(self.between(begins, ends), length, self.rule)
+            found[month] = self._months[name]
+        return found
+
+
+def section_judgement(section: Station, period: str, days: SectionDays, now: int) -> Judgement | None:
+    """The judgement of a month, quarter or year as far as its days have closed, by the section's entry of its end; None where it
+    has no day that came."""
     first, last = period_days(period)
-    until = min(last, last_closed)
-    there = [days[day.isoformat()] for day in days_between(first, until) if day.isoformat() in days]
+    rule, until = days.rule, min(last, days.last_closed)
+    there = days.between(first, last)
     if not there:
         return None
-    target, is_over = section.target_class, last <= last_closed
-    months = _months(first, last, days, rule, last_closed)
+    target, is_over = section.target_class, last <= days.last_closed
+    months = days.months(first, last)
     is_month, is_year = first.month == last.month, first.month < last.month - 2
     part = months[first.month] if is_month else _of_months(months)
     found = judged(part.means, kind_of(section), target, saturation=rule.saturation)
@@ -99,19 +126,6 @@ def section_judgement(
         None if cls is None else str(cls), "class", status, len(there), (last - first).days + 1, CODE_VERSION,
         tuple(sorted({name for one in there for name in one.stations})), detail, now,
     )  # fmt: skip
-
-
-def _months(first: date, last: date, days: Days, rule: Validity, last_closed: date) -> dict[int, _Part]:
-    """The months of a period by number; of a longer one those that have closed."""
-    found: dict[int, _Part] = {}
-    for month in range(first.month, last.month + 1):
-        begins, ends = period_days(f"{first.year}-{month:02d}")
-        if ends > last_closed and first.month < last.month:
-            break
-        of_month = days_between(begins, min(ends, last_closed))
-        there = [days[day.isoformat()] for day in of_month if day.isoformat() in days]
-        found[month] = _month_means(there, len(of_month), rule)
-    return found
 
 
 def _month_means(days: Sequence[Judgement], length: int, rule: Validity) -> _Part:
