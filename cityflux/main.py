@@ -24,6 +24,7 @@ from cityflux.commands import (
     picture,
     presence,
     quality,
+    record,
     review,
     sections,
     serve,
@@ -59,6 +60,7 @@ app.add_typer(sources.sources, name="sources")
 app.add_typer(drifts.drifts, name="drifts")
 app.add_typer(quality.quality, name="quality")
 app.add_typer(events.events, name="events")
+app.add_typer(record.record, name="record")
 app.add_typer(review.review, name="review")
 app.add_typer(forecast.forecast, name="forecast")
 app.add_typer(picture.picture, name="picture")

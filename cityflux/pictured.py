@@ -75,7 +75,7 @@ class Pictured:
         fan = [FanPoint(date.fromisoformat(day), *counts) for day, *counts in forecast.get("fan", ())]
         try:
             return cumulative(
-                days, self._year, int(indicator.target), fan, title, subtitle,
+                days, self._year, int(indicator.goal), fan, title, subtitle,
                 language=self._language, interval=forecast.get("interval"),
             )  # fmt: skip
         except ValueError as error:

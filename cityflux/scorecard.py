@@ -4,10 +4,19 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from processors.plans import Plan
-from store.judgements import Judgements
+from processors.plans import Indicator, Plan
+from store.judgements import Judgement, Judgements
 
 _COLOURS = {"met": "green", "on track": "green", "at risk": "yellow", "missed": "red", "not assessable": "bright_black"}
+
+
+def _newest(judgements: Judgements, indicator: Indicator, year: int) -> tuple[Judgement, str] | None:
+    """What is known of the year; of a row that is entered else the last year that is."""
+    found = judgements.current(indicator.code, indicator.scope, str(year))
+    if found is not None or indicator.family is not None:
+        return found
+    earlier = judgements.latest(indicator.code, scope=indicator.scope, last=str(year))
+    return (earlier[-1].judgement, earlier[-1].finality) if earlier else None
 
 
 def scorecard(judgements: Judgements, plan: Plan, year: int) -> Group:
@@ -15,6 +24,7 @@ def scorecard(judgements: Judgements, plan: Plan, year: int) -> Group:
     table = Table(title=f"{plan.zh}\n{plan.en} · {year}", title_justify="left")
     for column, justify in (
         ("indicator", "left"),
+        ("year", "left"),
         ("value", "right"),
         ("target", "right"),
         ("status", "left"),
@@ -25,18 +35,18 @@ def scorecard(judgements: Judgements, plan: Plan, year: int) -> Group:
         table.add_column(column, justify=justify)  # type: ignore[arg-type]  # the three words rich knows
     notes = []
     for indicator in plan.indicators:
-        sign = "≥" if indicator.direction == "at_least" else "≤"
-        target = f"{sign} {indicator.target} {indicator.unit}"
-        found = judgements.current(indicator.code, indicator.scope, str(year))
+        target = indicator.wanted
+        found = _newest(judgements, indicator, year)
         name = f"{indicator.zh} {indicator.en}"
         if found is None:
-            table.add_row(name, "–", target, Text("not computed", "bright_black"), "", "", "")
+            table.add_row(name, "", "–", target, Text("not computed", "bright_black"), "", "", "")
             continue
         judgement, finality = found
         share = f"{judgement.valid}/{judgement.expected}"
         value = "–" if judgement.value is None else f"{judgement.value} {judgement.unit}"
         table.add_row(
             name,
+            judgement.key.period,
             value,
             target,
             Text(judgement.status, _COLOURS.get(judgement.status, "")),

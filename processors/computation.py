@@ -34,9 +34,8 @@ class Moved(NamedTuple):
 class Computation(Protocol):
     """One family's indicators. Methods that read raise StoreUnavailable, StoreMisconfigured, BooksUnavailable."""
 
-    family: Family
     daily: str
-    """Code of the indicator of days."""
+    """Code of the indicator of days; empty where there is none."""
     longer_codes: Collection[str]
     """Codes of the indicators of longer periods."""
     silent: Collection[str]
@@ -50,8 +49,8 @@ class Computation(Protocol):
         """Read what holds for a whole computation: the registry, intervals, events."""
         ...
 
-    def touched_by(self, key: MarkKey) -> Collection[tuple[str, Period]]:
-        """Whose readings, and of which period, say what days a changed entry of a station is felt on."""
+    def touched_by(self, key: MarkKey) -> Collection[tuple[Family, str, Period]]:
+        """The readings (family, station, period) that say what days a changed entry of a station is felt on."""
         ...
 
     def days(self, block: Sequence[date], touched: Touched, now: int) -> Block:

@@ -1,6 +1,7 @@
 """An explanation laid out for people, once for the terminal and the browser: titles, lines and tables of plain text.
 
-What is laid out are the data of `water/explain.py`; who draws it decides on colours and escapes what needs it.
+What is laid out are the data of `water/explain.py` and `records/explain.py`; who draws it decides on colours, and escapes what
+needs it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -47,6 +48,39 @@ def water_page(answer: Mapping[str, Any]) -> Page:
     if "day" in answer:
         return _day(answer)
     return _section(answer) if "section" in answer else _plan(answer)
+
+
+def row_page(answer: Mapping[str, Any]) -> Page:
+    """An answer of `records/explain.py`."""
+    name = answer["name"]
+    lines = [
+        f"{answer['value'] or '–'} {answer['unit']}, target {answer['target']}: {answer['status']}",
+        answer["sentence"],
+    ]
+    if answer["target_source"]:
+        lines.append(f"target: {answer['target_source']}")
+    head = ("figure", "period", "value", "source", "of", "note", "entered by", "at", "why it is another")
+    years = [
+        (str(one["year"]), _short(one["intensity"]), one["reduction_percent"] or "–", one["cumulative_percent"] or "–",
+         "–" if one["path"] is None else f"{one['path']:.4g}")
+        for one in answer["years"]
+    ]  # fmt: skip
+    of_years = ("year", "per 10⁴ yuan", "reduction %", "since the baseline %", "path, at most")
+    return Page(
+        f"{name['zh']} {name['en']} {answer['period']}",
+        [
+            Lines([*lines, *provenance(answer)]),
+            Table("Intensity", of_years, years),
+            Table("Figures it rests on", head, [_figure(one) for one in answer["figures"]]),
+            Table("All entries of those that were corrected", head, [_figure(one) for one in answer["corrected"]]),
+        ],
+    )
+
+
+def _figure(one: Mapping[str, Any]) -> tuple[str, ...]:
+    value = f"{one['value']} {one['unit']}"
+    return (one["code"], one["period"], value, one["source"], one["dated"], one["note"], one["entered_by"],
+            one["entered_at"], one["reason"])  # fmt: skip
 
 
 def _plan(answer: Mapping[str, Any]) -> Page:

@@ -23,6 +23,7 @@ from processors.air.computation import AirComputation
 from processors.causes import why_longer
 from processors.computation import Block, Computation, Moved
 from processors.plans import Plan
+from processors.records.computation import RecordsComputation
 from processors.water.computation import WaterComputation
 from processors.water.validity import Validity, validity
 from processors.windows import blocks, civil_day, day_bounds, period_bounds
@@ -80,6 +81,7 @@ class Runner:
         self._computations: tuple[Computation, ...] = (
             AirComputation(store, books, plan, zone, variant),
             WaterComputation(store, books, plan, zone, water or validity()),
+            RecordsComputation(books, plan),
         )
         self._longer_as_of: date | None = None
 
@@ -142,8 +144,8 @@ class Runner:
         touched: dict[date, dict[str, set[int]]] = {}
         for key, _ in marks:
             if key.hour == ALL_HOURS:
-                for station, period in of.touched_by(key):
-                    frame = self._store.readings(of.family, period, -(2**53), 2**53, [station], ())
+                for family, station, period in of.touched_by(key):
+                    frame = self._store.readings(family, period, -(2**53), 2**53, [station], ())
                     for day in {civil_day(int(at), self._zone) for at in frame["observed_at"].astype("int64").unique()}:
                         touched.setdefault(day, {})[key.station] = set()
             else:

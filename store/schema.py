@@ -247,6 +247,26 @@ events = Table(
     sqlite_autoincrement=True,
 )
 
+records = Table(
+    "records",
+    metadata,
+    Column("id", _Serial, primary_key=True, autoincrement=True),
+    Column("code", String, nullable=False),
+    Column("scope", String, nullable=False),
+    Column("period", String, nullable=False),
+    Column("value", Text, nullable=False),  # decimal text
+    Column("unit", String, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("dated", String, nullable=False),  # of the source: a civil day
+    Column("note", Text, nullable=False),
+    Column("entered_by", String, nullable=False),
+    Column("entered_at", BigInteger, nullable=False),
+    Column("supersedes", BigInteger, nullable=False),  # id of the entry before; 0 for the first
+    Column("reason", Text, nullable=False),
+    UniqueConstraint("code", "scope", "period", "supersedes"),
+    sqlite_autoincrement=True,
+)
+
 progress = Table(
     "progress",
     metadata,

@@ -36,6 +36,7 @@ ADAPTERS = {
         "store/intervals.py",
         "store/judgements.py",
         "store/letters.py",
+        "store/records.py",
         "store/replays.py",
         "store/schema.py",
         "store/sharing.py",

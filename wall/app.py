@@ -14,9 +14,10 @@ from fastapi import FastAPI, HTTPException
 from fastapi.responses import HTMLResponse, JSONResponse
 
 from processors.air.explain import explain_day, explain_year
-from processors.explain_page import water_page
+from processors.explain_page import row_page, water_page
 from processors.explain_parts import NotFound
 from processors.plans import Plan, PlanError
+from processors.records.explain import explain_row
 from processors.water.explain import explain_water
 from store.books import Books, BooksUnavailable
 from store.port import ReadingsStore, StoreError
@@ -62,6 +63,10 @@ def make_app(store: ReadingsStore, books: Books, plan: Plan, zone: ZoneInfo, clo
             if indicator.family == "water":
                 page = water_page(explain_water(books, store, indicator, year, zone, section, day))
                 return HTMLResponse(laid_out(page, f"/explain/{code}/{year}"))
+            if indicator.family is None:
+                return HTMLResponse(
+                    laid_out(row_page(explain_row(books, indicator, year, zone)), f"/explain/{code}/{year}")
+                )
             return HTMLResponse(year_page(explain_year(books, indicator, year, zone)))
         except (NotFound, PlanError) as error:
             raise HTTPException(404, str(error)) from error
@@ -109,7 +114,7 @@ def _indicator_tile(indicator: dict[str, Any]) -> str:
     return (
         f'<div class="tile">{escape(indicator["zh"])} {escape(indicator["en"])} '
         f'<a href="/explain/{escape(indicator["code"])}/{indicator["year"]}">{indicator["year"]}</a><b>{value}</b>'
-        f"target {escape(indicator['target'])} {escape(indicator['unit'])}: {escape(indicator['status'])}{coverage}"
+        f"target {escape(indicator['target'])}: {escape(indicator['status'])}{coverage}"
         f'<div class="dim">{escape(indicator["sentence"])}</div></div>'
     )
 

@@ -37,7 +37,7 @@ def status(store: ReadingsStore, books: Books, plan: Plan, zone: ZoneInfo, now: 
 def _indicator(judgements: Judgements, indicator: Any, year: int) -> dict[str, Any]:
     shown = {
         "code": indicator.code, "zh": indicator.zh, "en": indicator.en, "unit": indicator.unit,
-        "target": str(indicator.target), "year": year, "value": None, "status": "not computed", "sentence": "",
+        "target": indicator.wanted, "year": year, "value": None, "status": "not computed", "sentence": "",
     }  # fmt: skip
     found = judgements.current(indicator.code, indicator.scope, str(year))
     if found is None:

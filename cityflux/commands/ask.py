@@ -162,7 +162,7 @@ def explain(
     """Why an indicator is what it is, down to hours and samples and the messages they came in. Example:
     cityflux explain good_air_days 2026 --day 2026-03-05"""
     from cityflux.explained import as_text, page_as_text
-    from processors.explain_page import water_page
+    from processors.explain_page import row_page, water_page
     from processors.explain_parts import NotFound
 
     chosen = settings()
@@ -177,6 +177,8 @@ def explain(
         sys.stdout.write(json.dumps(answer, ensure_ascii=False, indent=2) + "\n")
     elif definition.family == "water":
         page_as_text(water_page(answer), out)
+    elif definition.family is None:
+        page_as_text(row_page(answer), out)
     else:
         as_text(answer, out)
 
@@ -187,12 +189,17 @@ def _explained(
     """The data of an explanation. Raises NotFound."""
     from processors.air.explain import explain_day, explain_year
     from processors.explain_parts import NotFound
+    from processors.records.explain import explain_row
     from processors.water.explain import explain_water
 
     if indicator.family == "water":
         return explain_water(books, open_store(chosen), indicator, period, chosen.zone, section, day)
     if section is not None:
         raise NotFound(f"{indicator.code} has no sections; leave --section out")
+    if indicator.family is None:
+        if day is not None:
+            raise NotFound(f"{indicator.code} is entered and has no days; leave --day out")
+        return explain_row(books, indicator, period, chosen.zone)
     if day is None:
         return explain_year(books, indicator, period, chosen.zone)
     return explain_day(books, open_store(chosen), indicator, period, day, chosen.zone)

@@ -27,7 +27,6 @@ FORECAST_YEARS = 10
 class AirComputation:
     """One plan's indicators of air, from one store; `variant` names the practice of the real-time AQI."""
 
-    family: Family = "air"
     daily = DAILY_AQI
     silent: Collection[str] = frozenset({AIR_STATISTICS})
 
@@ -50,9 +49,9 @@ class AirComputation:
         self._intervals = Intervals(self._books).all("air")
         self._events = Events(self._books).all("air")
 
-    def touched_by(self, key: MarkKey) -> Collection[tuple[str, Period]]:
+    def touched_by(self, key: MarkKey) -> Collection[tuple[Family, str, Period]]:
         """The station's own hours."""
-        return [(key.station, "hour")]
+        return [("air", key.station, "hour")]
 
     def days(self, block: Sequence[date], touched: Touched, now: int) -> Block:
         """Hourly indices of the hours that were touched, and the daily judgements."""

@@ -52,7 +52,7 @@ def explain_year(books: Books, indicator: Indicator, year: str, zone: ZoneInfo) 
         "indicator": indicator.code,
         "name": {"zh": indicator.zh, "en": indicator.en},
         "kind": indicator.kind,
-        "target": {"direction": indicator.direction, "value": str(indicator.target), "unit": indicator.unit},
+        "target": {"direction": indicator.direction, "value": str(indicator.goal), "unit": indicator.unit},
         "period": year,
         **shown(judgement, finality, zone),
         "bad_days": {name: judgement.detail.get(f"bad_days_{name}") for name in ("allowed", "left")},

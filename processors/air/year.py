@@ -42,7 +42,7 @@ def year_judgement(
     counted = good_days(pd.DataFrame(rows, columns=columns), days[0], days[-1])
     left = length - len(days)
     stations = sorted({name for judgement in there for name in judgement.stations})
-    allowed = length - int(indicator.target)
+    allowed = length - int(indicator.goal)
     # What the target leaves, less the days that are not good already, whatever the reason.
     bad_left = allowed - counted.polluted - counted.not_assessable
     forecast = _forecast(indicator, year, days[-1], there, earlier) if left else None
@@ -77,7 +77,7 @@ def _forecast(
     """How the year may end, as plain data; only `why` where nothing can be said."""
     known = {date.fromisoformat(day): _STATES[status] for day, status in earlier.items()}
     known |= {date.fromisoformat(j.key.period): _STATES[j.status] for j in there}
-    made = forecast_year(known, year, last, int(indicator.target))
+    made = forecast_year(known, year, last, int(indicator.goal))
     if not isinstance(made, YearForecast):
         return {"why": made.why}
     return {
@@ -114,12 +114,12 @@ def _without_events(there: Sequence[Judgement], counted: GoodDays) -> dict[str, 
 def _status(indicator: Indicator, counted: GoodDays, left: int) -> str:
     if counted.coverage.ratio < indicator.least_coverage:
         return "not assessable"
-    if counted.good >= indicator.target:
+    if counted.good >= indicator.goal:
         return "met"
-    if left == 0 or counted.good + left < indicator.target:
+    if left == 0 or counted.good + left < indicator.goal:
         return "missed"
     pace = counted.ratio or 0  # the share of good days so far, taken for the days left
-    return "on track" if counted.good + pace * left >= indicator.target else "at risk"
+    return "on track" if counted.good + pace * left >= indicator.goal else "at risk"
 
 
 def _sentence(counted: GoodDays, left: int, bad_left: int, indicator: Indicator) -> str:
@@ -128,7 +128,7 @@ def _sentence(counted: GoodDays, left: int, bad_left: int, indicator: Indicator)
         f"{counted.good} good{ratio}, {counted.polluted} polluted, {counted.not_assessable} not assessable "
         f"of {counted.expected} days to {counted.days[-1].day}"
     )
-    missing = int(indicator.target) - counted.good
+    missing = int(indicator.goal) - counted.good
     if left and missing > 0:
         more = f"{bad_left} of them may be bad" if bad_left >= 0 else f"{-bad_left} too few"
         text += f"; {missing} more needed of the {left} days left: {more}"

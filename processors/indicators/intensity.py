@@ -6,6 +6,7 @@ several      K = 1 - Π (1 - k), which is 1 - e(last) / e(base): not the sum
 target path  the same rate each year: e(base) (1 - K)^(t / n)
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import NamedTuple
@@ -60,7 +61,7 @@ def cumulative(yearly: Sequence[Fraction]) -> Fraction:
 
 def yearly_rate(target: Fraction, years: int) -> float:
     """The rate that, each year the same, gives a reduction of `target` [1] in so many years."""
-    return 1 - float(1 - target) ** (1 / years)
+    return 1 - math.pow(1 - target, 1 / years)
 
 
 def at_constant_prices(nominal: Fraction, deflator: Fraction) -> Fraction:
@@ -74,4 +75,4 @@ def at_constant_prices(nominal: Fraction, deflator: Fraction) -> Fraction:
 def _path(base: Fraction | None, years: int, target: Fraction | None, until: int | None) -> float | None:
     if base is None or target is None or not until:
         return None
-    return float(base) * (1 - yearly_rate(target, until)) ** min(years, until)
+    return float(base) * math.pow(1 - yearly_rate(target, until), min(years, until))

@@ -3,11 +3,17 @@
 import tomllib
 from decimal import Decimal
 from importlib.resources import files
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from processors.plans.figures import figures
 from sensors.quantities import Family
+
+ComputationName = Literal["good_air_days", "water_sections", "entered", "energy_intensity", "co2_intensity"]
+"""What feeds a row: computed from readings, or from what people enter (`cityflux record`)."""
+
+_NEEDS_TARGET = frozenset({"good_air_days", "water_sections"})
 
 
 class PlanError(ValueError):
@@ -15,24 +21,65 @@ class PlanError(ValueError):
 
 
 class Indicator(BaseModel):
-    """One indicator of a plan. `kind`: binding (约束性) or expected (预期性); `target` in `unit`."""
+    """One row of a plan. `kind`: binding (约束性) or expected (预期性); `baseline` and `target` in `unit`, absent where the
+    plan's were not given. `number` is the row's own in the plan."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     code: str = Field(pattern=r"^[a-z0-9_]{1,64}$")
+    number: str = ""
     zh: str
     en: str
     kind: Literal["binding", "expected"]
-    unit: str
+    unit: str = Field(min_length=1)
     direction: Literal["at_least", "at_most"]
-    target: Decimal
+    target: Decimal | None = None
+    target_source: str = ""
+    """Where the target is from, where that is not the plan."""
     baseline: Decimal | None = None
-    family: Family
-    computation: Literal["good_air_days", "water_sections"]
+    family: Family | None = None
+    """What it is measured by; absent: it is entered."""
+    computation: ComputationName
     definition: Literal["annual_mean", "share_of_samples"] | None = None
     """Of `water_sections`: when a section complies."""
+    record: str | None = None
+    """Of `entered`: which figure."""
     scope: str
-    least_coverage: float = Field(ge=0, le=1)
+    least_coverage: float = Field(default=1.0, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if self.target is None and self.computation in _NEEDS_TARGET:
+            raise ValueError(f"{self.code}: a row of {self.computation} has a target")
+        if (self.computation == "entered") != (self.record is not None):
+            raise ValueError(f"{self.code}: record names the figure of a row that is entered, and of no other")
+        if self.record is not None and self.record not in figures():
+            raise ValueError(f"{self.code}: record {self.record!r} is no figure: there are {', '.join(figures())}")
+        if self.target is not None and self.baseline is not None:
+            is_right = self.target >= self.baseline if self.direction == "at_least" else self.target <= self.baseline
+            if not is_right:
+                raise ValueError(
+                    f"{self.code}: {self.direction} {self.target} is on the wrong side of its baseline {self.baseline}"
+                )
+        return self
+
+    @property
+    def goal(self) -> Decimal:
+        """The target. Raises PlanError for a row without one."""
+        if self.target is None:
+            raise PlanError(f"{self.code} has no target")
+        return self.target
+
+    def reached(self, value: Decimal) -> bool:
+        """Whether a value is at the target. Raises PlanError for a row without one."""
+        return value >= self.goal if self.direction == "at_least" else value <= self.goal
+
+    @property
+    def wanted(self) -> str:
+        """The target in words; a dash where there is none."""
+        if self.target is None:
+            return "–"
+        return f"{'≥' if self.direction == 'at_least' else '≤'} {self.target} {self.unit}"
 
 
 class Plan(BaseModel):
@@ -46,6 +93,15 @@ class Plan(BaseModel):
     baseline_year: int
     target_year: int
     indicators: tuple[Indicator, ...]
+
+    @model_validator(mode="after")
+    def _names_each_once(self) -> Self:
+        codes = [one.code for one in self.indicators]
+        if twice := {code for code in codes if codes.count(code) > 1}:
+            raise ValueError(f"{min(twice)} is there twice; give each row a code of its own")
+        if self.baseline_year >= self.target_year:
+            raise ValueError(f"target_year {self.target_year} is not after baseline_year {self.baseline_year}")
+        return self
 
     def indicator(self, code: str) -> Indicator:
         """The indicator `code`. Raises PlanError that lists the plan's own."""
@@ -66,10 +122,12 @@ def load_plan(text: str, place: str) -> Plan:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise PlanError(f"{place}: {where} = {first['input']!r}: {first['msg']}") from error
+        said = first["msg"].removeprefix("Value error, ")
+        shown = "" if isinstance(first["input"], dict) else f" = {first['input']!r}"
+        raise PlanError(f"{place}: {where}{shown}: {said}" if where else f"{place}: {said}") from error
 
 
 def shipped_plan() -> Plan:
     """The example that cityflux ships: Chongqing High-tech Zone."""
-    name = "gaoxin-2025.toml"
+    name = "chongqing-hightech-2025.toml"
     return load_plan(files("processors.plans").joinpath(name).read_text("utf-8"), name)

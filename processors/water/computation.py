@@ -27,7 +27,6 @@ from store.port import ReadingsStore
 class WaterComputation:
     """One plan's indicators of water, from one store."""
 
-    family: Family = "water"
     daily = WATER_DAY
     silent: Collection[str] = frozenset({WATER_SECTION})
 
@@ -49,10 +48,10 @@ class WaterComputation:
         self._registry = self._books.registry()
         self._intervals = Intervals(self._books).all("water")
 
-    def touched_by(self, key: MarkKey) -> Collection[tuple[str, Period]]:
+    def touched_by(self, key: MarkKey) -> Collection[tuple[Family, str, Period]]:
         """Its own samples, and those of whoever samples it as a section."""
         return {
-            (one.id, one.period)
+            (one.family, one.id, one.period)
             for one in self._registry
             if one.family == "water" and key.station in {one.id, one.section}
         }

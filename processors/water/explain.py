@@ -63,7 +63,7 @@ def explain_sections(books: Books, indicator: Indicator, year: str, zone: ZoneIn
         "indicator": indicator.code,
         "name": {"zh": indicator.zh, "en": indicator.en},
         "kind": indicator.kind,
-        "target": {"direction": indicator.direction, "value": str(indicator.target), "unit": indicator.unit},
+        "target": {"direction": indicator.direction, "value": str(indicator.goal), "unit": indicator.unit},
         "period": year,
         **shown(judgement, finality, zone),
         **{

@@ -1,0 +1,1 @@
+"""What people enter and what follows from it: the plan's entered rows, energy and carbon intensity."""

@@ -1,0 +1,202 @@
+"""A year of a plan's row from entered figures: as entered; or the cumulative reduction of an amount per unit of GDP since the
+plan's baseline year, against the path to its target.
+
+    intensity of a year = amount / (GDP at its own prices / deflator)
+    value               = 1 - intensity / intensity of the baseline year [%]
+    path                = the same rate each year, so that the target is reached in the plan's last year
+
+A figure that is missing makes the year not assessable, and is named. An entered row takes the year's own figure, else the last
+quarter's of that year, which is provisional.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+from processors.air.days import CODE_VERSION
+from processors.indicators.exact import decimal
+from processors.indicators.intensity import YearOfIntensity, at_constant_prices, intensity, reductions
+from processors.plans import Indicator, Plan
+from processors.plans.figures import figures as known_figures
+from processors.records.entries import length_of
+from processors.windows import period_days
+from store.judgements import Judgement, Key
+from store.records import Record
+
+ENTERED = "entered"
+"""The standard of a judgement that rests on what people entered."""
+
+_AMOUNT = {"energy_intensity": "energy_total", "co2_intensity": "co2_total"}
+_GDP, _DEFLATOR = "gdp", "gdp_deflator"
+_DIGITS = 2
+
+
+def entered_judgement(
+    row: Indicator, year: int, figures: Sequence[Record], plan: Plan, last_closed: date, now: int
+) -> Judgement | None:
+    """The row of a year as it was entered; None where nothing was."""
+    of_year = [one for one in figures if one.code == row.record and one.period[:4] == str(year)]
+    own = [one for one in of_year if length_of(one.period) == "year"] or sorted(of_year, key=lambda one: one.period)
+    if not own:
+        return None
+    taken = own[-1]
+    is_provisional = length_of(taken.period) != "year"
+    detail: dict[str, Any] = {
+        "records": [taken.id],
+        "figures": [_shown(taken)],
+        "provisional": is_provisional,
+        "last_day": _last_day(year, last_closed),
+        "sentence": f"{taken.value} {taken.unit} of {taken.period}, {taken.source} of {taken.dated}, by {taken.entered_by}",
+    }
+    status = _status(row, taken.value, year, plan, provisional=is_provisional)
+    return _judgement(row, year, str(taken.value), status, 1, 1, detail, now)
+
+
+def intensity_judgement(
+    row: Indicator, year: int, figures: Sequence[Record], plan: Plan, last_closed: date, now: int
+) -> Judgement | None:
+    """The cumulative reduction until a year; None where the year has none of its figures."""
+    amount = _AMOUNT[row.computation]
+    known = {(one.code, int(one.period)): one for one in figures if length_of(one.period) == "year"}
+    if not any((code, year) in known for code in (amount, _GDP)):
+        return None
+    by_year, lacking = _intensities(amount, known, plan.baseline_year, year)
+    target = None if row.target is None else Fraction(row.target) / 100
+    years = reductions(by_year, plan.baseline_year, target, plan.target_year)
+    last = next((one for one in years if one.year == year), None)
+    taken = [
+        known[key]
+        for each in sorted({plan.baseline_year, *range(plan.baseline_year, year + 1)})
+        for code in (amount, _GDP, _DEFLATOR)
+        if (key := (code, each)) in known
+    ]
+    value = None if last is None or last.cumulative is None else decimal(100 * last.cumulative, _DIGITS)
+    detail: dict[str, Any] = {
+        "records": [one.id for one in taken],
+        "figures": [_shown(one) for one in taken],
+        "lacking": lacking,
+        "years": [_year(one) for one in years],
+        "target_source": row.target_source,
+        "last_day": _last_day(year, last_closed),
+    }
+    detail["sentence"] = _sentence(row, last, value, lacking, plan)
+    needed = 3 * (year - plan.baseline_year + 1)
+    return _judgement(
+        row,
+        year,
+        None if value is None else str(value),
+        _on_path(row, last, value, year, plan),
+        len(taken),
+        needed,
+        detail,
+        now,
+    )
+
+
+def _intensities(
+    amount: str, known: Mapping[tuple[str, int], Record], base: int, until: int
+) -> tuple[dict[int, Fraction], list[str]]:
+    """The intensities of the years that have all of their figures, and the figures that are lacking."""
+    found: dict[int, Fraction] = {}
+    lacking = []
+    for year in range(base, until + 1):
+        # At the prices of the base year its deflator is 1, whether anybody has entered it or not.
+        deflator = (
+            Decimal(1) if year == base else (known[_DEFLATOR, year].value if (_DEFLATOR, year) in known else None)
+        )
+        missing = [code for code in (amount, _GDP) if (code, year) not in known]
+        missing += [] if deflator is not None else [_DEFLATOR]
+        if missing or deflator is None:
+            lacking += [f"{code} {year}" for code in missing]
+            continue
+        gdp = at_constant_prices(Fraction(known[_GDP, year].value), Fraction(deflator))
+        found[year] = intensity(Fraction(known[amount, year].value), gdp)
+    return found, lacking
+
+
+def _on_path(row: Indicator, last: YearOfIntensity | None, value: Decimal | None, year: int, plan: Plan) -> str:
+    if value is None or last is None:
+        return "not assessable"
+    if row.target is None:
+        return "stated"
+    if row.reached(value):
+        return "met"
+    if year >= plan.target_year:
+        return "missed"
+    return "on track" if last.path is not None and float(last.intensity) <= last.path else "at risk"
+
+
+def _status(row: Indicator, value: Decimal, year: int, plan: Plan, *, provisional: bool) -> str:
+    """Of an entered figure: before the plan's last year a target that is not reached yet is no more than stated."""
+    if row.target is None:
+        return "stated"
+    if row.reached(value):
+        return "on track" if provisional else "met"
+    return "missed" if year >= plan.target_year and not provisional else "stated"
+
+
+def _sentence(
+    row: Indicator, last: YearOfIntensity | None, value: Decimal | None, lacking: Sequence[str], plan: Plan
+) -> str:
+    if last is None or value is None:
+        return f"not assessable: {', '.join(lacking)} not entered"
+    text = f"{value} % since {plan.baseline_year}"
+    if last.reduction is not None:
+        text += f", {decimal(100 * last.reduction, _DIGITS)} % in {last.year}"
+    if row.target is not None:
+        text += f"; target {row.wanted} by {plan.target_year}"
+    if lacking:
+        text += f"; not entered: {', '.join(lacking)}"
+    return text
+
+
+def _judgement(
+    row: Indicator,
+    year: int,
+    value: str | None,
+    status: str,
+    valid: int,
+    expected: int,
+    detail: dict[str, Any],
+    now: int,
+) -> Judgement:
+    return Judgement(
+        Key(row.code, row.scope, str(year), ENTERED),
+        value,
+        row.unit,
+        status,
+        valid,
+        expected,
+        CODE_VERSION,
+        (),
+        detail,
+        now,
+    )
+
+
+def _last_day(year: int, last_closed: date) -> str:
+    return min(last_closed, period_days(str(year))[1]).isoformat()
+
+
+def _shown(one: Record) -> dict[str, Any]:
+    entry = known_figures()[one.code]
+    return {
+        "number": one.id, "code": one.code, "zh": entry.zh, "en": entry.en, "period": one.period, "value": str(one.value),
+        "unit": one.unit, "source": one.source, "dated": one.dated, "note": one.note, "entered_by": one.entered_by,
+        "entered_at": one.entered_at, "supersedes": one.supersedes, "reason": one.reason,
+    }  # fmt: skip
+
+
+def _year(one: YearOfIntensity) -> dict[str, Any]:
+    def percent(share: Fraction | None) -> str | None:
+        return None if share is None else str(decimal(100 * share, _DIGITS))
+
+    return {
+        "year": one.year,
+        "intensity": str(one.intensity),
+        "reduction_percent": percent(one.reduction),
+        "cumulative_percent": percent(one.cumulative),
+        "path": one.path,
+    }

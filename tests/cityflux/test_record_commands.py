@@ -1,0 +1,77 @@
+"""`cityflux record`: figures entered, listed, corrected; the scorecard and the explanation that rest on them."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.programs import Program, cityflux, wait_for
+
+SOURCE = ("--source", "yearbook 2024, file 12", "--dated", "2026-03-20")
+
+
+class City:
+    def __init__(self, folder: Path) -> None:
+        self.environment = {"CITYFLUX_DATA_DIR": str(folder)}
+        self._folder = folder
+
+    def __call__(self, *arguments: str, expect: int = 0) -> str:
+        return cityflux(*arguments, environment=self.environment, expect=expect)
+
+    def json(self, *arguments: str) -> Any:
+        return json.loads(self(*arguments, "--format", "json"))
+
+    def compute(self, code: str, value: str) -> None:
+        """Let `cityflux process` work until an indicator is that."""
+
+        def there() -> bool:
+            return value in [row["value"] for row in self.json("indicators", "--code", code)]
+
+        with Program("process", environment=self.environment, log=self._folder / "process.log") as process:
+            wait_for(f"{code} to be {value}", there, process)
+            assert process.stop() == 0, process.log()
+
+
+@pytest.fixture
+def city(tmp_path: Path) -> City:
+    return City(tmp_path)
+
+
+def test_figures_make_the_plans_rows_and_are_explained(city: City) -> None:
+    for code, period, value in (
+        ("gdp", "2020", "1000"), ("energy_total", "2020", "500"), ("gdp", "2021", "1100"), ("gdp_deflator", "2021", "1.1"),
+        ("energy_total", "2021", "485"), ("forest_cover", "2021", "48.3"),
+    ):  # fmt: skip
+        assert f"{code} {period} is {value}" in city("record", "add", code, period, value, *SOURCE)
+    city.compute("energy_intensity", "3.00")
+    scorecard = city("indicators")
+    assert "energy_total" not in scorecard
+    assert "3.00 % since 2020" in scorecard
+    assert "yearbook 2024, file 12" in scorecard
+    assert "gdp_deflator 2021" not in city("explain", "energy_intensity", "2021")
+    told = city("explain", "energy_intensity", "2021")
+    assert "yearbook 2024, file 12" in told
+    assert "from memory, unverified" in told
+    said = city("record", "add", "energy_total", "2020", "510", *SOURCE, expect=2)
+    assert "is entered already: 500 tce" in said
+    city("record", "add", "energy_total", "2020", "510", *SOURCE, "--reason", "revised by the bureau")
+    city.compute("energy_intensity", "4.90")
+    answer = city.json("explain", "energy_intensity", "2021")
+    assert [one["reason"] for one in answer["revisions"]][-1] == (
+        f"3.00 → 4.90: energy_total 2020: 510 tce, revised by the bureau ({answer['figures'][0]['entered_by']})"
+    )
+    assert [one["value"] for one in answer["corrected"]] == ["500", "510"]
+    history = city.json("record", "history", "energy_total", "2020")
+    assert [(row["value"], row["reason"]) for row in history] == [("500", ""), ("510", "revised by the bureau")]
+    assert [row["value"] for row in city.json("record", "list", "energy_total")] == ["510", "485"]
+
+
+def test_what_cannot_be_entered_or_explained_says_why(city: City) -> None:
+    assert "did you mean gdp" in city("record", "add", "gpd", "2025", "1", *SOURCE, expect=2)
+    assert "'many' is no number" in city("record", "add", "gdp", "2025", "many", *SOURCE, expect=2)
+    assert "'moon' is no scope" in city("record", "add", "gdp", "2025", "1", *SOURCE, "--scope", "moon", expect=2)
+    assert "nothing was entered of gdp" in city("record", "history", "gdp", "2025", expect=2)
+    assert "cityflux record add forest_cover" in city("explain", "forest_cover", "2025", expect=2)
+    assert "has no days" in city("explain", "forest_cover", "2025", "--day", "2025-01-01", expect=2)
+    assert "10⁴ yuan" in city("record", "list", "--known")
