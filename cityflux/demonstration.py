@@ -19,10 +19,11 @@ from cityflux.composition import journal_folder, now_ms, open_books, plan_of
 from cityflux.console import out
 from cityflux.ports import free_port, is_free
 from cityflux.programs import stop_signals
-from cityflux.scorecard import scorecard
+from cityflux.scorecard import as_text
 from cityflux.settings import PREFIX, Settings, load_settings
 from cityflux.supervisor import Part, StartError, listening, supervised
 from ingest.journal import has_session, looking_at
+from processors.scorecard import scorecard_rows
 from processors.windows import civil_day
 from sensors.instants import HOUR_MS
 from simulators.air import truth
@@ -56,7 +57,9 @@ async def run(folder: Path, *, days: int | None, once: bool, seed: int, wall_por
         async with supervised(parts), _ended_by(stopped):
             await _subscribed(chosen)
             await _load(chosen, books, seed, first, now)
-            out.print(scorecard(Judgements(books), plan_of(chosen), today.year))
+            plan = plan_of(chosen)
+            rows = scorecard_rows(Judgements(books), plan, today.year, chosen.zone, now_ms())
+            out.print(as_text(rows, plan, today.year))
             _compare_with_truth(books, seed, first, civil_day(now - chosen.grace_hours * HOUR_MS, ZONE))
             if not once:
                 out.print(f"\nstatus page: http://{chosen.wall_host}:{chosen.wall_port}/   data: {folder}")

@@ -26,6 +26,7 @@ from cityflux.commands import (
     quality,
     record,
     review,
+    scores,
     sections,
     serve,
     sources,
@@ -46,8 +47,8 @@ app = typer.Typer(
 )
 for command in (
     serve.demo, serve.up, serve.broker, serve.ingest, serve.process, serve.wall,
-    feed.simulate, feed.replay, judge.evaluate, judge.verify, years.compare, years.statistics, sections.sections,
-    ask.readings, ask.indicators, ask.explain, ask.ledger, meter.meter,
+    feed.simulate, feed.replay, judge.evaluate, judge.verify, years.compare, years.statistics,
+    sections.sections, scores.scorecard, ask.readings, ask.indicators, ask.explain, ask.ledger, meter.meter,
     check.doctor,
 ):  # fmt: skip
     app.command()(command)

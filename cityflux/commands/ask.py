@@ -81,15 +81,17 @@ def indicators(
 ) -> None:
     """Indicators in force, closed and running. Without options: the plan's scorecard. Example:
     cityflux indicators --code air_daily_aqi --from 2026-03-01 --to 2026-03-31 --format csv"""
-    from cityflux.scorecard import scorecard
+    from cityflux.scorecard import as_text
+    from processors.scorecard import scorecard_rows
 
     chosen = settings()
     with open_books(chosen) as books:
         books.prepare()
         judgements = Judgements(books)
         if style is Format.TABLE and code is None and since is None and until is None and not comparison:
-            year = int(iso(now_ms(), chosen.zone)[:4])
-            out.print(scorecard(judgements, plan_of(chosen), year))
+            now, plan = now_ms(), plan_of(chosen)
+            year = int(iso(now, chosen.zone)[:4])
+            out.print(as_text(scorecard_rows(judgements, plan, year, chosen.zone, now), plan, year))
             return
         closed = judgements.latest(code, first=since, last=until and until + "~")
         rows = [_row(r.judgement, chosen, r.finality, r.reason, r.id, r.supersedes) for r in closed]

@@ -1,4 +1,4 @@
-"""The figures that people enter (`cityflux record`), as data: what each is called, its unit, its range, how long its periods are."""
+"""The figures that people enter (`cityflux record`), as data: what each is called, its unit, its range, which periods."""
 
 import tomllib
 from collections.abc import Mapping

@@ -67,6 +67,42 @@ def test_figures_make_the_plans_rows_and_are_explained(city: City) -> None:
     assert [row["value"] for row in city.json("record", "list", "energy_total")] == ["510", "485"]
 
 
+def test_the_scorecard_of_a_year_for_scripts_and_for_a_printer(city: City, tmp_path: Path) -> None:
+    for code, period, value in (
+        ("forest_cover", "2020", "45.0"),
+        ("forest_cover", "2021", "48.3"),
+        ("gdp", "2021", "9"),
+    ):
+        city("record", "add", code, period, value, "--source", "<yearbook>", "--dated", "2026-03-20")
+    city.compute("forest_cover", "48.3")
+    rows = {row["code"]: row for row in city.json("scorecard", "2021")}
+    assert [row["number"] for row in rows.values()] == ["28", "29", "30", None, "32", "33", "34", "41"]
+    forest = rows["forest_cover"]
+    assert (forest["value"], forest["trend"], forest["status"], forest["target"]) == (
+        "48.3",
+        "better (+3.3)",
+        "stated",
+        "–",
+    )
+    assert (forest["source"], forest["age_days"], forest["explained_by"]) == (
+        "<yearbook>", 0, "cityflux explain forest_cover 2021",
+    )  # fmt: skip
+    assert (rows["energy_intensity"]["value"], rows["energy_intensity"]["status"]) == (None, "not assessable")
+    assert rows["park_area"]["status"] == "not entered"
+    assert rows["good_air_days"]["status"] == "not computed"
+    assert {row["code"]: row["period"] for row in city.json("scorecard", "2026")}["forest_cover"] == "2021", (
+        "the last known"
+    )
+    page = tmp_path / "scorecard.html"
+    city("scorecard", "2021", "--format", "html", "--out", str(page), "--wall", "http://wall:8080/")
+    html = page.read_text("utf-8")
+    assert "&lt;yearbook&gt;" in html
+    assert "<yearbook>" not in html
+    assert 'href="http://wall:8080/explain/forest_cover/2021"' in html
+    assert city("scorecard", "2021", "--format", "csv").startswith("number,code,zh,en,kind,period,value")
+    assert "--out is the file of --format html" in city("scorecard", "--format", "html", expect=2)
+
+
 def test_what_cannot_be_entered_or_explained_says_why(city: City) -> None:
     assert "did you mean gdp" in city("record", "add", "gpd", "2025", "1", *SOURCE, expect=2)
     assert "'many' is no number" in city("record", "add", "gdp", "2025", "many", *SOURCE, expect=2)
