@@ -53,7 +53,7 @@ def _html(row: Mapping[str, Any], address: str) -> str:
     if row["explained_by"]:
         href = f"{address}/explain/{row['code']}/{row['period']}"
         shown = f'<a href="{escape(href)}">{shown}</a>' if address else shown
-    settled = "" if row["finality"] is None else f"{row['finality']}{' · provisional' if row['provisional'] else ''}"
+    settled = row["finality"] or ""
     source = ""
     if row["source"]:
         source = f"{row['source']}, {row['source_dated']}, {row['entered_by']}, {row['age_days']} d"

@@ -68,9 +68,9 @@ def intensity_judgement(
     last = next((one for one in years if one.year == year), None)
     taken = [
         known[key]
-        for each in sorted({plan.baseline_year, *range(plan.baseline_year, year + 1)})
+        for each in range(plan.baseline_year, year + 1)
         for code in (amount, _GDP, _DEFLATOR)
-        if (key := (code, each)) in known
+        if (key := (code, each)) in known and key != (_DEFLATOR, plan.baseline_year)
     ]
     value = None if last is None or last.cumulative is None else decimal(100 * last.cumulative, _DIGITS)
     detail: dict[str, Any] = {
@@ -81,8 +81,8 @@ def intensity_judgement(
         "target_source": row.target_source,
         "last_day": _last_day(year, last_closed),
     }
-    detail["sentence"] = _sentence(row, last, value, lacking, plan)
-    needed = 3 * (year - plan.baseline_year + 1)
+    detail["sentence"] = _sentence(row, str(year), last, value, lacking, plan)
+    needed = 3 * (year - plan.baseline_year + 1) - 1  # the baseline year needs no deflator
     return _judgement(
         row,
         year,
@@ -138,17 +138,18 @@ def _status(row: Indicator, value: Decimal, year: int, plan: Plan, *, provisiona
 
 
 def _sentence(
-    row: Indicator, last: YearOfIntensity | None, value: Decimal | None, lacking: Sequence[str], plan: Plan
+    row: Indicator, year: str, last: YearOfIntensity | None, value: Decimal | None, lacking: Sequence[str], plan: Plan
 ) -> str:
     if last is None or value is None:
-        return f"not assessable: {', '.join(lacking)} not entered"
+        needed = [one for one in lacking if one[-4:] in {str(plan.baseline_year), year}]
+        return f"not assessable: {', '.join(needed)} not entered"
     text = f"{value} % since {plan.baseline_year}"
     if last.reduction is not None:
         text += f", {decimal(100 * last.reduction, _DIGITS)} % in {last.year}"
     if row.target is not None:
         text += f"; target {row.wanted} by {plan.target_year}"
     if lacking:
-        text += f"; not entered: {', '.join(lacking)}"
+        text += f"; figures are lacking of {', '.join(sorted({one[-4:] for one in lacking}))}"
     return text
 
 
