@@ -26,7 +26,7 @@ class Vehicles(NamedTuple):
 
     at: int
     cls: str | None
-    count: int = 1
+    number: int = 1
 
 
 class Flow(NamedTuple):
@@ -64,12 +64,12 @@ def flows(passed: Iterable[Vehicles], scheme: Scheme, start: int, end: int, minu
         if not start < one.at <= end:
             continue
         number = (one.at - start - 1) // width
-        vehicles[number] += one.count
+        vehicles[number] += one.number
         factor = None if one.cls is None else scheme.factors.get(one.cls)
         if factor is None:
-            without[number] += one.count
+            without[number] += one.number
         else:
-            pcu[number] = pcu.get(number, Fraction(0)) + one.count * Fraction(factor)
+            pcu[number] = pcu.get(number, Fraction(0)) + one.number * Fraction(factor)
     return [
         Flow(
             start + number * width,
