@@ -1,5 +1,5 @@
-"""The simulated river: what is said of it is so (one seed one river, classes by construction, mass that is kept, arrivals in order),
-and what its stations send is what the contract takes."""
+"""The simulated river: what is said of it is so (one seed one river, classes by construction, mass that is kept, arrivals in
+order), and what its stations send is what the contract takes."""
 
 from datetime import date, timedelta
 from fractions import Fraction

@@ -1,0 +1,1 @@
+"""Early warning of sections: what a cycle says before a month is over."""
