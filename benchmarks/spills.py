@@ -3,9 +3,9 @@
     python -m benchmarks.spills [--seeds 100] [--first-seed 1000] [--jobs 2] [--into docs/WATER.md]
 
 A spill is felt at a section where it adds at least a quarter of the section's usual level, and detected there where a warning of
-its item begins between its arrival and a cycle after its end. The delay is from the arrival (more than a tenth of the greatest) to
-when it could be said. A warning is false where it is of no spill, and, of an exceedance or a class drop, where the water without
-the scatter of instruments was within in its first two cycles. Rules were chosen on seeds below 1000.
+its item begins between its arrival and a cycle after its end. The delay is from the arrival (more than a tenth of the greatest)
+to when it could be said. A warning is false where it is of no spill, and, of an exceedance or a class drop, where the water
+without the scatter of instruments was within in its first two cycles. Rules were chosen on seeds below 1000.
 """
 
 import argparse

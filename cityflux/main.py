@@ -30,6 +30,7 @@ from cityflux.commands import (
     sections,
     serve,
     sources,
+    warn,
     years,
 )
 from cityflux.console import REFUSED, TAKEN, WRONG_USE, err
@@ -48,7 +49,7 @@ app = typer.Typer(
 for command in (
     serve.demo, serve.up, serve.broker, serve.ingest, serve.process, serve.wall,
     feed.simulate, feed.replay, judge.evaluate, judge.verify, years.compare, years.statistics,
-    sections.sections, scores.scorecard, ask.readings, ask.indicators, ask.explain, ask.ledger, meter.meter,
+    sections.sections, warn.warnings, scores.scorecard, ask.readings, ask.indicators, ask.explain, ask.ledger, meter.meter,
     check.doctor,
 ):  # fmt: skip
     app.command()(command)

@@ -1,7 +1,7 @@
 """A pulse that was seen upstream, announced downstream: when it may arrive, and whether it has.
 
     window   from the cycle before the first sudden one, plus the shortest way; to the last sudden one (or now), plus the longest
-    seen     the same item changes suddenly below, beginning within the window, give or take a cycle
+    seen     the same item changes suddenly below, beginning within the window, or a cycle after it
     at once  it began below before it could have arrived: rain, or a cause that both have
     missed   the window is over, and nothing was seen: it was diluted, or the section was silent, which is said
 
@@ -74,8 +74,8 @@ def _at(pulse: Warned, way: tuple[Reach, ...], there: Sequence[Warned], cycles: 
         (max(values) if pulse.until is not None else max(values[-1], now)) + sum(one.high for one in way) * HOUR_MS
     )
     same = [one for one in there if one.item == pulse.item and one.since <= latest + CYCLE_MS]
-    in_time = [one for one in same if one.since >= earliest - CYCLE_MS]
-    before = [one for one in same if pulse.since - CYCLE_MS <= one.since < earliest - CYCLE_MS]
+    in_time = [one for one in same if one.since >= earliest]
+    before = [one for one in same if pulse.since - CYCLE_MS <= one.since < earliest]
     state: State = "expected"
     if in_time:
         state = "seen"

@@ -1,6 +1,6 @@
 """A sudden change of an item against the section's own days before, at the same hour of day; rain told apart.
 
-    usual     the values of the same hour of day (give or take a cycle) in the days before, without those that were sudden
+    usual     the values of the same hour of day in the days before, without those that were sudden
     score     (value - median) / scatter, scatter = 1.4826 × median absolute deviation and no less than the least of the rule;
               logarithms where the rule says so
     sudden    beyond the rule's score and its least change, the worse way
@@ -8,7 +8,7 @@
     rain      where turbidity is up and conductivity down in the same cycle, and the rise is no more than rain explains: then it
               stays a notice
 
-What stays longer than the rule's days is the new usual, and the change is over.
+What stays longer than the rule's days is the new usual, and the change is over; until enough is known of it nothing is sudden.
 """
 
 from bisect import bisect_left
@@ -26,11 +26,13 @@ _DAY_H = 24
 
 
 class Scored(NamedTuple):
-    """A value against its usual: the score, and the usual value itself (None where too little is known)."""
+    """A value against its usual: the score, and the usual value itself (None where too little is known); `settled` where that is
+    because a change has stayed, and what came since is not enough yet."""
 
     value: float
     usual: float | None
     score: float | None
+    settled: bool = False
 
 
 def scores(cycles: Sequence[Cycle], code: str, rules: WarningRules) -> list[Scored | None]:
@@ -45,6 +47,7 @@ def scores(cycles: Sequence[Cycle], code: str, rules: WarningRules) -> list[Scor
     ]
     found: list[Scored | None] = []
     sudden_since: int | None = None
+    settled = False
     # Positions whose values are usual.
     usual: list[int] = []
     for position, cycle in enumerate(cycles):
@@ -54,19 +57,20 @@ def scores(cycles: Sequence[Cycle], code: str, rules: WarningRules) -> list[Scor
             continue
         start = bisect_left(usual, bisect_left(at, at[position] - rule.usual_days * DAY_MS))
         known = [
-            known_value
+            other_value
             for other in usual[start:]
-            if (known_value := scale[other]) is not None and _apart(hours[other], hours[position]) <= rule.same_hour
+            if (other_value := scale[other]) is not None and _apart(hours[other], hours[position]) <= rule.same_hour
         ]
         one = _against(cycle.values[code], value, known, item, rules)
-        found.append(one)
+        settled = settled and one.score is None
+        found.append(one._replace(settled=settled))
         if one.score is not None and _is_sudden(one, item, rules):
             sudden_since = at[position] if sudden_since is None else sudden_since
             if at[position] - sudden_since <= rule.new_usual_days * DAY_MS:
                 continue
-            # It has stayed: all of it is usual from now on.
-            stayed = range(bisect_left(at, sudden_since), position)
-            usual = sorted({*usual, *(other for other in stayed if scale[other] is not None)})
+            # It has stayed: only what came since is usual from now on.
+            usual = [other for other in range(bisect_left(at, sudden_since), position) if scale[other] is not None]
+            settled = True
         sudden_since = None
         usual.append(position)
     return found
@@ -81,7 +85,10 @@ def sudden_changes(section: str, cycles: Sequence[Cycle], rules: WarningRules) -
     found = []
     for code, scored in of_item.items():
         item = rules.sudden.items[code]
-        bad = [None if one is None or one.score is None else _is_sudden(one, item, rules) for one in scored]
+        bad = [
+            None if one is None or (one.score is None and not one.settled) else _is_sudden(one, item, rules)
+            for one in scored
+        ]
         for run in runs(bad, at, 1, rules.sudden.clear_cycles, rules.cycles.most_gap_h):
             found.append(_warned(section, code, run, at, scored, rainy, rules))
     return sorted(found, key=lambda one: (one.since, one.item))
