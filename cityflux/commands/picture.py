@@ -1,4 +1,4 @@
-"""`cityflux picture`: an air-quality year as a PNG or SVG, for a wall or a report."""
+"""`cityflux picture`: a year of air or water as a PNG or SVG, for a wall or a report."""
 
 from collections.abc import Callable
 from datetime import date
@@ -10,13 +10,16 @@ import typer
 
 from cityflux.composition import open_books, plan_of
 from cityflux.console import err, out, refused, settings, wrong
+from cityflux.settings import Settings
+from store.books import Books
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from cityflux.pictured import Pictured
+    from cityflux.pictured_water import PicturedWater
 
-picture = typer.Typer(no_args_is_help=True, help="Pictures of an air-quality year, as PNG (1600 × 900) or SVG.")
+picture = typer.Typer(no_args_is_help=True, help="Pictures of a year of air or water, as PNG (1600 × 900) or SVG.")
 
 
 class Tongue(StrEnum):
@@ -63,8 +66,61 @@ def days(year: Year, file: Out, scope: Scope = "city", language: LanguageOption 
     _draw(year, file, language, lambda of: of.days(scope))
 
 
+@picture.command("river")
+def river(
+    year: Year,
+    file: Out,
+    of: Annotated[str | None, typer.Option("--river", help="only this river and what flows into it")] = None,
+    language: LanguageOption = Tongue.EN,
+) -> None:
+    """Water sections from source to mouth, month by month. Example: cityflux picture river 2026 --river liangtan --out r.png"""
+    _draw_water(year, file, language, lambda pictured: pictured.strip(of))
+
+
+@picture.command("item")
+def item(
+    year: Year,
+    section: Annotated[str, typer.Argument(help="a section's id")],
+    code: Annotated[str, typer.Argument(help="an item, e.g. nh3_n")],
+    file: Out,
+    language: LanguageOption = Tongue.EN,
+) -> None:
+    """An item of a section, day by day. Example: cityflux picture item 2026 lt-03 nh3_n --out ammonia.png"""
+    _draw_water(year, file, language, lambda pictured: pictured.item(section, code))
+
+
+@picture.command("profile")
+def profile(
+    year: Year,
+    of: Annotated[str, typer.Argument(help="a river's id")],
+    code: Annotated[str, typer.Argument(help="an item, e.g. nh3_n")],
+    file: Out,
+    period: Annotated[
+        list[str] | None, typer.Option(help="a month, quarter or year; may be given up to four times; else the year")
+    ] = None,
+    language: LanguageOption = Tongue.EN,
+) -> None:
+    """An item along a river. Example: cityflux picture profile 2026 liangtan nh3_n --period 2026-06 --out profile.png"""
+    _draw_water(year, file, language, lambda pictured: pictured.profile(of, code, period or [str(year)]))
+
+
 def _draw(year: int, file: Path, language: Tongue, make: "Callable[[Pictured], Figure]") -> None:
-    from cityflux.pictured import NoPicture, Pictured
+    from cityflux.pictured import Pictured
+
+    def made(books: Books, chosen: Settings) -> "Figure":
+        return make(Pictured(books, plan_of(chosen), year, chosen.zone, language.value))
+
+    _save(file, language, made)
+
+
+def _draw_water(year: int, file: Path, language: Tongue, make: "Callable[[PicturedWater], Figure]") -> None:
+    from cityflux.pictured_water import PicturedWater
+
+    _save(file, language, lambda books, chosen: make(PicturedWater(books, year, chosen.zone, language.value)))
+
+
+def _save(file: Path, language: Tongue, make: "Callable[[Books, Settings], Figure]") -> None:
+    from cityflux.pictured import NoPicture
     from processors.pictures import check_suffix, drawn_language, save
 
     chosen = settings()
@@ -77,7 +133,7 @@ def _draw(year: int, file: Path, language: Tongue, make: "Callable[[Pictured], F
     with open_books(chosen) as books:
         books.prepare()
         try:
-            figure = make(Pictured(books, plan_of(chosen), year, chosen.zone, language.value))
+            figure = make(books, chosen)
         except NoPicture as error:
             wrong(str(error))
     try:

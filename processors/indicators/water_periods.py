@@ -40,7 +40,7 @@ class SectionYear(NamedTuple):
 class Room(NamedTuple):
     """What the months left may average of an item: at most (at least, of dissolved oxygen), and whether just that still does;
     None where nothing can reach it any more. `margin` is how far that is from the mean so far, as a share of it: below 0 the
-    months left must be better than those before."""
+    months left must be better than those before; None where whatever comes is enough, or nothing is."""
 
     code: str
     limit: Decimal
@@ -102,7 +102,8 @@ def room(months: Months, kind: Kind, target: int, left: int) -> list[Room]:
         reachable = may >= 0 or item.better == "more"
         margin = None if not reachable or so_far == 0 else may / so_far - 1
         if item.better == "more" and margin is not None:
-            margin = -margin
+            # Less than nothing cannot be: whatever comes is enough.
+            may, margin = max(may, Fraction(0)), None if may <= 0 else -margin
         found.append(Room(item.code, limit, may if reachable else None, inclusive, margin))
     return sorted(found, key=lambda one: (one.may_average is not None, one.margin is None, one.margin or 0))
 

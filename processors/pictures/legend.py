@@ -25,7 +25,9 @@ _CHIP_HEIGHT, _GAP, _NAME_SIZE, _BELOW_SIZE = 34, 8, 16, 17
 _LEAST_WIDTH = 84
 
 
-class _Chip(NamedTuple):
+class Chip(NamedTuple):
+    """A colour with its name in it, and lines below."""
+
     colour: str
     name: str
     below: Sequence[str]
@@ -39,12 +41,12 @@ def legend(sheet: Sheet, y: float, days: Sequence[DayMark], last: date, *, count
     def count(colour: str) -> str:
         return days_of(sum(_colour(mark) == colour for mark in closed), sheet.language) if counted else ""
 
-    chips = [_Chip(colour, name, [text, count(colour)]) for colour, name, text in _classes(days, last, sheet.language)]
-    chips.append(_Chip(NO_VERDICT, say("not_assessable", sheet.language), [count(NO_VERDICT)]))
-    chips.append(_Chip(LIGHT, say("unknown", sheet.language), []))
+    chips = [Chip(colour, name, [text, count(colour)]) for colour, name, text in _classes(days, last, sheet.language)]
+    chips.append(Chip(NO_VERDICT, say("not_assessable", sheet.language), [count(NO_VERDICT)]))
+    chips.append(Chip(LIGHT, say("unknown", sheet.language), []))
     x: float = MARGIN
-    for chip in chips:
-        x = _draw(sheet, x, y, chip) + _GAP
+    for one in chips:
+        x = chip(sheet, x, y, one) + _GAP
     _finalities(sheet, x + 14, y, {mark.finality for mark in days})
 
 
@@ -69,22 +71,20 @@ def _classes(days: Sequence[DayMark], last: date, language: Language) -> list[tu
     return known + [(colour, label, "") for colour, (_, label) in sorted(others.items(), key=lambda item: item[1])]
 
 
-def _draw(sheet: Sheet, x: float, y: float, chip: _Chip) -> float:
-    """One chip; where it ends."""
-    texts = [sheet.width_of(text, _BELOW_SIZE) for text in chip.below]
-    width = round(max(sheet.width_of(chip.name, _NAME_SIZE, bold=True) + 22, *texts, _LEAST_WIDTH))
-    if chip.colour == NO_VERDICT:
+def chip(sheet: Sheet, x: float, y: float, one: Chip) -> float:
+    """Draw one; where it ends [px]."""
+    texts = [sheet.width_of(text, _BELOW_SIZE) for text in one.below]
+    width = round(max(sheet.width_of(one.name, _NAME_SIZE, bold=True) + 22, *texts, _LEAST_WIDTH))
+    if one.colour == NO_VERDICT:
         sheet.box(x, y, width, _CHIP_HEIGHT, NO_VERDICT, edge=NO_VERDICT_HATCH, hatch=HATCH)
-        inside = sheet.width_of(chip.name, _NAME_SIZE, bold=True) + 10
+        inside = sheet.width_of(one.name, _NAME_SIZE, bold=True) + 10
         sheet.box(x + (width - inside) / 2, y + 6, inside, _CHIP_HEIGHT - 12, NO_VERDICT)
     else:
-        edge = UNKNOWN_EDGE if chip.colour == LIGHT else "none"
-        sheet.box(x, y, width, _CHIP_HEIGHT, chip.colour, edge=edge)
+        edge = UNKNOWN_EDGE if one.colour == LIGHT else "none"
+        sheet.box(x, y, width, _CHIP_HEIGHT, one.colour, edge=edge)
     middle = x + width / 2
-    sheet.text(
-        middle, y + _CHIP_HEIGHT / 2, chip.name, _NAME_SIZE, colour=ink_on(chip.colour), align="center", bold=True
-    )
-    for line, text in enumerate(filter(None, chip.below)):
+    sheet.text(middle, y + _CHIP_HEIGHT / 2, one.name, _NAME_SIZE, colour=ink_on(one.colour), align="center", bold=True)
+    for line, text in enumerate(filter(None, one.below)):
         below = y + _CHIP_HEIGHT + 22 + 23 * line
         sheet.text(middle, below, text, _BELOW_SIZE, colour=QUIET, align="center", level="baseline")
     return x + width

@@ -47,6 +47,14 @@ _SAID: Final[Mapping[str, tuple[str, str]]] = {
     "target": ("target", "目标"),
     "forecast": ("forecast {low}–{high}", "预测 {low}–{high}"),
     "likely": ("forecast {low}–{high} ({percent} %)", "预测 {low}–{high}（{percent} %）"),
+    "target_class": ("Target", "目标"),
+    "whole_year": ("Year", "全年"),
+    "missed": ("target missed", "未达目标"),
+    "still_open": ("still open", "未结束"),
+    "too_few": ("too few values", "数据不足"),
+    "no_class": ("No class", "无类别"),
+    "tributary": ("tributary", "支流"),
+    "limits": ("Limits of the classes", "各类限值"),
     "rug": ("{count} not assessable", "{count} 天无法评价"),
 }
 

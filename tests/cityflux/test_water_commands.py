@@ -159,3 +159,46 @@ def test_the_page_leads_from_the_plan_to_a_sample(filled: Path) -> None:
     assert client.get("/explain/water_sections/2026", params={"section": "x"}).status_code == 404
     assert client.get("/").status_code == 200
     books.close()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("river", "2026", "--river", "liangtan"),
+        ("river", "2026", "--language", "zh"),
+        ("item", "2026", "lt-01", "nh3_n"),
+    ],
+)
+def test_pictures_of_the_river(ask: Asked, tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    ask("picture", *arguments, "--out", str(tmp_path / "p.png"))
+    assert (tmp_path / "p.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("river", "2026", "--river", "nile"), "'nile' is no river of the registry: there are liangtan"),
+        (("river", "2024"), "nothing is computed of any section in 2024"),
+        (("item", "2026", "x", "nh3_n"), "'x' is no section in 2026: there are lt-01, lt-02"),
+        (("item", "2026", "lt-01", "gold"), "'gold' is no item of GB 3838"),
+        (("profile", "2026", "liangtan", "nh3_n"), "no section with kilometres has a value"),
+    ],
+)
+def test_a_picture_that_cannot_be_drawn_says_why(
+    ask: Asked, tmp_path: Path, arguments: tuple[str, ...], says: str
+) -> None:
+    assert says in ask("picture", *arguments, "--out", str(tmp_path / "p.png"), expect=2)
+
+
+def test_warnings_of_the_last_days(ask: Asked) -> None:
+    found = ask.json("warnings", "--days", "35", "--at", "2026-03-01")
+    kinds = {(row["section"], row["rule"], row["item"]) for row in found}
+    assert ("lt-01", "exceedance", "nh3_n") in kinds
+    assert ("lt-01", "class drop", "nh3_n") in kinds
+    assert not [row for row in found if row["section"] == "lt-02"]
+    first = next(row for row in found if row["rule"] == "exceedance")
+    assert (first["since"], first["said"]) == ("2026-02-01T04:00:00+08:00", "2026-02-01T08:00:00+08:00")
+    assert "against 1.0 (target class Ⅲ)" in ask("warnings", "--days", "35", "--at", "2026-03-01", "--format", "csv")
+    assert ask.json("warnings", "--days", "35", "--at", "2026-03-01", "--section", "lt-02") == []
+    assert "'x' is no section" in ask("warnings", "--section", "x", expect=2)
+    assert ask.json("warnings", "--days", "35", "--at", "2026-03-01", "--pulses") == []

@@ -1,0 +1,193 @@
+"""Pictures of water from the books: which sections, names and titles they get. How they look is in `processors/pictures`."""
+
+from collections.abc import Sequence
+from datetime import date
+from fractions import Fraction
+from zoneinfo import ZoneInfo
+
+from matplotlib.figure import Figure
+
+from cityflux.pictured import NoPicture
+from processors.pictures import (
+    ItemDay,
+    Language,
+    Place,
+    ProfileLine,
+    SectionMark,
+    SectionRow,
+    drawn_language,
+    item_calendar,
+    river_profile,
+    river_strip,
+)
+from processors.scopes import SECTION
+from processors.standards.water import Item, water_standard
+from processors.water.days import WATER_DAY, kind_of
+from processors.water.sections import WATER_SECTION
+from processors.windows import day_bounds, days_between
+from sensors.stations import Station
+from store.books import Books
+from store.judgements import Judgement, Judgements
+
+
+class PicturedWater:
+    """The pictures of one year, from prepared books."""
+
+    def __init__(self, books: Books, year: int, zone: ZoneInfo, language: Language) -> None:
+        self._judgements = Judgements(books)
+        self._year = year
+        self._language = drawn_language(language)
+        end = day_bounds(date(year, 12, 31), zone)[1]
+        self._sections = [one for one in books.registry().active("water", end - 1) if one.section is None]
+
+    def strip(self, river: str | None) -> Figure:
+        """The sections of a river and those that flow into it, or all of them, by month. Raises NoPicture."""
+        sections = self._in_order(river)
+        of_month = {
+            (one.id, n): mark
+            for one in sections
+            for n in range(1, 13)
+            if (mark := self._mark(one, f"{self._year}-{n:02d}"))
+        }
+        if not of_month:
+            raise NoPicture(f"nothing is computed of {river or 'any section'} in {self._year}; see cityflux ledger")
+        # A month that has closed for others and has nothing here is one without a class, not one that is not known yet.
+        closed = max((n for (_, n), mark in of_month.items() if mark.finality != "running"), default=0)
+        nothing = SectionMark(None, None, "")
+        rows = []
+        for one in sections:
+            months = {
+                n: of_month.get((one.id, n), nothing) for n in range(1, 13) if n <= closed or (one.id, n) in of_month
+            }
+            whole = self._mark(one, str(self._year))
+            is_tributary = river is not None and one.river != river
+            rows.append(SectionRow(self._name(one), one.river or "", is_tributary, one.target_class, months, whole))
+        title = self._said(f"Water sections {self._year}", f"{self._year} 年水质断面")
+        return river_strip(rows, self._year, title, self._river(river), language=self._language)
+
+    def item(self, section: str, code: str) -> Figure:
+        """An item of a section, day by day. Raises NoPicture."""
+        item, station = self._item(code), self._section(section)
+        found = {day.day: day for day in (_day(one, code, finality) for one, finality in self._of_days(station))}
+        if not found:
+            raise NoPicture(f"nothing is computed of section {section} in {self._year}; see cityflux ledger")
+        # A day before the last known one of which nothing came has no class.
+        days = [
+            found.get(day, ItemDay(day, "", None, False, ""))
+            for day in days_between(date(self._year, 1, 1), max(found))
+        ]
+        kind = kind_of(station)
+        limits = [str(limit) for limit in item.limits_of(kind)]
+        sign = "≥" if item.better == "more" else "≤"
+        shown = [f"{limits[0]}–{limits[1]}"] if item.better == "band" else [f"{sign} {limit}" for limit in limits]
+        title = f"{self._named(item)} {self._year}"
+        target = (
+            ""
+            if station.target_class is None
+            else self._said(" · target ", " · 目标 ") + "ⅠⅡⅢⅣⅤ"[station.target_class - 1]
+        )
+        return item_calendar(
+            days, self._year, shown, title, f"{self._name(station)}{target} · mg/L", language=self._language
+        )
+
+    def profile(self, river: str, code: str, periods: Sequence[str]) -> Figure:
+        """An item along a river, a line a period. Raises NoPicture."""
+        item = self._item(code)
+        sections = [one for one in self._in_order(river) if one.river_km is not None]
+        own = [one for one in sections if one.river == river]
+        places, at = [], {}
+        for one in sections:
+            if one.river == river:
+                km = one.river_km or 0.0
+            else:
+                # A tributary stands where it comes in: just above the section below it.
+                into = next((other.river_km for other in own if other.id == one.downstream), None)
+                if into is None:
+                    continue
+                km = into - 0.04 * max((other.river_km or 0.0) for other in own)
+            at[one.id] = km
+            places.append(Place(km, self._name(one), one.river != river))
+        lines = []
+        for period in periods:
+            points = []
+            for name, km in at.items():
+                found = self._judgements.current(WATER_SECTION, SECTION + name, period)
+                items = found[0].detail["items"] if found else {}
+                if code in items:
+                    points.append((km, float(Fraction(items[code]["exact"]))))
+            lines.append(ProfileLine(period, points))
+        kind = kind_of(own[0]) if own else "river"
+        name = self._named(item)
+        title = self._said(f"{name} along the river", f"沿程{name}")
+        try:
+            return river_profile(places, lines, item, kind, title, self._river(river), language=self._language)
+        except ValueError as error:
+            raise NoPicture(str(error)) from error
+
+    def _mark(self, section: Station, period: str) -> SectionMark | None:
+        found = self._judgements.current(WATER_SECTION, SECTION + section.id, period)
+        if found is None:
+            return None
+        judgement, finality = found
+        cls = None if judgement.value is None else int(judgement.value)
+        target = judgement.detail["target"]
+        return SectionMark(cls, None if cls is None or target is None else cls > target, finality)
+
+    def _of_days(self, section: Station) -> list[tuple[Judgement, str]]:
+        scope, first, last = SECTION + section.id, f"{self._year}-01-01", f"{self._year}-12-31"
+        closed = self._judgements.latest(WATER_DAY, scope=scope, first=first, last=last)
+        running = self._judgements.running(WATER_DAY, scope=scope, first=first, last=last)
+        return [(r.judgement, str(r.finality)) for r in closed] + [(r.judgement, "running") for r in running]
+
+    def _in_order(self, river: str | None) -> list[Station]:
+        """The sections as the water passes them: of the river, with those that flow into it before where they come in."""
+        known = {one.river for one in self._sections if one.river}
+        if river is not None and river not in known:
+            raise NoPicture(f"{river!r} is no river of the registry: there are {', '.join(sorted(known)) or 'none'}")
+        by_km = sorted(
+            self._sections, key=lambda one: (one.river or "~", one.river_km is None, one.river_km or 0.0, one.id)
+        )
+        if river is None:
+            return by_km
+        found: list[Station] = []
+        for one in by_km:
+            if one.river == river:
+                found += [other for other in by_km if other.river != river and other.downstream == one.id]
+                found.append(one)
+        return found
+
+    def _section(self, section: str) -> Station:
+        for one in self._sections:
+            if one.id == section:
+                return one
+        known = ", ".join(one.id for one in self._sections[:12])
+        raise NoPicture(f"{section!r} is no section in {self._year}: there are {known or 'none'}")
+
+    def _item(self, code: str) -> Item:
+        items = water_standard().by_code
+        if code not in items:
+            raise NoPicture(f"{code!r} is no item of GB 3838: there are {', '.join(items)}")
+        return items[code]
+
+    def _named(self, item: Item) -> str:
+        return self._said(item.en[0].upper() + item.en[1:], item.zh)
+
+    def _name(self, section: Station) -> str:
+        return self._said(section.name_en, section.name_zh) or section.id
+
+    def _river(self, river: str | None) -> str:
+        return self._said("all rivers", "全部河流") if river is None else self._said(f"river {river}", f"河流 {river}")
+
+    def _said(self, english: str, chinese: str) -> str:
+        return chinese if self._language == "zh" else english
+
+
+def _day(judgement: Judgement, code: str, finality: str) -> ItemDay:
+    item = judgement.detail["items"].get(code)
+    return ItemDay(
+        date.fromisoformat(judgement.key.period),
+        "" if item is None else item["value"],
+        None if item is None else item["class"],
+        code in judgement.detail["short"],
+        finality,
+    )

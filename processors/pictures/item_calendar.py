@@ -1,0 +1,80 @@
+"""A year of one item at one section: a row a month, a column a day, each day in the colour of its class with its mean in it."""
+
+from calendar import monthrange
+from collections.abc import Sequence
+from datetime import date
+from typing import Final
+
+from matplotlib.figure import Figure
+
+from processors.pictures.legend import Chip, chip, corner
+from processors.pictures.sheet import (
+    DARK,
+    HATCH,
+    LIGHT,
+    MARGIN,
+    NO_VERDICT,
+    NO_VERDICT_HATCH,
+    QUIET,
+    UNKNOWN_EDGE,
+    Sheet,
+    ink_on,
+)  # fmt: skip
+from processors.pictures.water_marks import ItemDay, class_colour, class_name
+from processors.pictures.words import Language, month_of, say
+
+# Chosen: 31 columns and 12 rows on a sheet of 1600 × 900, as the calendar of air [px].
+_LEFT, _TOP, _COLUMN, _ROW, _GAP = 118, 164, 46, 51, 3
+_NUMBER_SIZE, _HEAD_SIZE, _MONTH_SIZE, _CORNER = 16, 18, 22, 10
+_LEGEND_TOP: Final = _TOP + 12 * _ROW + 18
+
+
+def item_calendar(
+    days: Sequence[ItemDay],
+    year: int,
+    limits: Sequence[str],
+    title: str,
+    subtitle: str = "",
+    *,
+    language: Language = "en",
+) -> Figure:
+    """The year, 1600 × 900 px; `limits` are those of the classes, for the legend. Days without a mean are hatched, those not
+    known yet are empty. A cell's id in SVG is day-2026-03-05. ValueError without a day."""
+    known = {one.day: one for one in days if one.day.year == year}
+    if not known:
+        raise ValueError(f"there is no day to draw in {year}")
+    sheet = Sheet(title, subtitle, language)
+    for number in range(1, 32):
+        middle = _LEFT + (number - 1) * _COLUMN + (_COLUMN - _GAP) / 2
+        sheet.text(middle, _TOP - 12, str(number), _HEAD_SIZE, colour=QUIET, align="center", level="baseline")
+    for month in range(1, 13):
+        top = _TOP + (month - 1) * _ROW
+        sheet.text(MARGIN, top + (_ROW - _GAP) / 2, month_of(month, sheet.language), _MONTH_SIZE)
+        for number in range(1, monthrange(year, month)[1] + 1):
+            day = date(year, month, number)
+            _cell(sheet, _LEFT + (number - 1) * _COLUMN, top, day, known.get(day))
+    x: float = MARGIN
+    for cls in range(1, 7):
+        below = limits[cls - 1] if cls <= len(limits) else ""
+        x = chip(sheet, x, _LEGEND_TOP, Chip(class_colour(cls), class_name(cls), [below])) + 8
+    x = chip(sheet, x, _LEGEND_TOP, Chip(NO_VERDICT, say("too_few", sheet.language), [])) + 8
+    chip(sheet, x, _LEGEND_TOP, Chip(LIGHT, say("unknown", sheet.language), []))
+    return sheet.figure
+
+
+def _cell(sheet: Sheet, left: float, top: float, day: date, one: ItemDay | None) -> None:
+    width, height, name = _COLUMN - _GAP, _ROW - _GAP, f"day-{day.isoformat()}"
+    if one is None:
+        sheet.box(left, top, width, height, edge=UNKNOWN_EDGE, name=name)
+        return
+    if one.cls is None:
+        sheet.box(left, top, width, height, NO_VERDICT, edge=NO_VERDICT_HATCH, hatch=HATCH, name=name)
+        ink = DARK
+    else:
+        ink = ink_on(class_colour(one.cls))
+        sheet.box(left, top, width, height, class_colour(one.cls), name=name)
+        size = min(_NUMBER_SIZE, _NUMBER_SIZE * (width - 4) / max(sheet.width_of(one.shown, _NUMBER_SIZE), 1.0))
+        sheet.text(left + width / 2, top + height / 2, one.shown, size, colour=ink, align="center")
+    if one.finality == "running":
+        sheet.box(left + 2, top + 2, width - 4, height - 4, edge=ink, line=1.5, dashed=True)
+    corner(sheet, left + width, top, _CORNER, one.finality, ink)

@@ -1,0 +1,76 @@
+"""What pictures of rivers are drawn from: a section in a month, an item on a day, a profile; and the colours of the classes."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import NamedTuple
+
+from processors.standards.water import water_standard
+
+
+class SectionMark(NamedTuple):
+    """A section in a month or year. `cls` is 1 to 6, None without one; `missed` whether it missed its target, None where it has
+    none; `finality` as of a judgement, running while the period is open."""
+
+    cls: int | None
+    missed: bool | None
+    finality: str
+
+
+class SectionRow(NamedTuple):
+    """A section in the order of its river, which joins it to the next row of the same one; `months` by number, what is not there
+    is not known yet. `target` is 1 to 5."""
+
+    name: str
+    river: str
+    tributary: bool
+    target: int | None
+    months: Mapping[int, SectionMark]
+    year: SectionMark | None
+
+
+class ItemDay(NamedTuple):
+    """An item on a day: its mean as it is shown, its class (None without a mean), and whether too few values came for one."""
+
+    day: date
+    shown: str
+    cls: int | None
+    short: bool
+    finality: str
+
+
+class Place(NamedTuple):
+    """A section along the river [km]."""
+
+    km: float
+    name: str
+    tributary: bool
+
+
+class ProfileLine(NamedTuple):
+    """An item along the river in a period: (km, value) of the sections that have one."""
+
+    label: str
+    points: Sequence[tuple[float, float]]
+
+
+_COLOURS = {
+    "blue": ("#1E63C6", "#6FB1F2"),
+    "green": ("#3FA34D",),
+    "yellow": ("#F2D024",),
+    "orange": ("#F08A24",),
+    "red": ("#D32F2F",),
+}
+"""The document names the colours and gives no values: chosen; of two classes of one name the better one is darker."""
+
+
+def class_colour(cls: int) -> str:
+    """The colour of a class, 1 to 6 (环办〔2011〕22号)."""
+    classes = water_standard().classes
+    name = classes[cls - 1].colour
+    shades = _COLOURS[name]
+    return shades[min(sum(one.colour == name for one in classes[: cls - 1]), len(shades) - 1)]
+
+
+def class_name(cls: int) -> str:
+    """Ⅰ … 劣Ⅴ."""
+    return water_standard().classes[cls - 1].name
