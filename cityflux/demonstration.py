@@ -1,7 +1,8 @@
 """The demo: the main job on the embedded default, from an empty folder to a scorecard, in front of the user's eyes.
 
-Broker, ingest, process and wall run as child processes over one SQLite store; a simulated city, whose true answers are
-known, publishes its year to date over MQTT; the scorecard comes from the books, and is compared with the truth.
+Broker, ingest, process and wall run as child processes over one SQLite store; a simulated city with its river, whose true answers
+are known, publishes its year to date over MQTT, and figures that no sensor measures are entered; the scorecard comes from the
+books, and is compared with the truth.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import date, datetime, timedelta
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 from cityflux import broker as brokers
@@ -23,13 +25,18 @@ from cityflux.scorecard import as_text
 from cityflux.settings import PREFIX, Settings, load_settings
 from cityflux.supervisor import Part, StartError, listening, supervised
 from ingest.journal import has_session, looking_at
+from processors.records.entries import checked
+from processors.scopes import SECTION
 from processors.scorecard import scorecard_rows
-from processors.windows import civil_day
+from processors.windows import civil_day, period_bounds, period_days
 from sensors.instants import HOUR_MS
 from simulators.air import truth
 from simulators.city import ZONE, city, history, registry_text
+from simulators.figures import DATED, LAST_YEAR, SOURCE, figures, true_reductions
+from simulators.river import arrivals, river, river_history, river_registry_text, spills, true_class
 from store.books import Books
 from store.judgements import Claims, Judgements
+from store.records import Record, Records
 
 _LOOK_EVERY_S = 0.2
 # Chosen: a cold start of broker and ingest takes about two seconds.
@@ -54,13 +61,17 @@ async def run(folder: Path, *, days: int | None, once: bool, seed: int, wall_por
     stopped = stop_signals()
     with open_books(chosen) as books:
         books.prepare()
+        _enter(books, now)
         async with supervised(parts), _ended_by(stopped):
             await _subscribed(chosen)
             await _load(chosen, books, seed, first, now)
             plan = plan_of(chosen)
             rows = scorecard_rows(Judgements(books), plan, today.year, chosen.zone, now_ms())
             out.print(as_text(rows, plan, today.year))
-            _compare_with_truth(books, seed, first, civil_day(now - chosen.grace_hours * HOUR_MS, ZONE))
+            until = civil_day(now - chosen.grace_hours * HOUR_MS, ZONE)
+            _compare_air(books, seed, first, until)
+            _compare_water(books, seed, first, until)
+            _compare_figures(books)
             if not once:
                 out.print(f"\nstatus page: http://{chosen.wall_host}:{chosen.wall_port}/   data: {folder}")
                 out.print("live readings every 5 s; Ctrl-C stops everything")
@@ -71,7 +82,7 @@ def _configure(folder: Path, wall_port: int) -> Settings:
     """Set this process and its children to the embedded default in `folder`, whatever the shell was set to."""
     folder.mkdir(parents=True, exist_ok=True)
     registry, config = folder / "stations.toml", folder / "cityflux.toml"
-    registry.write_text(registry_text(), "utf-8")
+    registry.write_text(f"{registry_text()}\n{river_registry_text()}", "utf-8")
     config.write_text("# the demo runs on the defaults\n", "utf-8")
     version = "" if brokers.find_mosquitto() else "?version=3"
     wall = wall_port if wall_port and is_free(wall_port) else free_port()
@@ -101,11 +112,12 @@ async def _subscribed(chosen: Settings) -> None:
 
 async def _load(chosen: Settings, books: Books, seed: int, first: date, now: int) -> None:
     """Publish the history and wait until the last of it is in the store and every window is computed."""
-    total = len(city()) * ((datetime.fromtimestamp(now / 1000, ZONE).date() - first).days + 1)
+    total = (len(city()) + len(river())) * ((datetime.fromtimestamp(now / 1000, ZONE).date() - first).days + 1)
+    everything = chain(history(seed, first, now), river_history(seed, first, now))
     with progress_bar() as bar:
         published = bar.add_task("published over MQTT", total=total)
         stored = bar.add_task("journalled and stored", total=total)
-        count = await publish_to(chosen, history(seed, first, now), lambda n: bar.update(published, completed=n))
+        count = await publish_to(chosen, everything, lambda n: bar.update(published, completed=n))
         bar.update(published, total=count)
         bar.update(stored, total=count)
         while (settled := sum(row.written + row.refused for row in books.ledgers())) < count:
@@ -123,7 +135,53 @@ async def _load(chosen: Settings, books: Books, seed: int, first: date, now: int
         bar.update(computed, total=most, completed=most)
 
 
-def _compare_with_truth(books: Books, seed: int, first: date, until: date) -> None:
+def _enter(books: Books, now: int) -> None:
+    """What people would enter: simulated, and said to be."""
+    records = Records(books)
+    there = {(one.code, one.period) for one in records.in_force()}
+    for figure in figures():
+        if (figure.code, figure.period) not in there:
+            entry = checked(Record(figure.code, "city", figure.period, figure.value, "", SOURCE, DATED))
+            ends = period_bounds(figure.period, ZONE)[1] // HOUR_MS - 1
+            records.add(entry, who="cityflux demo", now=now, ends=ends)
+
+
+def _compare_water(books: Books, seed: int, first: date, until: date) -> None:
+    """The classes of the months that have closed whole, of sections that no spill passed meanwhile."""
+    outcomes: Counter[bool] = Counter()
+    for revision in Judgements(books).latest("water_section", first=first.isoformat()[:7]):
+        key = revision.judgement.key
+        begins, ends = period_days(key.period)
+        if len(key.period) != len("2026-03") or begins < first or ends >= until:
+            continue
+        section = key.scope.removeprefix(SECTION)
+        start, end = period_bounds(key.period, ZONE)
+        years = {begins.year - 1, begins.year}
+        passed = [
+            one for year in years for spill in spills(seed, year) for one in arrivals(spill) if one.section == section
+        ]
+        if not any(one.start < end and one.end > start for one in passed):
+            outcomes[revision.judgement.value == str(true_class(section)[0])] += 1
+    if outcomes:
+        out.print(
+            f"{outcomes[True]} of {outcomes.total()} months of sections are judged as the simulated river was made"
+        )
+
+
+def _compare_figures(books: Books) -> None:
+    """The reductions of the plan's last year, from the figures that were entered."""
+    found = {
+        code: Judgements(books).latest(code, scope="city", first=str(LAST_YEAR), last=str(LAST_YEAR))
+        for code in true_reductions(LAST_YEAR)
+    }
+    right = sum(
+        bool(found[code]) and found[code][0].judgement.value == str(true)
+        for code, true in true_reductions(LAST_YEAR).items()
+    )
+    out.print(f"{right} of {len(found)} reductions per unit of GDP are as the simulated figures were made")
+
+
+def _compare_air(books: Books, seed: int, first: date, until: date) -> None:
     """The simulated city's classes are known by construction: say whether every day that has closed, those before `until`,
     came out as it was made."""
     judged = {

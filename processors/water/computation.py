@@ -28,7 +28,7 @@ class WaterComputation:
     """One plan's indicators of water, from one store."""
 
     daily = WATER_DAY
-    silent: Collection[str] = frozenset({WATER_SECTION})
+    silent: Collection[str] = frozenset({WATER_SECTION, WATER_STATUS})
 
     def __init__(self, store: ReadingsStore, books: Books, plan: Plan, zone: ZoneInfo, rule: Validity) -> None:
         self._store = store
@@ -104,13 +104,15 @@ class WaterComputation:
         """Of a section its days; of others their sections, which changed for the same period."""
         if judgement.key.indicator == WATER_SECTION:
             return within(judgement, causes, WATER_DAY, [judgement.key.scope])
-        return [
+        found = [
             Cause(key.scope.removeprefix(SECTION), reason)
             for key, reason in sorted(causes.items())
             if key.indicator == WATER_SECTION
             and key.period == judgement.key.period
             and key.scope.removeprefix(SECTION) in judgement.stations
         ]
+        # Of several sections only what they were and are: why is theirs to say.
+        return found if len(found) == 1 else [one._replace(reason=one.reason.partition(": ")[0]) for one in found]
 
     def _sections(
         self, year: str, periods: Sequence[str], moved: Moved, last_closed: date, now: int

@@ -1,0 +1,70 @@
+"""Simulated figures of the city, as people enter them: GDP, energy, carbon dioxide, green. Their truth is the yearly rates here.
+
+Each year's energy and carbon dioxide per unit of GDP come down by a chosen rate; amounts follow from them, so the cumulative
+reduction of a year is 1 - Π (1 - rate), whatever anybody computes from the amounts.
+"""
+
+from decimal import ROUND_HALF_EVEN, Decimal
+from fractions import Fraction
+from typing import NamedTuple
+
+BASE_YEAR, LAST_YEAR = 2020, 2025
+SOURCE = "simulated city, no real figure"
+DATED = "2026-03-31"
+
+# Chosen, all of them. Rates are shares; GDP in 10⁴ yuan at the prices of 2020 [10⁴ yuan], energy in tce, carbon dioxide in t.
+_GDP, _ENERGY_PER_GDP, _CO2_PER_GDP = 4_600_000, Fraction(32, 100), Fraction(68, 100)
+_GROWTH = ("0.082", "0.041", "0.066", "0.059", "0.054")
+_PRICES = ("0.021", "0.014", "-0.003", "0.002", "0.006")
+_ENERGY_RATE = ("0.031", "0.024", "0.029", "0.033", "0.027")
+_CO2_RATE = ("0.038", "0.040", "0.037", "0.044", "0.041")
+_GREEN = {
+    "forest_cover": ("44.8", "45.3", "45.9", "46.4", "46.8", "47.1"),
+    "green_cover": ("42.0", "42.4", "42.9", "43.1", "43.6", "44.0"),
+    "park_area": ("16.1", "16.4", "16.9", "17.2", "17.4", "17.9"),
+    "safety_death_rate": ("0.021", "0.019", "0.018", "0.016", "0.015", "0.013"),
+}
+
+
+class Figure(NamedTuple):
+    """A figure of a year, in the unit of `processors/plans/figures.toml`."""
+
+    code: str
+    period: str
+    value: Decimal
+
+
+def figures() -> list[Figure]:
+    """Every figure of every year, in order of time."""
+    found = []
+    gdp, prices, energy, carbon = Fraction(_GDP), Fraction(1), _ENERGY_PER_GDP, _CO2_PER_GDP
+    for number in range(LAST_YEAR - BASE_YEAR + 1):
+        year = str(BASE_YEAR + number)
+        if number:
+            gdp *= 1 + Fraction(_GROWTH[number - 1])
+            prices *= 1 + Fraction(_PRICES[number - 1])
+            energy *= 1 - Fraction(_ENERGY_RATE[number - 1])
+            carbon *= 1 - Fraction(_CO2_RATE[number - 1])
+        found += [
+            Figure("gdp", year, _written(gdp * prices, 2)),
+            Figure("gdp_deflator", year, _written(prices, 6)),
+            Figure("energy_total", year, _written(energy * gdp, 1)),
+            Figure("co2_total", year, _written(carbon * gdp, 1)),
+            *(Figure(code, year, Decimal(values[number])) for code, values in _GREEN.items()),
+        ]
+    return found
+
+
+def true_reductions(year: int) -> dict[str, Decimal]:
+    """The cumulative reductions until a year [%], by the plan's codes: from the rates alone."""
+    number = year - BASE_YEAR
+    left = {"energy_intensity": Fraction(1), "co2_intensity": Fraction(1)}
+    for code, rates in (("energy_intensity", _ENERGY_RATE), ("co2_intensity", _CO2_RATE)):
+        for rate in rates[:number]:
+            left[code] *= 1 - Fraction(rate)
+    return {code: _written(100 * (1 - share), 2) for code, share in left.items()}
+
+
+def _written(value: Fraction, digits: int) -> Decimal:
+    exact = Decimal(value.numerator) / Decimal(value.denominator)
+    return exact.quantize(Decimal(1).scaleb(-digits), rounding=ROUND_HALF_EVEN)
