@@ -25,7 +25,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 
 def day_of(world: World, day: date = FIFTH) -> dict[str, Any]:
-    return explain_day(world.books, world.store, world.plan.indicators[0], "2026", day.isoformat(), ZONE)
+    return explain_day(world.books, world.store, world.plan.indicator("good_air_days"), "2026", day.isoformat(), ZONE)
 
 
 async def computed(world: World) -> None:
@@ -94,7 +94,7 @@ async def test_a_year_carries_its_events_and_the_revisions_of_its_days(world: Wo
     events = Events(world.books)
     events.add(Event("air", "dust", "city", ("pm10",), start, end, "notice 7"), who="ann", now=world.now)
     await world.compute()
-    year = explain_year(world.books, world.plan.indicators[0], "2026", ZONE)
+    year = explain_year(world.books, world.plan.indicator("good_air_days"), "2026", ZONE)
     assert [(one["kind"], one["evidence"], one["entered_by"]) for one in year["events"]] == [
         ("dust", "notice 7", "ann")
     ]

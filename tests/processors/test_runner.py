@@ -185,7 +185,7 @@ async def test_a_final_day_is_not_overwritten_but_proposed(world: World) -> None
     ("target", "status"), [(1, "met"), (300, "on track"), (302, "missed"), (301, "at risk")], ids=str
 )
 async def test_the_year_is_held_against_its_target(world: World, target: int, status: str) -> None:
-    indicator = world.plan.indicators[0].model_copy(update={"target": target, "least_coverage": 0.0})
+    indicator = world.plan.indicator("good_air_days").model_copy(update={"target": target, "least_coverage": 0.0})
     plan = world.plan.model_copy(update={"indicators": (indicator,)})
     world.go_to(date(2026, 3, 7), 2)
     await world.hours(FIFTH, CLEAN)
@@ -220,7 +220,7 @@ async def test_explain_goes_down_to_the_hour(world: World) -> None:
     await world.hours(FIFTH, CLEAN, hours=[h for h in range(24) if h != 9])
     await world.hours(FIFTH, {}, hours=[9], doubtful={"pm2_5": Doubt("calibration", 3.0)})
     await world.compute()
-    indicator = world.plan.indicators[0]
+    indicator = world.plan.indicator("good_air_days")
     year = explain_year(world.books, indicator, "2026", ZONE)
     assert year["value"] == "1"
     assert year["days"][-1]["state"] == "good"
