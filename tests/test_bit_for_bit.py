@@ -62,18 +62,11 @@ def exported(folder: Path, file: Path, store: dict[str, str]) -> tuple[str, str]
 
 
 def test_the_same_messages_give_the_same_bytes(hours: Path, influx: Influx, tmp_path: Path) -> None:
-    token = tmp_path / "token"
-    token.write_text(influx.token)
-
     def runs(number: int) -> list[tuple[str, str]]:
-        in_influx = {
-            "CITYFLUX_STORE": "influx", "CITYFLUX_INFLUX_URL": influx.url, "CITYFLUX_INFLUX_ORG": influx.org,
-            "CITYFLUX_INFLUX_BUCKET": influx.new_bucket(), "CITYFLUX_INFLUX_TOKEN_FILE": str(token),
-        }  # fmt: skip
         return [
             exported(tmp_path / f"{number}-one", hours / "forward.csv", {"CITYFLUX_STORE": "sqlite"}),
             exported(tmp_path / f"{number}-two", hours / "backward.csv", {"CITYFLUX_STORE": "sqlite"}),
-            exported(tmp_path / f"{number}-three", hours / "forward.csv", in_influx),
+            exported(tmp_path / f"{number}-three", hours / "forward.csv", influx.settings(tmp_path)),
         ]
 
     found = runs(1)

@@ -30,14 +30,7 @@ def environment(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict
     settings = {"CITYFLUX_DATA_DIR": str(tmp_path / "data"), "CITYFLUX_STORE": request.param}
     if request.param == "influx":
         influx: Influx = request.getfixturevalue("influx")
-        token = tmp_path / "token"
-        token.write_text(influx.token)
-        settings |= {
-            "CITYFLUX_INFLUX_URL": influx.url,
-            "CITYFLUX_INFLUX_ORG": influx.org,
-            "CITYFLUX_INFLUX_BUCKET": influx.new_bucket(),
-            "CITYFLUX_INFLUX_TOKEN_FILE": str(token),
-        }
+        settings |= influx.settings(tmp_path)
     (tmp_path / "broker").mkdir()
     with Mosquitto(tmp_path / "broker") as broker:
         settings["CITYFLUX_MQTT_URL"] = f"mqtt://127.0.0.1:{broker.port}"

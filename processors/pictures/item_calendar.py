@@ -7,25 +7,15 @@ from typing import Final
 
 from matplotlib.figure import Figure
 
-from processors.pictures.legend import Chip, chip, corner
-from processors.pictures.sheet import (
-    DARK,
-    HATCH,
-    LIGHT,
-    MARGIN,
-    NO_VERDICT,
-    NO_VERDICT_HATCH,
-    QUIET,
-    UNKNOWN_EDGE,
-    Sheet,
-    ink_on,
-)  # fmt: skip
+from processors.pictures.cells import Place, cell
+from processors.pictures.legend import Chip, chip
+from processors.pictures.sheet import LIGHT, MARGIN, NO_VERDICT, QUIET, Sheet
 from processors.pictures.water_marks import ItemDay, class_colour, class_name
 from processors.pictures.words import Language, month_of, say
 
 # Chosen: 31 columns and 12 rows on a sheet of 1600 × 900, as the calendar of air [px].
 _LEFT, _TOP, _COLUMN, _ROW, _GAP = 118, 164, 46, 51, 3
-_NUMBER_SIZE, _HEAD_SIZE, _MONTH_SIZE, _CORNER = 16, 18, 22, 10
+_NUMBER_SIZE, _HEAD_SIZE, _MONTH_SIZE = 16, 18, 22
 _LEGEND_TOP: Final = _TOP + 12 * _ROW + 18
 
 
@@ -63,18 +53,9 @@ def item_calendar(
 
 
 def _cell(sheet: Sheet, left: float, top: float, day: date, one: ItemDay | None) -> None:
-    width, height, name = _COLUMN - _GAP, _ROW - _GAP, f"day-{day.isoformat()}"
+    place, name = Place(left, top, _COLUMN - _GAP, _ROW - _GAP), f"day-{day.isoformat()}"
     if one is None:
-        sheet.box(left, top, width, height, edge=UNKNOWN_EDGE, name=name)
+        cell(sheet, place, None, "", 0, "", name, known=False)
         return
-    if one.cls is None:
-        sheet.box(left, top, width, height, NO_VERDICT, edge=NO_VERDICT_HATCH, hatch=HATCH, name=name)
-        ink = DARK
-    else:
-        ink = ink_on(class_colour(one.cls))
-        sheet.box(left, top, width, height, class_colour(one.cls), name=name)
-        size = min(_NUMBER_SIZE, _NUMBER_SIZE * (width - 4) / max(sheet.width_of(one.shown, _NUMBER_SIZE), 1.0))
-        sheet.text(left + width / 2, top + height / 2, one.shown, size, colour=ink, align="center")
-    if one.finality == "running":
-        sheet.box(left + 2, top + 2, width - 4, height - 4, edge=ink, line=1.5, dashed=True)
-    corner(sheet, left + width, top, _CORNER, one.finality, ink)
+    colour = None if one.cls is None else class_colour(one.cls)
+    cell(sheet, place, colour, "" if one.cls is None else one.shown, _NUMBER_SIZE, one.finality, name)

@@ -9,21 +9,9 @@ from itertools import pairwise
 
 from matplotlib.figure import Figure
 
+from processors.pictures.cells import Place, cell
 from processors.pictures.legend import Chip, chip, corner
-from processors.pictures.sheet import (
-    DARK,
-    HATCH,
-    HEIGHT,
-    LIGHT,
-    MARGIN,
-    NO_VERDICT,
-    NO_VERDICT_HATCH,
-    QUIET,
-    UNKNOWN_EDGE,
-    WIDTH,
-    Sheet,
-    ink_on,
-)  # fmt: skip
+from processors.pictures.sheet import DARK, HEIGHT, LIGHT, MARGIN, NO_VERDICT, QUIET, WIDTH, Sheet
 from processors.pictures.water_marks import SectionMark, SectionRow, class_colour, class_name
 from processors.pictures.words import Language, month_of, say
 
@@ -62,9 +50,9 @@ def river_strip(
         wanted = "–" if one.target is None else class_name(one.target)
         sheet.text(MARGIN + 44 + _NAMES + _TARGET / 2, middle, wanted, size, align="center")
         for month in range(1, 13):
-            place = (left + (month - 1) * column, top, column - _GAP, row - _GAP)
+            place = Place(left + (month - 1) * column, top, column - _GAP, row - _GAP)
             _cell(sheet, place, one.months.get(month), f"cell-{number}-{month}")
-        _cell(sheet, (year_left, top, column - _GAP, row - _GAP), one.year, f"cell-{number}-year")
+        _cell(sheet, Place(year_left, top, column - _GAP, row - _GAP), one.year, f"cell-{number}-year")
     _legend(sheet, _TOP + row * len(rows) + 20, rows)
     return sheet.figure
 
@@ -84,26 +72,16 @@ def _river(sheet: Sheet, rows: Sequence[SectionRow], row: float) -> None:
         sheet.dot((side if one.tributary else x, place), QUIET, 14)
 
 
-def _cell(sheet: Sheet, place: tuple[float, float, float, float], mark: SectionMark | None, name: str) -> None:
-    left, top, width, height = place
+def _cell(sheet: Sheet, place: Place, mark: SectionMark | None, name: str) -> None:
     if mark is None:
-        sheet.box(left, top, width, height, edge=UNKNOWN_EDGE, name=name)
+        cell(sheet, place, None, "", 0, "", name, known=False)
         return
-    if mark.cls is None:
-        sheet.box(left, top, width, height, NO_VERDICT, edge=NO_VERDICT_HATCH, hatch=HATCH, name=name)
-        ink = DARK
-    else:
-        colour = class_colour(mark.cls)
-        ink = ink_on(colour)
-        sheet.box(left, top, width, height, colour, name=name)
-        size = min(24.0, height * 0.6)
-        sheet.text(left + width / 2, top + height / 2, class_name(mark.cls), size, colour=ink, align="center")
+    colour, text = (None, "") if mark.cls is None else (class_colour(mark.cls), class_name(mark.cls))
+    ink = cell(sheet, place, colour, text, min(24.0, place.height * 0.6), mark.finality, name)
     if mark.missed:
-        bar = max(4.0, height * 0.12)
-        sheet.box(left + 5, top + height - bar - 3, width - 10, bar, ink, name=f"missed-{name}")
-    if mark.finality == "running":
-        sheet.box(left + 2, top + 2, width - 4, height - 4, edge=ink, line=1.5, dashed=True)
-    corner(sheet, left + width, top, 10, mark.finality, ink)
+        bar = max(4.0, place.height * 0.12)
+        below = place.top + place.height - bar - 3
+        sheet.box(place.left + 5, below, place.width - 10, bar, ink, name=f"missed-{name}")
 
 
 def _legend(sheet: Sheet, y: float, rows: Sequence[SectionRow]) -> None:

@@ -10,24 +10,15 @@ from typing import Final
 
 from matplotlib.figure import Figure
 
-from processors.pictures.legend import corner, legend
+from processors.pictures.cells import Place, cell
+from processors.pictures.legend import legend
 from processors.pictures.marks import DayMark, by_day
-from processors.pictures.sheet import (
-    HATCH,
-    MARGIN,
-    NO_VERDICT,
-    NO_VERDICT_HATCH,
-    QUIET,
-    UNKNOWN_EDGE,
-    WIDTH,
-    Sheet,
-    ink_on,
-)  # fmt: skip
+from processors.pictures.sheet import MARGIN, NO_VERDICT, QUIET, WIDTH, Sheet
 from processors.pictures.words import Language, month_of, say
 
 # Chosen: 31 columns and 12 rows on a sheet of 1600 × 900 between title and legend; three digits fit in a cell [px].
 _LEFT, _TOP, _COLUMN, _ROW, _GAP = 118, 164, 42, 51, 3
-_NUMBER_SIZE, _HEAD_SIZE, _MONTH_SIZE, _CORNER = 18, 18, 22, 10
+_NUMBER_SIZE, _HEAD_SIZE, _MONTH_SIZE = 18, 18, 22
 _LEGEND_TOP: Final = _TOP + 12 * _ROW + 18
 
 
@@ -61,17 +52,9 @@ def calendar(
 
 
 def _cell(sheet: Sheet, left: float, top: float, day: date, mark: DayMark | None) -> None:
-    width, height, name = _COLUMN - _GAP, _ROW - _GAP, f"day-{day.isoformat()}"
+    place, name = Place(left, top, _COLUMN - _GAP, _ROW - _GAP), f"day-{day.isoformat()}"
     if mark is None or mark.state == "":
-        sheet.box(left, top, width, height, edge=UNKNOWN_EDGE, name=name)
+        cell(sheet, place, None, "", 0, "", name, known=False)
         return
-    if mark.state == "not_assessable":
-        sheet.box(left, top, width, height, NO_VERDICT, edge=NO_VERDICT_HATCH, hatch=HATCH, name=name)
-    else:
-        sheet.box(left, top, width, height, mark.colour or NO_VERDICT, name=name)
-    ink = ink_on(mark.colour or NO_VERDICT)
-    if mark.aqi is not None:
-        sheet.text(left + width / 2, top + height / 2, str(mark.aqi), _NUMBER_SIZE, colour=ink, align="center")
-    if mark.finality == "running":
-        sheet.box(left + 2, top + 2, width - 4, height - 4, edge=ink, line=1.5, dashed=True)
-    corner(sheet, left + width, top, _CORNER, mark.finality, ink)
+    colour = None if mark.state == "not_assessable" else mark.colour or NO_VERDICT
+    cell(sheet, place, colour, "" if mark.aqi is None else str(mark.aqi), _NUMBER_SIZE, mark.finality, name)

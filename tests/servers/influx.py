@@ -55,6 +55,18 @@ class Influx:
         self.api("POST", "/api/v2/buckets", {"orgID": self._org_id, "name": name, "retentionRules": rules})
         return name
 
+    def settings(self, folder: Path) -> dict[str, str]:
+        """The settings of cityflux for a fresh bucket; the token lies in `folder`."""
+        token = folder / "token"
+        token.write_text(self.token)
+        return {
+            "CITYFLUX_STORE": "influx",
+            "CITYFLUX_INFLUX_URL": self.url,
+            "CITYFLUX_INFLUX_ORG": self.org,
+            "CITYFLUX_INFLUX_BUCKET": self.new_bucket(),
+            "CITYFLUX_INFLUX_TOKEN_FILE": str(token),
+        }
+
     def api(self, method: str, path: str, body: dict[str, Any]) -> Any:
         """The server's answer to a request in JSON; a test that is refused fails."""
         headers = {"Authorization": f"Token {self.token}"}
