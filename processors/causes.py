@@ -45,10 +45,8 @@ def why_air_day(
         for text in _of_hours(station, touched[station], stations_before.get(station), stations_now.get(station))
     ]
     causes = _short(causes)
-    came, went = set(now.stations) - set(before.stations), set(before.stations) - set(now.stations)
-    if came or went:
-        names = [*(f"+{name}" for name in sorted(came)), *(f"-{name}" for name in sorted(went))]
-        causes.append(f"other assessment stations: {', '.join(names)}")
+    if came_or_went := _others(before, now):
+        causes.append(f"other assessment stations: {came_or_went}")
     if before.detail.get("event") != now.detail.get("event"):
         causes.append(_event(before, now))
     return _told(before, now, causes)
@@ -93,7 +91,15 @@ def why_longer(before: Judgement, now: Judgement, rests_on: Iterable[Cause]) -> 
     causes = [f"{what}: {reason}" for what, reason in rests_on]
     if len(causes) > _MOST_CAUSES:
         causes = [*causes[:_MOST_CAUSES], f"and {len(causes) - _MOST_CAUSES} more"]
+    if came_or_went := _others(before, now):
+        causes.append(f"made of others: {came_or_went}")
     return f"{changed(before, now)}: {' | '.join(causes) or 'a review, or what judges the days, changed'}"
+
+
+def _others(before: Judgement, now: Judgement) -> str:
+    """The stations or sections that came and went."""
+    came, went = set(now.stations) - set(before.stations), set(before.stations) - set(now.stations)
+    return ", ".join([*(f"+{name}" for name in sorted(came)), *(f"-{name}" for name in sorted(went))])
 
 
 def changed(before: Judgement, now: Judgement) -> str:

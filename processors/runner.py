@@ -184,6 +184,8 @@ class Runner:
                 everything = bool(ended) or self._longer_as_of != as_of
                 # What a person decided, and what an attempt before a crash has saved, is not news any more.
                 everything |= len(parts) > 1 or any(EVERYWHERE in of_day for of_day in touched.values())
+                # An entry of the registry may change what a city or a river is made of, and no day.
+                everything |= any(mark.key.hour == ALL_HOURS for mark in marks)
                 in_force = [judgement for judgement in fresh if judgement.key not in final]
                 news = Moved(set(touched), ended, None if everything else moved, in_force)
                 longer = of.longer(news, as_of, now)

@@ -250,6 +250,18 @@ async def test_who_samples_a_section_may_change_afterwards(river: River) -> None
     )
 
 
+async def test_a_section_that_is_not_assessed_any_more_leaves_the_city_of_closed_months_too(river: River) -> None:
+    for name, nh3 in (("lt-01", 0.1), ("lt-02", 1.4)):
+        river.section(name)
+        await river.samples(name, date(2026, 1, 1), 31, {**CLEAN, "nh3_n": nh3})
+    await river.compute(date(2026, 2, 2))
+    assert river.of("city", "2026-01", "water_status").value == "50.0"
+    river.section("lt-02", kind="background")
+    await river.compute()
+    assert river.of("city", "2026-01", "water_status").value == "100.0"
+    assert river.revisions("city", "2026-01", "water_status")[-1].reason == "50.0 → 100.0: made of others: -lt-02"
+
+
 async def test_a_month_is_compared_with_the_one_before_and_a_year_ago(river: River) -> None:
     river.section("lt-01", river="liangtan")
     await river.samples("lt-01", date(2025, 1, 1), 31, {**CLEAN, "nh3_n": 3.0})
