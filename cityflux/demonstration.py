@@ -32,7 +32,7 @@ from processors.windows import civil_day, period_bounds, period_days
 from sensors.instants import HOUR_MS
 from simulators.air import truth
 from simulators.city import ZONE, city, history, registry_text
-from simulators.figures import DATED, LAST_YEAR, SOURCE, figures, true_reductions
+from simulators.figures import DATED, LAST_YEAR, SOURCE, TRUE_TUNNEL_CAPACITY, figures, true_reductions, tunnels_text
 from simulators.river import arrivals, river, river_history, river_registry_text, spills, true_class
 from store.books import Books
 from store.judgements import Claims, Judgements
@@ -82,7 +82,7 @@ def _configure(folder: Path, wall_port: int) -> Settings:
     """Set this process and its children to the embedded default in `folder`, whatever the shell was set to."""
     folder.mkdir(parents=True, exist_ok=True)
     registry, config = folder / "stations.toml", folder / "cityflux.toml"
-    registry.write_text(f"{registry_text()}\n{river_registry_text()}", "utf-8")
+    registry.write_text("\n".join((registry_text(), river_registry_text(), tunnels_text())), "utf-8")
     config.write_text("# the demo runs on the defaults\n", "utf-8")
     version = "" if brokers.find_mosquitto() else "?version=3"
     wall = wall_port if wall_port and is_free(wall_port) else free_port()
@@ -177,6 +177,11 @@ def _compare_figures(books: Books) -> None:
     right = sum(
         bool(found[code]) and found[code][0].judgement.value == str(true)
         for code, true in true_reductions(LAST_YEAR).items()
+    )
+    capacity = {r.judgement.key.period: r.judgement.value for r in Judgements(books).latest("tunnel_capacity")}
+    known = [year for year, true in TRUE_TUNNEL_CAPACITY.items() if capacity.get(str(year)) == str(true)]
+    out.print(
+        f"{len(known)} of {len(TRUE_TUNNEL_CAPACITY)} years of tunnel capacity are as the simulated tunnels were opened"
     )
     out.print(f"{right} of {len(found)} reductions per unit of GDP are as the simulated figures were made")
 

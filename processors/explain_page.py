@@ -1,7 +1,7 @@
 """An explanation laid out for people, once for the terminal and the browser: titles, lines and tables of plain text.
 
-What is laid out are the data of `water/explain.py` and `records/explain.py`; who draws it decides on colours, and escapes what
-needs it.
+What is laid out are the answers of `explaining.py`, but for those of air; who draws it decides on colours, and escapes what needs
+it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -50,7 +50,35 @@ def water_page(answer: Mapping[str, Any]) -> Page:
     return _section(answer) if "section" in answer else _plan(answer)
 
 
-def row_page(answer: Mapping[str, Any]) -> Page:
+def page_of(answer: Mapping[str, Any]) -> Page:
+    """An answer of any of them, by what is in it."""
+    if "tunnels" in answer:
+        return _capacity(answer)
+    return _row(answer) if "figures" in answer else water_page(answer)
+
+
+def _capacity(answer: Mapping[str, Any]) -> Page:
+    name, baseline = answer["name"], answer["baseline"]
+    lines = [
+        f"{answer['value'] or '–'} {answer['unit']}, target {answer['target']}: {answer['status']}",
+        *([] if baseline is None else [f"baseline {baseline} {answer['unit']}"]),
+        answer["sentence"],
+    ]
+    rows = [
+        (
+            tunnel,
+            of["capacity_pcu_h"],
+            ", ".join(f"{n} {'–' if c is None else f'{c:g}'}" for n, c in of["entries"].items()),
+        )
+        for tunnel, of in answer["tunnels"].items()
+    ]
+    return Page(
+        f"{name['zh']} {name['en']} {answer['period']}",
+        [Lines([*lines, *provenance(answer)]), Table("Tunnels in service", ("tunnel", "pcu/h", "entries"), rows)],
+    )
+
+
+def _row(answer: Mapping[str, Any]) -> Page:
     """An answer of `records/explain.py`."""
     name = answer["name"]
     lines = [

@@ -24,6 +24,7 @@ from processors.causes import why_longer
 from processors.computation import Block, Computation, Moved
 from processors.plans import Plan
 from processors.records.computation import RecordsComputation
+from processors.traffic.computation import TrafficComputation
 from processors.water.computation import WaterComputation
 from processors.water.validity import Validity, validity
 from processors.windows import blocks, civil_day, day_bounds, period_bounds
@@ -81,6 +82,7 @@ class Runner:
         self._computations: tuple[Computation, ...] = (
             AirComputation(store, books, plan, zone, variant),
             WaterComputation(store, books, plan, zone, water or validity()),
+            TrafficComputation(books, plan, zone),
             RecordsComputation(books, plan),
         )
         self._longer_as_of: date | None = None

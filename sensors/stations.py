@@ -75,6 +75,8 @@ class Station(BaseModel):
     """How long the water takes to it [h], where that is known."""
     capacity_pcu_h: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     """What a tunnel or road passes at most [passenger car units an hour]."""
+    tunnel: str | None = None
+    """The tunnel that an entry of traffic counts in, as an id; a direction each is an entry."""
     meter_factor: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     """What a meter's numbers are multiplied by (倍率: current and voltage transformers); absent: 1."""
     meter_modulus: float | None = Field(default=None, gt=0, allow_inf_nan=False)
@@ -84,7 +86,7 @@ class Station(BaseModel):
     """What the meter showed at active_from and at active_to [canonical unit of the count]: with both, nothing is lost where a
     meter is replaced."""
 
-    @field_validator("id", "district", "section", "river", "downstream")
+    @field_validator("id", "district", "section", "river", "downstream", "tunnel")
     @classmethod
     def _is_an_id(cls, text: str | None) -> str | None:
         if text is not None and not is_id(text):

@@ -1,4 +1,4 @@
-"""Simulated figures of the city, as people enter them: GDP, energy, carbon dioxide, green. Their truth is the yearly rates here.
+"""Simulated figures of the city, as people enter them: GDP, energy, carbon dioxide, green; and its tunnels. Their truth is here.
 
 Each year's energy and carbon dioxide per unit of GDP come down by a chosen rate; amounts follow from them, so the cumulative
 reduction of a year is 1 - Π (1 - rate), whatever anybody computes from the amounts.
@@ -6,6 +6,7 @@ reduction of a year is 1 - Π (1 - rate), whatever anybody computes from the amo
 
 from decimal import ROUND_HALF_EVEN, Decimal
 from fractions import Fraction
+from importlib.resources import files
 from typing import NamedTuple
 
 BASE_YEAR, LAST_YEAR = 2020, 2025
@@ -32,6 +33,15 @@ class Figure(NamedTuple):
     code: str
     period: str
     value: Decimal
+
+
+# By the year at whose end they are in service [10⁴ pcu/h], as `tunnels.toml` has them.
+TRUE_TUNNEL_CAPACITY = {2020: Decimal("5.10"), 2022: Decimal("6.70"), 2024: Decimal("8.30")}
+
+
+def tunnels_text() -> str:
+    """The tunnels, as the TOML of `sensors.stations.load_registry`."""
+    return files("simulators").joinpath("tunnels.toml").read_text("utf-8")
 
 
 def figures() -> list[Figure]:

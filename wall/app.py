@@ -13,12 +13,10 @@ from zoneinfo import ZoneInfo
 from fastapi import FastAPI, HTTPException
 from fastapi.responses import HTMLResponse, JSONResponse
 
-from processors.air.explain import explain_day, explain_year
-from processors.explain_page import row_page, water_page
+from processors.explain_page import page_of
 from processors.explain_parts import NotFound
+from processors.explaining import explained
 from processors.plans import Plan, PlanError
-from processors.records.explain import explain_row
-from processors.water.explain import explain_water
 from store.books import Books, BooksUnavailable
 from store.port import ReadingsStore, StoreError
 from wall.explain_page import day_page, laid_out, year_page
@@ -60,21 +58,17 @@ def make_app(store: ReadingsStore, books: Books, plan: Plan, zone: ZoneInfo, clo
     def explained_year(code: str, year: str, section: str | None = None, day: str | None = None) -> HTMLResponse:
         try:
             indicator = plan.indicator(code)
-            if indicator.family == "water":
-                page = water_page(explain_water(books, store, indicator, year, zone, section, day))
-                return HTMLResponse(laid_out(page, f"/explain/{code}/{year}"))
-            if indicator.family is None:
-                return HTMLResponse(
-                    laid_out(row_page(explain_row(books, indicator, year, zone)), f"/explain/{code}/{year}")
-                )
-            return HTMLResponse(year_page(explain_year(books, indicator, year, zone)))
+            answer = explained(books, store, indicator, year, zone, section=section, day=day)
+            if indicator.family == "air":
+                return HTMLResponse(day_page(answer) if "day" in answer else year_page(answer))
+            return HTMLResponse(laid_out(page_of(answer), f"/explain/{code}/{year}"))
         except (NotFound, PlanError) as error:
             raise HTTPException(404, str(error)) from error
 
     @app.get("/explain/{code}/{year}/{day}")
     def explained_day(code: str, year: str, day: str) -> HTMLResponse:
         try:
-            return HTMLResponse(day_page(explain_day(books, store, plan.indicator(code), year, day, zone)))
+            return HTMLResponse(day_page(explained(books, store, plan.indicator(code), year, zone, day=day)))
         except (NotFound, PlanError) as error:
             raise HTTPException(404, str(error)) from error
 

@@ -11,7 +11,6 @@ from cityflux.composition import journal_folders, now_ms, open_books, open_store
 from cityflux.console import Format, instant, out, print_rows, settings, wrong
 from cityflux.settings import Settings
 from ingest.journal import Ledger, looking_at, read_ledger
-from processors.plans import Indicator
 from sensors.instants import iso
 from sensors.quantities import OF_FAMILY, Family
 from sensors.reading import Period
@@ -164,47 +163,24 @@ def explain(
     """Why an indicator is what it is, down to hours and samples and the messages they came in. Example:
     cityflux explain good_air_days 2026 --day 2026-03-05"""
     from cityflux.explained import as_text, page_as_text
-    from processors.explain_page import row_page, water_page
+    from processors.explain_page import page_of
     from processors.explain_parts import NotFound
+    from processors.explaining import explained
 
     chosen = settings()
     with open_books(chosen) as books:
         books.prepare()
         try:
             definition = plan_of(chosen).indicator(indicator)
-            answer = _explained(books, chosen, definition, period, section, day)
+            answer = explained(books, open_store(chosen), definition, period, chosen.zone, section=section, day=day)
         except (NotFound, ValueError) as error:
             wrong(str(error))
     if style is TextOrJson.JSON:
         sys.stdout.write(json.dumps(answer, ensure_ascii=False, indent=2) + "\n")
-    elif definition.family == "water":
-        page_as_text(water_page(answer), out)
-    elif definition.family is None:
-        page_as_text(row_page(answer), out)
+    elif definition.family != "air":
+        page_as_text(page_of(answer), out)
     else:
         as_text(answer, out)
-
-
-def _explained(
-    books: Books, chosen: Settings, indicator: Indicator, period: str, section: str | None, day: str | None
-) -> dict[str, Any]:
-    """The data of an explanation. Raises NotFound."""
-    from processors.air.explain import explain_day, explain_year
-    from processors.explain_parts import NotFound
-    from processors.records.explain import explain_row
-    from processors.water.explain import explain_water
-
-    if indicator.family == "water":
-        return explain_water(books, open_store(chosen), indicator, period, chosen.zone, section, day)
-    if section is not None:
-        raise NotFound(f"{indicator.code} has no sections; leave --section out")
-    if indicator.family is None:
-        if day is not None:
-            raise NotFound(f"{indicator.code} is entered and has no days; leave --day out")
-        return explain_row(books, indicator, period, chosen.zone)
-    if day is None:
-        return explain_year(books, indicator, period, chosen.zone)
-    return explain_day(books, open_store(chosen), indicator, period, day, chosen.zone)
 
 
 def ledger(style: Annotated[Format, typer.Option("--format", help="table or json")] = Format.TABLE) -> None:

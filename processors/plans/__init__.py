@@ -10,8 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from processors.plans.figures import figures
 from sensors.quantities import Family
 
-ComputationName = Literal["good_air_days", "water_sections", "entered", "energy_intensity", "co2_intensity"]
-"""What feeds a row: computed from readings, or from what people enter (`cityflux record`)."""
+ComputationName = Literal[
+    "good_air_days", "water_sections", "tunnel_capacity", "entered", "energy_intensity", "co2_intensity"
+]
+"""What feeds a row: readings, the registry, or what people enter (`cityflux record`)."""
 
 _NEEDS_TARGET = frozenset({"good_air_days", "water_sections"})
 

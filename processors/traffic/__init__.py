@@ -1,0 +1,1 @@
+"""Traffic: what the tunnels in service can pass."""
