@@ -291,8 +291,9 @@ class Settler:
 
     async def _look_around(self) -> None:
         while True:
-            await asyncio.sleep(1)
+            # First of all: who asks whether an ingest runs may ask in its first second.
             self._copy_ledger()
+            await asyncio.sleep(1)
             self._look()
 
     def _copy_ledger(self) -> None:
