@@ -2,13 +2,19 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
+from importlib.metadata import version
 from typing import NamedTuple, Protocol
+from zoneinfo import ZoneInfo
 
 from processors.causes import Cause
+from processors.windows import hours_of_day, periods_of
 from sensors.quantities import Family
 from sensors.reading import Period, Reading
 from store.books import MarkKey
-from store.judgements import Judgement, Key, Revision
+from store.events import EVERYWHERE
+from store.judgements import Judgement, Judgements, Key, Revision
+
+CODE_VERSION = version("cityflux")
 
 Touched = Mapping[date, Mapping[str, set[int]]]
 """By civil day and station the ends [ms] of the hours that were written; empty for a station all of whose hours were."""
@@ -29,6 +35,23 @@ class Moved(NamedTuple):
     ended: Collection[Key]
     scopes: Collection[str] | None
     fresh: Sequence[Judgement]
+
+    def periods(self, last_closed: date, daily: str) -> set[str]:
+        """The months, quarters and years that have one of the days in them, ended, or are running."""
+        found = {period for day in [*self.days, last_closed] for period in periods_of(day)}
+        return found | {key.period for key in self.ended if key.indicator != daily}
+
+    def of_scope(self, books: Judgements, daily: str, scope: str, first: date, last: date) -> dict[str, Judgement]:
+        """A scope's days from `first` to `last`, those just computed over those in the books, by day as text."""
+        span = first.isoformat(), last.isoformat()
+        found = {
+            r.judgement.key.period: r.judgement for r in books.latest(daily, scope=scope, first=span[0], last=span[1])
+        }
+        return found | {
+            one.key.period: one
+            for one in self.fresh
+            if (one.key.indicator, one.key.scope) == (daily, scope) and span[0] <= one.key.period <= span[1]
+        }
 
 
 class Computation(Protocol):
@@ -69,3 +92,33 @@ class Computation(Protocol):
     def causes_of(self, judgement: Judgement, causes: Mapping[Key, str]) -> Iterable[Cause]:
         """Of what changed, what the judgement of a longer period rests on."""
         ...
+
+
+class WithoutDays:
+    """What a computation answers whose indicators have no days."""
+
+    daily = ""
+    silent: Collection[str] = frozenset()
+
+    def touched_by(self, key: MarkKey) -> Collection[tuple[Family, str, Period]]:
+        """No reading says on what day a change is felt."""
+        return []
+
+    def days(self, block: Sequence[date], touched: Touched, now: int) -> Block:
+        """There are none."""
+        return Block([], [])
+
+    def why(self, before: Judgement, now: Judgement, touched: Mapping[str, set[int]],
+            newest: Mapping[Key, Revision], fresh: Mapping[Key, Judgement]) -> str:  # fmt: skip
+        """Not asked, for there are no days."""
+        raise NotImplementedError(f"{now.key.indicator} has no days")
+
+
+def hours_written(touched: Mapping[str, set[int]], before: Judgement, now: Judgement, zone: ZoneInfo) -> dict[str, int]:
+    """In how many hours of a day readings were written, of the stations that it was or is made of."""
+    every = len(hours_of_day(date.fromisoformat(now.key.period), zone))
+    return {
+        station: len(ends) or every
+        for station, ends in touched.items()
+        if station in {*now.stations, *before.stations} and station != EVERYWHERE
+    }

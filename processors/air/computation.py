@@ -8,14 +8,14 @@ from processors.air.days import DAILY_AQI, compute_block, scopes
 from processors.air.statistics import AIR_STATISTICS, period_judgement
 from processors.air.year import year_judgement
 from processors.causes import Cause, why_air_day, within
-from processors.computation import Block, Moved, Touched
+from processors.computation import Block, Moved, Touched, hours_written
 from processors.plans import Plan
 from processors.scopes import STATION
-from processors.windows import days_between, hours_of_day, period_days, periods_of
+from processors.windows import days_between, hours_of_day, period_days
 from sensors.quantities import Family
 from sensors.reading import Period
 from store.books import Books, MarkKey
-from store.events import EVERYWHERE, Events
+from store.events import Events
 from store.intervals import Intervals
 from store.judgements import Judgement, Judgements, Key, Revision
 from store.port import ReadingsStore
@@ -68,12 +68,7 @@ class AirComputation:
         newest: Mapping[Key, Revision], fresh: Mapping[Key, Judgement],
     ) -> str:  # fmt: skip
         """From the hours written since, and the stations' own judgements of the day, before and now."""
-        day = now.key.period
-        hours = {
-            station: len(ends) or len(hours_of_day(date.fromisoformat(day), self._zone))
-            for station, ends in touched.items()
-            if station in {*now.stations, *before.stations} and station != EVERYWHERE
-        }
+        day, hours = now.key.period, hours_written(touched, before, now, self._zone)
         had = {key.scope: one.judgement for key, one in newest.items() if key.period == day}
         has = {key.scope: one for key, one in fresh.items() if key.period == day}
         return why_air_day(
@@ -86,13 +81,12 @@ class AirComputation:
         """Statistics and the plan's indicators of the periods that have one of the days in them, or ended, or are running: from
         the scope's days, those just computed over those in the books."""
         of = [scope for scope in scopes(self._registry) if moved.scopes is None or scope in moved.scopes]
-        periods = {period for day in [*moved.days, last_closed] for period in periods_of(day)}
-        periods |= {key.period for key in moved.ended if key.indicator != DAILY_AQI}
+        periods = moved.periods(last_closed, DAILY_AQI)
         found: list[Judgement] = []
         for year in sorted({period[:4] for period in periods}):
             first, last = period_days(year)
             for scope in of:
-                its_days = self._days_of(scope, first, last, moved.fresh)
+                its_days = moved.of_scope(self._judgements, DAILY_AQI, scope, first, last)
                 for period in sorted(each for each in periods if each[:4] == year):
                     judged = period_judgement(scope, period, its_days, last_closed=last_closed, now=now)
                     found += [] if judged is None else [judged]
@@ -114,18 +108,6 @@ class AirComputation:
     def causes_of(self, judgement: Judgement, causes: Mapping[Key, str]) -> Iterable[Cause]:
         """The days of its scope."""
         return within(judgement, causes, DAILY_AQI, [judgement.key.scope])
-
-    def _days_of(self, scope: str, first: date, last: date, fresh: Sequence[Judgement]) -> dict[str, Judgement]:
-        span = first.isoformat(), last.isoformat()
-        found = {
-            r.judgement.key.period: r.judgement
-            for r in self._judgements.latest(DAILY_AQI, scope=scope, first=span[0], last=span[1])
-        }
-        return found | {
-            j.key.period: j
-            for j in fresh
-            if (j.key.indicator, j.key.scope) == (DAILY_AQI, scope) and span[0] <= j.key.period <= span[1]
-        }
 
     def _earlier(self, scope: str, year: int) -> dict[str, str]:
         """The statuses of the scope's days in the years before, as far back as a forecast looks."""

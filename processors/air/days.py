@@ -6,7 +6,6 @@ that has an assessment station, and of the city. What longer periods make of the
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
-from importlib.metadata import version
 from itertools import groupby
 from types import MappingProxyType
 from typing import Any
@@ -15,7 +14,7 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 
 from processors.air.events import covering, effect
-from processors.computation import Block
+from processors.computation import CODE_VERSION, Block
 from processors.indicators.air_daily import city_days, station_days
 from processors.indicators.air_realtime import city_realtime, realtime
 from processors.scopes import CITY, DISTRICT, STATION
@@ -36,8 +35,6 @@ DAILY_AQI = "air_daily_aqi"
 
 CITY_STATION = "@city"
 """Under this name the city's hours stand beside the stations' in the derived series; no station id can be it."""
-
-CODE_VERSION = version("cityflux")
 
 _HOURS_OF = {"8h_running": 8, "24h_running": 24}
 

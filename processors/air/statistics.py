@@ -10,9 +10,10 @@ from fractions import Fraction
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from processors.air.days import CODE_VERSION, counting_hours, days_of_scope
+from processors.air.days import counting_hours, days_of_scope
 from processors.air.events import raised_on
 from processors.air.year import BY_DATE
+from processors.computation import CODE_VERSION
 from processors.indicators.air_daily import station_days
 from processors.indicators.air_periods import Daily, PeriodStatistics, period_statistics
 from processors.scopes import STATION

@@ -10,8 +10,9 @@ from typing import Any, cast
 
 import pandas as pd
 
-from processors.air.days import CODE_VERSION, STATUS
+from processors.air.days import STATUS
 from processors.air.events import is_lifted
+from processors.computation import CODE_VERSION
 from processors.forecast.year_end import INTERVAL, State, YearForecast, forecast_year
 from processors.indicators.good_days import GoodDays, good_days, ratio_percent
 from processors.plans import Indicator

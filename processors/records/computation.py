@@ -1,24 +1,19 @@
 """What follows from entered figures, as the runner computes it: the plan's entered rows, energy and carbon intensity by year."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date
 
 from processors.causes import Cause
-from processors.computation import Block, Moved, Touched
+from processors.computation import Moved, WithoutDays
 from processors.plans import Indicator, Plan
 from processors.records.rows import entered_judgement, intensity_judgement
-from sensors.quantities import Family
-from sensors.reading import Period
 from store.books import Books, MarkKey
-from store.judgements import Judgement, Key, Revision
+from store.judgements import Judgement, Key
 from store.records import RECORDS, Record, Records
 
 
-class RecordsComputation:
+class RecordsComputation(WithoutDays):
     """The rows of one plan that rest on what people enter."""
-
-    daily = ""
-    silent: Collection[str] = frozenset()
 
     def __init__(self, books: Books, plan: Plan) -> None:
         self._plan = plan
@@ -33,21 +28,6 @@ class RecordsComputation:
     def begin(self) -> None:
         """The figures in force."""
         self._in_force = self._records.in_force()
-
-    def touched_by(self, key: MarkKey) -> Collection[tuple[Family, str, Period]]:
-        """An entry is of no station."""
-        return []
-
-    def days(self, block: Sequence[date], touched: Touched, now: int) -> Block:
-        """Figures have no days."""
-        return Block([], [])
-
-    def why(
-        self, before: Judgement, now: Judgement, touched: Mapping[str, set[int]],
-        newest: Mapping[Key, Revision], fresh: Mapping[Key, Judgement],
-    ) -> str:  # fmt: skip
-        """Not asked, for there are no days."""
-        raise NotImplementedError("entered figures have no days")
 
     def longer(self, moved: Moved, last_closed: date, now: int) -> list[Judgement]:
         """The years from the first that was touched on: what was entered of one is felt in those after it."""

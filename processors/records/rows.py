@@ -15,7 +15,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from processors.air.days import CODE_VERSION
+from processors.computation import CODE_VERSION
 from processors.indicators.exact import decimal
 from processors.indicators.intensity import YearOfIntensity, at_constant_prices, intensity, reductions
 from processors.plans import Indicator, Plan

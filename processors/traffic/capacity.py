@@ -10,7 +10,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from processors.air.days import CODE_VERSION
+from processors.computation import CODE_VERSION
 from processors.indicators.exact import decimal, exact
 from processors.plans import Indicator, Plan
 from processors.windows import period_days

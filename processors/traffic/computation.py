@@ -1,25 +1,20 @@
 """Traffic, as the runner computes it: the capacity of the tunnels in service, year by year, from the registry."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date
 from zoneinfo import ZoneInfo
 
 from processors.causes import Cause
-from processors.computation import Block, Moved, Touched
+from processors.computation import Moved, WithoutDays
 from processors.plans import Plan
 from processors.traffic.capacity import capacity_judgement, tunnels
 from processors.windows import day_bounds, period_days
-from sensors.quantities import Family
-from sensors.reading import Period
 from store.books import ALL_HOURS, Books, MarkKey
-from store.judgements import Judgement, Key, Revision
+from store.judgements import Judgement, Key
 
 
-class TrafficComputation:
+class TrafficComputation(WithoutDays):
     """One plan's indicators of traffic."""
-
-    daily = ""
-    silent: Collection[str] = frozenset()
 
     def __init__(self, books: Books, plan: Plan, zone: ZoneInfo) -> None:
         self._books = books
@@ -35,21 +30,6 @@ class TrafficComputation:
     def begin(self) -> None:
         """The registry as it is now."""
         self._registry = self._books.registry()
-
-    def touched_by(self, key: MarkKey) -> Collection[tuple[Family, str, Period]]:
-        """No day."""
-        return []
-
-    def days(self, block: Sequence[date], touched: Touched, now: int) -> Block:
-        """Capacity has no days."""
-        return Block([], [])
-
-    def why(
-        self, before: Judgement, now: Judgement, touched: Mapping[str, set[int]],
-        newest: Mapping[Key, Revision], fresh: Mapping[Key, Judgement],
-    ) -> str:  # fmt: skip
-        """Not asked, for there are no days."""
-        raise NotImplementedError("capacity has no days")
 
     def longer(self, moved: Moved, last_closed: date, now: int) -> list[Judgement]:
         """Every year of the plan so far: a dated entry may change any of them, and each is a sum of a few entries."""

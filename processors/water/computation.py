@@ -6,19 +6,18 @@ from datetime import date
 from zoneinfo import ZoneInfo
 
 from processors.causes import Cause, why_water_day, within
-from processors.computation import Block, Moved, Touched
+from processors.computation import Block, Moved, Touched, hours_written
 from processors.plans import Plan
 from processors.scopes import CITY, DISTRICT, RIVER, SECTION
 from processors.water.days import PERIODS, WATER_DAY, emptied_day, section_days, sections
 from processors.water.sections import WATER_SECTION, SectionDays, section_judgement
 from processors.water.status import WATER_STATUS, plan_judgement, status_judgement
 from processors.water.validity import Validity
-from processors.windows import day_bounds, hours_of_day, period_days, periods_of
+from processors.windows import day_bounds, period_days
 from sensors.quantities import Family
 from sensors.reading import Period
-from sensors.stations import Registry, Station
+from sensors.stations import Station
 from store.books import Books, MarkKey
-from store.events import EVERYWHERE
 from store.intervals import Intervals
 from store.judgements import Judgement, Judgements, Key, Revision
 from store.port import ReadingsStore
@@ -77,20 +76,13 @@ class WaterComputation:
         newest: Mapping[Key, Revision], fresh: Mapping[Key, Judgement],
     ) -> str:  # fmt: skip
         """From the samples counted before and now, and where they were written since."""
-        day = date.fromisoformat(now.key.period)
-        written = {
-            station: len(ends) or len(hours_of_day(day, self._zone))
-            for station, ends in touched.items()
-            if station in {*now.stations, *before.stations} and station != EVERYWHERE
-        }
-        return why_water_day(before, now, written)
+        return why_water_day(before, now, hours_written(touched, before, now, self._zone))
 
     def longer(self, moved: Moved, last_closed: date, now: int) -> list[Judgement]:
         """Sections first, then what rests on them."""
         if moved.scopes is not None and not moved.scopes:
             return []
-        periods = {period for day in [*moved.days, last_closed] for period in periods_of(day)}
-        periods |= {key.period for key in moved.ended if key.indicator != WATER_DAY}
+        periods = moved.periods(last_closed, WATER_DAY)
         found: list[Judgement] = []
         for year in sorted({period[:4] for period in periods}):
             of_year = sorted(period for period in periods if period[:4] == year)
@@ -117,17 +109,13 @@ class WaterComputation:
     def _sections(
         self, year: str, periods: Sequence[str], moved: Moved, last_closed: date, now: int
     ) -> list[Judgement]:
-        first, last = (day.isoformat() for day in period_days(year))
-        fresh = [one for one in moved.fresh if first <= one.key.period <= last]
+        first, last = period_days(year)
         found = []
         for name in sections(self._registry):
             scope = SECTION + name
             if moved.scopes is not None and scope not in moved.scopes:
                 continue
-            days = {
-                r.judgement.key.period: r.judgement
-                for r in self._judgements.latest(WATER_DAY, scope=scope, first=first, last=last)
-            } | {one.key.period: one for one in fresh if one.key.scope == scope}
+            days = moved.of_scope(self._judgements, WATER_DAY, scope, first, last)
             of_section = SectionDays(days, self._rule, last_closed)
             for period in periods:
                 entry = self._entry(name, period, last_closed)
@@ -181,13 +169,9 @@ class WaterComputation:
         return day_bounds(max(first, min(last, last_closed)), self._zone)[1]
 
     def _assessed(self, period: str, last_closed: date) -> list[Station]:
-        """The assessed sections at the end of a period so far."""
-        return assessed_sections(self._registry, self._end(period, last_closed))
-
-
-def assessed_sections(registry: Registry, end: int) -> list[Station]:
-    """The sections that are assessed at `end` [ms], by id."""
-    return [one for one in registry.active("water", end - 1, kind="assessment") if one.section is None]
+        """The assessed sections at the end of a period so far, by id."""
+        at = self._end(period, last_closed) - 1
+        return [one for one in self._registry.active("water", at, kind="assessment") if one.section is None]
 
 
 def _groups(assessed: Iterable[Station]) -> dict[str, list[str]]:

@@ -13,12 +13,12 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 from fractions import Fraction
-from importlib.metadata import version
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import pandas as pd
 
+from processors.computation import CODE_VERSION
 from processors.indicators.exact import exact
 from processors.indicators.water_class import class_alone
 from processors.indicators.water_means import Sample
@@ -39,8 +39,6 @@ WATER_DAY = "water_section_day"
 """Code of the daily indicator; its scopes are `section:<id>`."""
 
 STANDARD = water_standard().name
-CODE_VERSION = version("cityflux")
-
 # Chosen: how often a station measures that says nothing of it [s]: the four-hourly cycle of the national network.
 _CYCLE_S = 14_400
 PERIODS: tuple[Period, ...] = ("raw", "hour")

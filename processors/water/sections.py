@@ -15,6 +15,7 @@ from datetime import date
 from fractions import Fraction
 from typing import Any, NamedTuple
 
+from processors.computation import CODE_VERSION
 from processors.indicators.exact import decimal
 from processors.indicators.water_means import Sample, sample
 from processors.indicators.water_periods import (
@@ -27,7 +28,7 @@ from processors.indicators.water_periods import (
 )
 from processors.scopes import SECTION
 from processors.standards.water import water_standard
-from processors.water.days import CODE_VERSION, STANDARD, kind_of, sentence
+from processors.water.days import STANDARD, kind_of, sentence
 from processors.water.items import Mean, judged, mean_of, means_in, of_means, status_of
 from processors.water.validity import Validity
 from processors.windows import days_between, period_days

@@ -16,12 +16,13 @@ from fractions import Fraction
 from typing import Any
 
 from processors.air.year import BY_DATE
+from processors.computation import CODE_VERSION
 from processors.indicators.exact import decimal
 from processors.indicators.water_class import INFERIOR
 from processors.indicators.water_periods import by_ratio, river_status
 from processors.plans import Indicator
 from processors.standards.water import water_evaluation, water_standard
-from processors.water.days import CODE_VERSION, STANDARD
+from processors.water.days import STANDARD
 from processors.water.items import CLASS_3, class_name, means_in
 from processors.windows import period_days
 from store.judgements import Judgement, Key
