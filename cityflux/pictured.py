@@ -119,13 +119,9 @@ class Pictured:
     def _by_scope(self, scope: str | None, first: date, last: date) -> Mapping[str, dict[date, tuple[Judgement, str]]]:
         """The judgements in force with their finality, which is running while the day is open; by scope and day."""
         found: dict[str, dict[date, tuple[Judgement, str]]] = {}
-        span = (first.isoformat(), last.isoformat())
-        for revision in self._judgements.latest(DAILY_AQI, scope=scope, first=span[0], last=span[1]):
-            key = revision.judgement.key
-            found.setdefault(key.scope, {})[date.fromisoformat(key.period)] = (revision.judgement, revision.finality)
-        for running in self._judgements.running(DAILY_AQI, scope=scope, first=span[0], last=span[1]):
-            key = running.judgement.key
-            found.setdefault(key.scope, {})[date.fromisoformat(key.period)] = (running.judgement, "running")
+        standing = self._judgements.standing(DAILY_AQI, scope=scope, first=first.isoformat(), last=last.isoformat())
+        for (of, day), one in standing.items():
+            found.setdefault(of, {})[date.fromisoformat(day)] = one
         return found
 
     def _last_closed(self, of_scopes: Iterable[Mapping[date, tuple[Judgement, str]]]) -> date:

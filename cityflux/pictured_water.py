@@ -43,11 +43,13 @@ class PicturedWater:
     def strip(self, river: str | None) -> Figure:
         """The sections of a river and those that flow into it, or all of them, by month. Raises NoPicture."""
         sections = self._in_order(river)
+        of_year = self._judgements.standing(WATER_SECTION, first=str(self._year), last=f"{self._year}~")
+        marks = {(scope.removeprefix(SECTION), period): _mark(*one) for (scope, period), one in of_year.items()}
         of_month = {
             (one.id, n): mark
             for one in sections
             for n in range(1, 13)
-            if (mark := self._mark(one, f"{self._year}-{n:02d}"))
+            if (mark := marks.get((one.id, f"{self._year}-{n:02d}")))
         }
         if not of_month:
             raise NoPicture(f"nothing is computed of {river or 'any section'} in {self._year}; see cityflux ledger")
@@ -59,7 +61,7 @@ class PicturedWater:
             months = {
                 n: of_month.get((one.id, n), nothing) for n in range(1, 13) if n <= closed or (one.id, n) in of_month
             }
-            whole = self._mark(one, str(self._year))
+            whole = marks.get((one.id, str(self._year)))
             is_tributary = river is not None and one.river != river
             rows.append(SectionRow(self._name(one), one.river or "", is_tributary, one.target_class, months, whole))
         title = self._said(f"Water sections {self._year}", f"{self._year} 年水质断面")
@@ -68,7 +70,10 @@ class PicturedWater:
     def item(self, section: str, code: str) -> Figure:
         """An item of a section, day by day. Raises NoPicture."""
         item, station = self._item(code), self._section(section)
-        found = {day.day: day for day in (_day(one, code, finality) for one, finality in self._of_days(station))}
+        standing = self._judgements.standing(
+            WATER_DAY, scope=SECTION + section, first=f"{self._year}-01-01", last=f"{self._year}-12-31"
+        )
+        found = {day.day: day for day in (_day(one, code, finality) for one, finality in standing.values())}
         if not found:
             raise NoPicture(f"nothing is computed of section {section} in {self._year}; see cityflux ledger")
         # A day before the last known one of which nothing came has no class.
@@ -110,9 +115,10 @@ class PicturedWater:
         lines = []
         for period in periods:
             points = []
+            found = self._judgements.standing(WATER_SECTION, first=period, last=period)
             for name, km in at.items():
-                found = self._judgements.current(WATER_SECTION, SECTION + name, period)
-                items = found[0].detail["items"] if found else {}
+                of_section = found.get((SECTION + name, period))
+                items = of_section[0].detail["items"] if of_section else {}
                 if code in items:
                     points.append((km, float(Fraction(items[code]["exact"]))))
             lines.append(ProfileLine(period, points))
@@ -123,21 +129,6 @@ class PicturedWater:
             return river_profile(places, lines, item, kind, title, self._river(river), language=self._language)
         except ValueError as error:
             raise NoPicture(str(error)) from error
-
-    def _mark(self, section: Station, period: str) -> SectionMark | None:
-        found = self._judgements.current(WATER_SECTION, SECTION + section.id, period)
-        if found is None:
-            return None
-        judgement, finality = found
-        cls = None if judgement.value is None else int(judgement.value)
-        target = judgement.detail["target"]
-        return SectionMark(cls, None if cls is None or target is None else cls > target, finality)
-
-    def _of_days(self, section: Station) -> list[tuple[Judgement, str]]:
-        scope, first, last = SECTION + section.id, f"{self._year}-01-01", f"{self._year}-12-31"
-        closed = self._judgements.latest(WATER_DAY, scope=scope, first=first, last=last)
-        running = self._judgements.running(WATER_DAY, scope=scope, first=first, last=last)
-        return [(r.judgement, str(r.finality)) for r in closed] + [(r.judgement, "running") for r in running]
 
     def _in_order(self, river: str | None) -> list[Station]:
         """The sections as the water passes them: of the river, with those that flow into it before where they come in."""
@@ -180,6 +171,12 @@ class PicturedWater:
 
     def _said(self, english: str, chinese: str) -> str:
         return chinese if self._language == "zh" else english
+
+
+def _mark(judgement: Judgement, finality: str) -> SectionMark:
+    cls = None if judgement.value is None else int(judgement.value)
+    target = judgement.detail["target"]
+    return SectionMark(cls, None if cls is None or target is None else cls > target, finality)
 
 
 def _day(judgement: Judgement, code: str, finality: str) -> ItemDay:

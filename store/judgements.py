@@ -177,6 +177,17 @@ class Judgements:
             return revision.judgement, revision.finality
         return None
 
+    def standing(
+        self, indicator: str, *, scope: str | None = None, first: str | None = None, last: str | None = None
+    ) -> dict[tuple[str, str], tuple[Judgement, str]]:
+        """By (scope, period) the value of each period and its finality, as `current` gives one."""
+        closed = self.latest(indicator, scope=scope, first=first, last=last)
+        found = {(r.judgement.key.scope, r.judgement.key.period): (r.judgement, str(r.finality)) for r in closed}
+        return found | {
+            (r.judgement.key.scope, r.judgement.key.period): (r.judgement, "running")
+            for r in self.running(indicator, scope=scope, first=first, last=last)
+        }
+
     def newest(self, keys: Collection[Key]) -> dict[Key, Revision]:
         """The last revision of each key that has any, proposed ones too: what the next one supersedes."""
         found: dict[Key, Revision] = {}

@@ -8,7 +8,6 @@ import typer
 from cityflux.composition import now_ms, open_books
 from cityflux.console import Format, out, print_rows, settings, wrong
 from sensors.instants import iso
-from store.books import Books
 from store.judgements import Judgement, Judgements
 
 
@@ -21,7 +20,7 @@ def sections(
 ) -> None:
     """Class of each water section against its target, by the mean of the period and by the share of samples; of a running year
     what the months left may average. Those at risk first. Example: cityflux sections 2026 --format csv"""
-    from processors.scopes import SECTION
+    from processors.scopes import CITY, SECTION
     from processors.water.sections import WATER_SECTION
     from processors.water.status import WATER_STATUS
     from processors.windows import period_days
@@ -36,9 +35,10 @@ def sections(
         wrong(f"{asked} is a day: ask for a month, quarter or year; a day is in cityflux explain water_sections")
     with open_books(chosen) as books:
         books.prepare()
-        found = in_force(books, WATER_SECTION, asked)
-        status = in_force(books, WATER_STATUS, asked).get("city")
-    known = {scope.removeprefix(SECTION): one for scope, one in found.items()}
+        judgements = Judgements(books)
+        found = judgements.standing(WATER_SECTION, first=asked, last=asked)
+        status = judgements.current(WATER_STATUS, CITY, asked)
+    known = {scope.removeprefix(SECTION): one for (scope, _), one in found.items()}
     for name in section or ():
         if name not in known:
             wrong(f"nothing is computed of section {name!r} in {asked}; there are {_some(known) or 'none at all'}")
@@ -49,17 +49,6 @@ def sections(
     print_rows(rows, columns, style, f"sections of {asked}")
     if style is Format.TABLE and status is not None:
         out.print(f"{status[0].detail['sentence']}", markup=False)
-
-
-def in_force(books: Books, indicator: str, period: str) -> dict[str, tuple[Judgement, str]]:
-    """The judgements of a period by scope, each with its finality: running while it is open."""
-    judgements = Judgements(books)
-    found = {
-        r.judgement.key.scope: (r.judgement, str(r.finality))
-        for r in judgements.latest(indicator, first=period, last=period)
-    }
-    running = judgements.running(indicator, first=period, last=period)
-    return {r.judgement.key.scope: (r.judgement, "running") for r in running} | found
 
 
 def _some(known: dict[str, Any]) -> str:

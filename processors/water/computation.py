@@ -127,9 +127,9 @@ class WaterComputation:
         self, period: str, sections_now: Sequence[Judgement], longer: Sequence[Judgement], last_closed: date, now: int
     ) -> list[Judgement]:
         assessed = self._assessed(period, last_closed)
-        known = self._in_books(WATER_SECTION, period)
-        known |= {one.key.scope: one for one in sections_now if one.key.period == period}
-        by_id = {scope.removeprefix(SECTION): one for scope, one in known.items()}
+        in_books = self._judgements.standing(WATER_SECTION, first=period, last=period)
+        by_id = {scope.removeprefix(SECTION): one for (scope, _), (one, _) in in_books.items()}
+        by_id |= {one.key.scope.removeprefix(SECTION): one for one in sections_now if one.key.period == period}
         is_over = period_days(period)[1] <= last_closed
         found: list[Judgement] = []
         for scope, names in _groups(assessed).items():
@@ -150,15 +150,6 @@ class WaterComputation:
         for revision in self._judgements.latest(WATER_STATUS, scope=scope, first=period, last=period):
             return revision.judgement
         return None
-
-    def _in_books(self, indicator: str, period: str) -> dict[str, Judgement]:
-        """The judgements of a period that are in force, by scope: published, or running."""
-        found = {
-            r.judgement.key.scope: r.judgement for r in self._judgements.latest(indicator, first=period, last=period)
-        }
-        return {
-            r.judgement.key.scope: r.judgement for r in self._judgements.running(indicator, first=period, last=period)
-        } | found
 
     def _entry(self, name: str, period: str, last_closed: date) -> Station | None:
         """The section's entry at the end of a period so far."""
