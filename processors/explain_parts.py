@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from processors.plans import Indicator
 from processors.windows import period_days
 from sensors.instants import iso
 from store.books import Books
@@ -13,6 +14,29 @@ from store.judgements import Judgement, Judgements
 
 class NotFound(Exception):
     """Nothing is known of what was asked; the message says what is."""
+
+
+def of_year(
+    judgements: Judgements, indicator: Indicator, year: str, *, nothing: str, write: str = "write for example 2026"
+) -> tuple[Judgement, str]:
+    """What stands of a year of a plan's indicator, and how far it is settled. Raises NotFound: `nothing` says why there
+    may be none, `write` what to write where `year` is no year."""
+    if not (len(year) == len("2026") and year.isdigit()):
+        raise NotFound(f"{indicator.code} is of a year: {year!r} is none; {write}")
+    found = judgements.current(indicator.code, indicator.scope, year)
+    if found is None:
+        raise NotFound(f"{indicator.code} {year}{nothing}")
+    return found
+
+
+def heading(indicator: Indicator, year: str) -> dict[str, Any]:
+    """Which indicator it is, and of which year."""
+    return {
+        "indicator": indicator.code,
+        "name": {"zh": indicator.zh, "en": indicator.en},
+        "kind": indicator.kind,
+        "period": year,
+    }
 
 
 def shown(judgement: Judgement, finality: str, zone: ZoneInfo) -> dict[str, Any]:

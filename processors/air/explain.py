@@ -13,7 +13,7 @@ import pandas as pd
 
 from processors.air.days import DAILY_AQI, compute_block
 from processors.air.would_be import clauses, would_be_good
-from processors.explain_parts import NotFound, gaps, history, lineage, revised_days, shown
+from processors.explain_parts import NotFound, gaps, heading, history, lineage, of_year, revised_days, shown
 from processors.indicators.air_daily import station_days
 from processors.indicators.day_grid import WINDOW_HOURS
 from processors.plans import Indicator
@@ -35,13 +35,9 @@ def explain_year(books: Books, indicator: Indicator, year: str, zone: ZoneInfo) 
 
     Raises NotFound.
     """
-    if not (len(year) == 4 and year.isdigit()):
-        raise NotFound(f"{indicator.code} is of a year: {year!r} is none; write for example 2026")
     judgements = Judgements(books)
-    found = judgements.current(indicator.code, indicator.scope, year)
-    if found is None:
-        raise NotFound(f"{indicator.code} {year} is not computed yet: no closed day with readings; see cityflux ledger")
-    judgement, finality = found
+    nothing = " is not computed yet: no closed day with readings; see cityflux ledger"
+    judgement, finality = of_year(judgements, indicator, year, nothing=nothing)
     days = {
         r.judgement.key.period: r
         for r in judgements.latest(DAILY_AQI, scope=indicator.scope, first=f"{year}-01-01", last=f"{year}-12-31")
@@ -49,11 +45,8 @@ def explain_year(books: Books, indicator: Indicator, year: str, zone: ZoneInfo) 
     start, end = year_bounds(int(year), zone)
     every = days_between(date(int(year), 1, 1), date.fromisoformat(judgement.detail["last_day"]))
     return {
-        "indicator": indicator.code,
-        "name": {"zh": indicator.zh, "en": indicator.en},
-        "kind": indicator.kind,
+        **heading(indicator, year),
         "target": {"direction": indicator.direction, "value": str(indicator.goal), "unit": indicator.unit},
-        "period": year,
         **shown(judgement, finality, zone),
         "bad_days": {name: judgement.detail.get(f"bad_days_{name}") for name in ("allowed", "left")},
         "without_events": judgement.detail.get("without_events"),

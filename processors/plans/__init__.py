@@ -105,6 +105,15 @@ class Plan(BaseModel):
             raise ValueError(f"target_year {self.target_year} is not after baseline_year {self.baseline_year}")
         return self
 
+    def verdict(self, row: Indicator, value: Decimal, year: int) -> Literal["stated", "met", "missed"] | None:
+        """What is said of a row's value at a year's end, whatever it is made of: without a target it is stated; None where the
+        target is not reached and the plan's last year is still to come."""
+        if row.target is None:
+            return "stated"
+        if row.reached(value):
+            return "met"
+        return "missed" if year >= self.target_year else None
+
     def indicator(self, code: str) -> Indicator:
         """The indicator `code`. Raises PlanError that lists the plan's own."""
         for indicator in self.indicators:

@@ -3,7 +3,7 @@
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from processors.explain_parts import NotFound, history, shown
+from processors.explain_parts import heading, history, of_year, shown
 from processors.plans import Indicator
 from sensors.instants import iso
 from store.books import Books
@@ -13,23 +13,16 @@ from store.records import Records
 
 def explain_row(books: Books, indicator: Indicator, year: str, zone: ZoneInfo) -> dict[str, Any]:
     """A year of the row. Raises NotFound."""
-    if not (len(year) == len("2026") and year.isdigit()):
-        raise NotFound(f"{indicator.code} is of a year: {year!r} is none; write for example 2025")
     judgements = Judgements(books)
-    found = judgements.current(indicator.code, indicator.scope, year)
-    if found is None:
-        needs = indicator.record or "energy_total or co2_total, gdp, gdp_deflator"
-        raise NotFound(f"{indicator.code} {year}: nothing is entered of it; cityflux record add {needs}")
-    judgement, finality = found
+    needs = indicator.record or "energy_total or co2_total, gdp, gdp_deflator"
+    nothing = f": nothing is entered of it; cityflux record add {needs}"
+    judgement, finality = of_year(judgements, indicator, year, write="write for example 2025", nothing=nothing)
     figures = [_figure(one, zone) for one in judgement.detail["figures"]]
     records = Records(books)
     return {
-        "indicator": indicator.code,
-        "name": {"zh": indicator.zh, "en": indicator.en},
-        "kind": indicator.kind,
+        **heading(indicator, year),
         "target": indicator.wanted,
         "target_source": indicator.target_source,
-        "period": year,
         **shown(judgement, finality, zone),
         "figures": figures,
         "corrected": [

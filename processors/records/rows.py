@@ -119,22 +119,15 @@ def _intensities(
 def _on_path(row: Indicator, last: YearOfIntensity | None, value: Decimal | None, year: int, plan: Plan) -> str:
     if value is None or last is None:
         return "not assessable"
-    if row.target is None:
-        return "stated"
-    if row.reached(value):
-        return "met"
-    if year >= plan.target_year:
-        return "missed"
+    if verdict := plan.verdict(row, value, year):
+        return verdict
     return "on track" if last.path is not None and float(last.intensity) <= last.path else "at risk"
 
 
 def _status(row: Indicator, value: Decimal, year: int, plan: Plan, *, provisional: bool) -> str:
     """Of an entered figure: before the plan's last year a target that is not reached yet is no more than stated."""
-    if row.target is None:
-        return "stated"
-    if row.reached(value):
-        return "on track" if provisional else "met"
-    return "missed" if year >= plan.target_year and not provisional else "stated"
+    verdict = plan.verdict(row, value, year) or "stated"
+    return {"met": "on track", "missed": "stated"}.get(verdict, verdict) if provisional else verdict
 
 
 def _sentence(

@@ -75,14 +75,10 @@ def capacity_judgement(
 
 def _status(row: Indicator, value: Decimal, year: int, plan: Plan) -> str:
     """Before the plan's last year against the straight line from baseline to target, where there is a baseline."""
-    if row.target is None:
-        return "stated"
-    if row.reached(value):
-        return "met"
-    if year >= plan.target_year:
-        return "missed"
+    if verdict := plan.verdict(row, value, year):
+        return verdict
     if row.baseline is None:
         return "stated"
     share = Fraction(max(0, year - plan.baseline_year), plan.target_year - plan.baseline_year)
-    line = Fraction(row.baseline) + share * Fraction(row.target - row.baseline)
+    line = Fraction(row.baseline) + share * Fraction(row.goal - row.baseline)
     return "on track" if Fraction(value) >= line else "at risk"

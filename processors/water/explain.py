@@ -10,7 +10,7 @@ from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from processors.explain_parts import NotFound, gaps, history, lineage, revised_days, shown
+from processors.explain_parts import NotFound, gaps, heading, history, lineage, of_year, revised_days, shown
 from processors.plans import Indicator
 from processors.scopes import SECTION
 from processors.standards.water import Kind, water_evaluation, water_standard
@@ -51,20 +51,15 @@ def explain_water(
 
 def explain_sections(books: Books, indicator: Indicator, year: str, zone: ZoneInfo) -> dict[str, Any]:
     """The share of sections that keep their target: each section, what it rests on, what was revised. Raises NotFound."""
-    if not (len(year) == len("2026") and year.isdigit()):
-        raise NotFound(f"{indicator.code} is of a year: {year!r} is none; write for example 2026, or add --section")
     judgements = Judgements(books)
-    found = judgements.current(indicator.code, indicator.scope, year)
-    if found is None:
-        raise NotFound(f"{indicator.code} {year} is not computed yet: no closed day with samples; see cityflux ledger")
-    judgement, finality = found
+    judgement, finality = of_year(
+        judgements, indicator, year, write="write for example 2026, or add --section",
+        nothing=" is not computed yet: no closed day with samples; see cityflux ledger",
+    )  # fmt: skip
     start, end = period_bounds(year, zone)
     return {
-        "indicator": indicator.code,
-        "name": {"zh": indicator.zh, "en": indicator.en},
-        "kind": indicator.kind,
+        **heading(indicator, year),
         "target": {"direction": indicator.direction, "value": str(indicator.goal), "unit": indicator.unit},
-        "period": year,
         **shown(judgement, finality, zone),
         **{
             name: judgement.detail[name]

@@ -88,11 +88,11 @@ def plan_judgement(indicator: Indicator, status: Judgement, last_day: date, now:
     if value is None or coverage < indicator.least_coverage:
         verdict = "not assessable"
     elif is_over:
-        verdict = "met" if Decimal(value) >= indicator.goal else "missed"
+        verdict = "met" if indicator.reached(Decimal(value)) else "missed"
     else:
         lost = sum(one["status"] == "missed" for one in detail["sections"].values())
         best = 100 * Fraction(detail["with_target"] - lost, detail["with_target"])
-        verdict = "on track" if Decimal(value) >= indicator.goal else "at risk" if best >= indicator.goal else "missed"
+        verdict = "on track" if indicator.reached(Decimal(value)) else "at risk" if best >= indicator.goal else "missed"
     kept = detail["kept_by_samples" if samples else "kept"]
     how = "by the share of their samples" if samples else "by the mean of their months"
     sentence = f"{kept} of {detail['with_target']} sections keep their target {how}"

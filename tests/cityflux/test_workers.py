@@ -76,22 +76,10 @@ class City:
 def city(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[City]:
     store = {"CITYFLUX_STORE": "sqlite"}
     if request.param == "influx":
-        store = in_influx(request.getfixturevalue("influx"), tmp_path)
+        store = request.getfixturevalue("influx").settings(tmp_path)
     city = City(tmp_path, store)
     with city.broker:
         yield city
-
-
-def in_influx(influx: Influx, folder: Path) -> dict[str, str]:
-    token = folder / "token"
-    token.write_text(influx.token)
-    return {
-        "CITYFLUX_STORE": "influx",
-        "CITYFLUX_INFLUX_URL": influx.url,
-        "CITYFLUX_INFLUX_ORG": influx.org,
-        "CITYFLUX_INFLUX_BUCKET": influx.new_bucket(),
-        "CITYFLUX_INFLUX_TOKEN_FILE": str(token),
-    }
 
 
 def message(station: str, hours_ago: int, value: float | None, issued: datetime | None = None) -> OutMessage:
@@ -191,7 +179,7 @@ async def test_a_worker_that_is_killed_is_started_again_and_loses_nothing(city: 
 
 async def test_two_machines_share_by_name(influx: Influx, tmp_path: Path) -> None:
     """Two data folders, so two journals, over the same books and store: what two machines have in common."""
-    city = City(tmp_path, in_influx(influx, tmp_path))
+    city = City(tmp_path, influx.settings(tmp_path))
     city.environment |= {"CITYFLUX_MQTT_SHARE": "city", "CITYFLUX_BOOKS_URL": f"sqlite:///{tmp_path}/books.sqlite"}
     other = {"CITYFLUX_MQTT_CLIENT_ID": "other", "CITYFLUX_DATA_DIR": str(tmp_path / "other")}
     with city.broker, city.ingest() as here, city.ingest(**other) as there:

@@ -7,12 +7,10 @@ from statistics import median
 from processors.indicators.exact import exact
 from processors.indicators.water_class import class_alone, item_class
 from processors.standards.water import Kind, water_standard
-from processors.water.items import class_name
+from processors.water.items import CLASS_3, class_name
 from processors.water.warning.rules import WarningRules
 from processors.water.warning.runs import Cycle, Warned, runs
 from sensors.instants import DAY_MS
-
-CLASS_3 = 3
 
 
 def exceedances(
@@ -78,12 +76,8 @@ def _usual(
     found: list[int | None] = []
     for position, cls in enumerate(classes):
         before = found[-1] if found else None
-        if (
-            before is not None
-            and position
-            and classes[position - 1] is not None
-            and (classes[position - 1] or 0) > before
-        ):
+        last = classes[position - 1] if position else None
+        if before is not None and last is not None and last > before:
             found.append(before)
             continue
         start = bisect_left(at, at[position] - rule.usual_days * DAY_MS)

@@ -11,11 +11,9 @@ Several reaches one after the other add up, and so do their shortest and longest
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
-from processors.water.warning.runs import Cycle, Warned
+from processors.water.warning.runs import CYCLE_MS, Cycle, Warned
 from processors.water.warning.travel import Reach
 from sensors.instants import HOUR_MS
-
-CYCLE_MS = 4 * HOUR_MS
 
 State = Literal["expected", "seen", "at once", "missed", "section silent"]
 

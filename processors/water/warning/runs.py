@@ -5,6 +5,9 @@ from typing import Any, Literal, NamedTuple
 
 from sensors.instants import HOUR_MS
 
+CYCLE_MS = 4 * HOUR_MS
+"""Of the automatic stations of the national network."""
+
 Level = Literal["notice", "warning"]
 
 

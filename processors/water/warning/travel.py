@@ -11,11 +11,11 @@ from statistics import median
 from typing import Literal, NamedTuple
 
 from processors.water.warning.rules import WarningRules
-from processors.water.warning.runs import Warned
+from processors.water.warning.runs import CYCLE_MS, Warned
 from sensors.instants import HOUR_MS
 
 # Chosen: where every pulse took the same time, the cycles still hide four hours before it and four after.
-_CYCLE_H = 4.0
+_CYCLE_H = CYCLE_MS / HOUR_MS
 
 
 class Reach(NamedTuple):
