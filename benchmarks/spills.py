@@ -22,17 +22,28 @@ from processors.indicators.exact import exact
 from processors.indicators.water_class import class_alone
 from processors.standards.water import Kind
 from processors.water.warning.exceedance import class_drops, exceedances
-from processors.water.warning.pulses import announced
+from processors.water.warning.pulses import Announced, announced
 from processors.water.warning.rules import warning_rules
 from processors.water.warning.runs import Cycle, Warned
 from processors.water.warning.sudden import sudden_changes
 from processors.water.warning.travel import configured
 from sensors.instants import HOUR_MS
 from sensors.stations import Station
-from simulators.river import Arrival, Spill, arrivals, river, samples, spills, true_class, true_values
+from simulators.river import (
+    CYCLE_MS,
+    Arrival,
+    Scenario,
+    Spill,
+    arrivals,
+    river,
+    samples,
+    spills,
+    true_class,
+    true_values,
+)
 
 _YEAR = 2026
-_CYCLE_MS = 4 * HOUR_MS
+_DRY = Scenario(spills=(), rain=False)
 _FELT = 0.25
 _MONTHS = 12
 
@@ -65,11 +76,16 @@ def year_of(seed: int) -> Year:
     changes = {name: sudden_changes(name, of, rules) for name, of in cycles.items()}
     beyond = {one.id: exceedances(one.id, cycles[one.id], _kind(one), one.target_class, rules) for one in stations}
     drops = {one.id: class_drops(one.id, cycles[one.id], _kind(one), rules) for one in stations}
-    happened = [(spill, arrival) for spill in spills(seed, _YEAR) for arrival in arrivals(spill)]
+    # Of the year before too: the last of them may be felt in the first days.
+    drawn = [spill for year in (_YEAR - 1, _YEAR) for spill in spills(seed, year)]
+    begins = min(of[0].at for of in cycles.values())
+    happened = [
+        (spill, arrival) for spill in drawn for arrival in arrivals(seed, spill) if arrival.end > begins - CYCLE_MS
+    ]
     felt = [
-        _felt(spill, arrival, [*changes[arrival.section], *beyond[arrival.section]])
+        _felt(spill, arrival, strength, [*changes[arrival.section], *beyond[arrival.section]])
         for spill, arrival in happened
-        if arrival.added >= _FELT * _level(seed, spill, arrival)
+        if (strength := arrival.added / _level(seed, spill, arrival)) >= _FELT
     ]
     false: Counter[str] = Counter()
     rain = 0
@@ -87,7 +103,9 @@ def year_of(seed: int) -> Year:
     ]
     last = max(of[-1].at for of in cycles.values())
     pulses = Counter(
-        one.state if any(spill.code == one.item for spill, _ in happened) else f"{one.state} of nothing"
+        one.state
+        if any(_is_pulse_of(one, spill, arrival) for spill, arrival in happened)
+        else f"{one.state} of nothing"
         for one in announced(changes, reaches, cycles, last)
     )
     return Year(felt, false, rain, pulses, len(stations) * _MONTHS)
@@ -106,15 +124,25 @@ def _kind(station: Station) -> Kind:
 
 
 def _level(seed: int, spill: Spill, arrival: Arrival) -> float:
-    return true_values(seed, arrival.section, spill.at - _CYCLE_MS)[spill.code]
+    """What would be in the water when a spill arrives, without it and without rain."""
+    return true_values(seed, arrival.section, arrival.start, _DRY)[spill.code]
 
 
 def _is_of(one: Warned, spill: Spill, arrival: Arrival) -> bool:
     """Whether a warning begins while the spill passes, or a cycle after; those of several items where it is one of them."""
-    return spill.code in one.item.split("+") and arrival.start - _CYCLE_MS <= one.since <= arrival.end + 2 * _CYCLE_MS
+    return spill.code in one.item.split("+") and _begins_with(one.since, arrival)
 
 
-def _felt(spill: Spill, arrival: Arrival, warnings: Iterable[Warned]) -> Felt:
+def _is_pulse_of(one: Announced, spill: Spill, arrival: Arrival) -> bool:
+    """Whether what was announced downstream is the spill, as it was seen upstream."""
+    return (spill.code, arrival.section) == (one.item, one.upstream) and _begins_with(one.since, arrival)
+
+
+def _begins_with(since: int, arrival: Arrival) -> bool:
+    return arrival.start - CYCLE_MS <= since <= arrival.end + 2 * CYCLE_MS
+
+
+def _felt(spill: Spill, arrival: Arrival, strength: float, warnings: Iterable[Warned]) -> Felt:
     its = [one for one in warnings if _is_of(one, spill, arrival)]
     first = [one.said for one in its]
     confirmed = [one.said for one in its if one.rule == "exceedance"]
@@ -123,7 +151,6 @@ def _felt(spill: Spill, arrival: Arrival, warnings: Iterable[Warned]) -> Felt:
     def hours(moments: Sequence[int]) -> float | None:
         return (min(moments) - arrival.start) / HOUR_MS if moments else None
 
-    strength = arrival.added / true_values(0, arrival.section, spill.at)[spill.code]
     return Felt(spill.code, arrival.section == spill.section, strength, hours(first), hours(confirmed))
 
 

@@ -158,7 +158,11 @@ def _compare_water(books: Books, seed: int, first: date, until: date) -> None:
         start, end = period_bounds(key.period, ZONE)
         years = {begins.year - 1, begins.year}
         passed = [
-            one for year in years for spill in spills(seed, year) for one in arrivals(spill) if one.section == section
+            one
+            for year in years
+            for spill in spills(seed, year)
+            for one in arrivals(seed, spill)
+            if one.section == section
         ]
         if not any(one.start < end and one.end > start for one in passed):
             outcomes[revision.judgement.value == str(true_class(section)[0])] += 1
