@@ -272,7 +272,7 @@ frames = st.builds(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(frames, max_size=3), frames)
 def test_what_was_read_before_changes_nothing(before: list[bytes], sent: bytes) -> None:
     warm = decoder()
