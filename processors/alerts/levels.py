@@ -23,7 +23,7 @@ def points(rule: Rule, values: Values, window: int) -> list[Point]:
 
 def _point(rule: Rule, values: Values, at: int, window: int) -> Point:
     level = _highest(rule.levels, values, at, window, Decimal(0))
-    shown = {code: str(_decimal(value)) for code, value in values[at].items()}
+    shown = {code: _text(value) for code, value in values[at].items()}
     if level is None:
         return Point(at, None, 0, shown)
     keeps = _highest(rule.levels, values, at, window, rule.margin)
@@ -67,6 +67,6 @@ def _holds(clause: Clause, values: Values, at: int, window: int, margin: Decimal
     return None if unknown else True
 
 
-def _decimal(value: Fraction) -> Decimal:
-    """As it is shown: four digits after the point at most."""
-    return round(Decimal(value.numerator) / Decimal(value.denominator), 4).normalize()
+def _text(value: Fraction) -> str:
+    """As it is shown: three decimals at most."""
+    return f"{round(Decimal(value.numerator) / Decimal(value.denominator), 3).normalize():f}"
