@@ -12,9 +12,9 @@ until values say otherwise. The same points give the same episodes, in whichever
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
-Phase = Literal["firing", "recovering", "resolved"]
+from store.incidents import Phase
 
 
 class Timing(NamedTuple):

@@ -1,18 +1,19 @@
 """What a rule says of stored history: its incidents in a span, and what it looked at where there was none. Nothing is written."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from processors.air.days import counting_hours
 from processors.alerts.episodes import Course, Point, course
-from processors.alerts.incidents import Draft, drafts
+from processors.alerts.incidents import drafts
 from processors.alerts.levels import points
 from processors.alerts.rules import Rule
 from processors.alerts.signals import SIGNALS
 from processors.windows import civil_day
 from sensors.instants import DAY_MS, HOUR_MS
 from sensors.stations import Registry
+from store.incidents import Draft
 from store.intervals import Interval
 from store.port import ReadingsStore
 
@@ -31,19 +32,20 @@ class Seen(NamedTuple):
 def look_back(
     store: ReadingsStore,
     registry: Registry,
-    intervals: list[Interval],
+    intervals: Sequence[Interval],
     rule: Rule,
     zone: ZoneInfo,
     start: int,
     end: int,
+    stations: Collection[str] | None = None,
 ) -> Mapping[str, Seen]:
-    """By subject what the rule saw in (start, end] [ms]; incidents that touch the span, points of the span only. Raises
-    StoreUnavailable, StoreMisconfigured."""
+    """By subject what the rule saw in (start, end] [ms]; incidents that touch the span, points of the span only. `stations`: of
+    these alone. Raises StoreUnavailable, StoreMisconfigured."""
     signal = SIGNALS[rule.signal]
     windows = max(clause.windows for level in rule.levels for clauses in level.any for clause in clauses)
     begins = start - _BEFORE_MS
     first = begins - (windows - 1) * signal.window - signal.before_h * HOUR_MS
-    hours = counting_hours(store, registry, first, end, intervals)
+    hours = counting_hours(store, registry, first, end, intervals, stations)
     found = {}
     for subject, values in signal.make(hours, registry, zone, rule.subject).items():
         seen = [point for point in points(rule, values, signal.window) if begins < point.at <= end]

@@ -14,47 +14,9 @@ Computing again without new data gives no change: a restart, a crash and a secon
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple
 
-from processors.alerts.episodes import Episode, Phase
-
-What = Literal[
-    "opened", "raised", "lowered", "recovering", "fired again", "reopened", "resolved", "corrected", "withdrawn", "joined",
-    "noted",
-]  # fmt: skip
-
-
-class Draft(NamedTuple):
-    """An incident as the data have it: [ms]; `episodes` is how many there were, more than one where it reopened."""
-
-    since: int
-    fired: int
-    level: int
-    greatest: int
-    phase: Phase
-    well: int | None
-    resolved: int | None
-    last: int
-    episodes: int
-    shown: dict[str, Any]
-
-
-class Known(NamedTuple):
-    """An incident as it is stored: its number, and the draft that was told last."""
-
-    id: int
-    draft: Draft
-
-
-class Change(NamedTuple):
-    """What is to be told and written: of which stored incident (None: a new one), what, why, and what it is from now on (None
-    where it is withdrawn or joined to another, `into`)."""
-
-    id: int | None
-    what: What
-    why: str
-    draft: Draft | None
-    into: int | None = None
+from processors.alerts.episodes import Episode
+from store.incidents import Change, Draft, Incident, Phase, What
 
 
 def drafts(episodes: Sequence[Episode], reopen: int) -> list[Draft]:
@@ -79,7 +41,7 @@ def _draft(group: Sequence[Episode]) -> Draft:
     )  # fmt: skip
 
 
-def changes(known: Sequence[Known], now: Sequence[Draft], reopen: int) -> list[Change]:
+def changes(known: Sequence[Incident], now: Sequence[Draft], reopen: int) -> list[Change]:
     """From what is stored of a rule at a subject, in the span that was looked at again, to what the data say."""
     found: list[Change] = []
     left = list(known)
@@ -113,7 +75,7 @@ def _why_opened(draft: Draft) -> str:
     return "it was over when the data came" if draft.phase == "resolved" else "the condition held for its dwell"
 
 
-def _moved(known: Known, draft: Draft) -> list[Change]:
+def _moved(known: Incident, draft: Draft) -> list[Change]:
     """What became of a stored incident."""
     before = known.draft
     told = _corrected(before, draft)

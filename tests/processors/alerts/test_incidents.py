@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from processors.alerts.episodes import Point, Timing, course
-from processors.alerts.incidents import Change, Known, changes, drafts
+from processors.alerts.incidents import changes, drafts
+from store.incidents import Change, Incident
 from tests.processors.alerts.test_episodes import HOUR, hours, series, timings
 
 TIMING = Timing((0, 2 * HOUR), 2 * HOUR, 0, 3 * HOUR)
@@ -19,7 +20,7 @@ class Book:
     """What is stored, as the books would."""
 
     def __init__(self, timing: Timing = TIMING, reopen: int = REOPEN) -> None:
-        self.known: list[Known] = []
+        self.known: list[Incident] = []
         self.told: list[Change] = []
         self.timing, self.reopen, self._next = timing, reopen, 1
 
@@ -29,15 +30,19 @@ class Book:
         for one in found:
             self.told.append(one)
             if one.id is None:
-                assert one.draft is not None
-                self.known.append(Known(self._next, one.draft))
+                self.known.append(_stored(self._next, one))
                 self._next += 1
             else:
                 self.known = [k for k in self.known if k.id != one.id]
                 if one.draft is not None:
-                    self.known.append(Known(one.id, one.draft))
+                    self.known.append(_stored(one.id, one))
         self.known.sort(key=lambda k: k.draft.since)
         return found
+
+
+def _stored(number: int, change: Change) -> Incident:
+    assert change.draft is not None
+    return Incident(number, "rule", "subject", change.draft, None, None, 0, None, None, None)
 
 
 def whats(found: Sequence[Change]) -> list[str]:
