@@ -48,7 +48,7 @@ app = typer.Typer(
     help="City sensor data over MQTT, turned into the constraint indicators of a development plan.",
 )
 for command in (
-    serve.demo, serve.up, serve.broker, serve.ingest, serve.process, serve.wall,
+    serve.demo, serve.up, serve.broker, serve.ingest, serve.process, serve.watch, serve.wall,
     feed.simulate, feed.replay, judge.evaluate, judge.verify, years.compare, years.statistics,
     sections.sections, warn.warnings, scores.scorecard, ask.readings, ask.indicators, ask.explain, ask.ledger, meter.meter,
     check.doctor,

@@ -1,20 +1,22 @@
-"""`cityflux alerts`: the rules by which the operations centre is told, and what they say of stored history."""
+"""`cityflux alerts`: what the operations centre is told, what became of it, and by which rules."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cityflux.composition import now_ms, open_books, open_store
-from cityflux.console import Format, instant, print_rows, refused, settings, wrong
+from cityflux.composition import now_ms, open_books, open_store, whoami
+from cityflux.console import Format, instant, out, print_rows, refused, settings, wrong
 from cityflux.settings import Settings
-from sensors.instants import HOUR_MS, iso
+from sensors.instants import DAY_MS, HOUR_MS, iso
+from store.incidents import Draft, Incident, Incidents
 from store.intervals import Intervals
 
 if TYPE_CHECKING:
     from processors.alerts.history import Seen
     from processors.alerts.rules import Rule
 
-alerts = typer.Typer(no_args_is_help=True, help="Alerts: their rules, and what these say of stored history.")
+alerts = typer.Typer(no_args_is_help=True, help="Alerts: incidents, their rules, and what these say of stored history.")
 
 
 @alerts.command("rules")
@@ -36,6 +38,83 @@ def rules(style: Annotated[Format, typer.Option("--format", help="table, csv or 
         for rule in shipped_rules().values()
     ]
     print_rows(rows, ["code", "subject", "name", "levels", "dwell_min", "clear_min", "roles", "source"], style)
+
+
+@alerts.command("list")
+def list_alerts(
+    days: Annotated[int, typer.Option(min=1, max=3_660, help="those that held in so many days, or hold")] = 7,
+    open_only: Annotated[bool, typer.Option("--open", help="only those that hold")] = False,
+    style: Annotated[Format, typer.Option("--format", help="table, csv or json")] = Format.TABLE,
+) -> None:
+    """Incidents, the newest first. Example: cityflux alerts list --open"""
+    chosen = settings()
+    with open_books(chosen) as books:
+        books.prepare()
+        found = Incidents(books).all(open_only=open_only, since=now_ms() - days * DAY_MS)
+    columns = [
+        "id",
+        "rule",
+        "subject",
+        "level",
+        "since",
+        "said",
+        "well",
+        "state",
+        "acknowledged",
+        "stands_behind",
+        "peak",
+    ]
+    print_rows([_stored(one, found, chosen) for one in found], columns, style, "incidents")
+
+
+@alerts.command("explain")
+def explain(
+    number: Annotated[int, typer.Argument(help="of the incident; `cityflux alerts list` shows it")],
+    style: Annotated[Format, typer.Option("--format", help="table, csv or json")] = Format.TABLE,
+) -> None:
+    """What happened to an incident, and why it was told. Example: cityflux alerts explain 17"""
+    chosen = settings()
+    with open_books(chosen) as books:
+        books.prepare()
+        one, lines = Incidents(books).one(number), Incidents(books).log(number)
+    if one is None:
+        refused(f"there is no incident {number}; `cityflux alerts list` shows them")
+    rule = _rule(one.rule)
+    if style is Format.TABLE:
+        gone = "" if one.gone is None else f", {one.gone}{f' to {one.joined_into}' if one.joined_into else ''}"
+        out.print(f"{number}: {rule.zh} {rule.en}, {one.subject}, {one.draft.phase}{gone}", markup=False)
+        out.print(f"levels: {'; '.join(f'{level.colour or level.severity} {_when(level)}' for level in rule.levels)}",
+                  markup=False)  # fmt: skip
+        out.print(f"said after {rule.dwell_min} min, over after {rule.clear_min} min below the limits less {rule.margin}",
+                  markup=False)  # fmt: skip
+        out.print(f"rule {rule.code}: {rule.document}, {rule.clause} ({rule.mark})", markup=False)
+        out.print(f"its peak: {_peak(one.draft, chosen)}", markup=False)
+    rows = [
+        {
+            "written": iso(line.at, chosen.zone),
+            "what": line.what,
+            "level": _level(rule, line.level),
+            "who": line.who,
+            "why": line.why,
+        }
+        for line in lines
+    ]
+    print_rows(rows, ["written", "what", "level", "who", "why"], style)
+
+
+@alerts.command("ack")
+def acknowledge(
+    number: Annotated[int, typer.Argument(help="of the incident")],
+    why: Annotated[str, typer.Option("--note", help="what is known, or done about it")],
+) -> None:
+    """Say that somebody knows of an incident at its level of now; a higher level asks again. Example:
+    cityflux alerts ack 17 --note 'road works at the station, crew called'"""
+    with open_books(settings()) as books:
+        books.prepare()
+        found = Incidents(books).acknowledge(number, who=whoami(), why=why.strip(), now=now_ms())
+    if found is None:
+        refused(f"there is no incident {number}; `cityflux alerts list` shows them")
+    out.print(f"incident {number} is acknowledged by {found.acknowledged_by}")
 
 
 @alerts.command("backtest")
@@ -126,8 +205,29 @@ def _level(rule: "Rule", number: int) -> str:
     return level.colour or level.severity
 
 
-def _incident(rule: "Rule", subject: str, one: Any, chosen: Settings) -> dict[str, Any]:
+def _stored(one: Incident, all_of_them: Sequence[Incident], chosen: Settings) -> dict[str, Any]:
+    rule = _rule(one.rule)
+    acknowledged = None
+    if one.acknowledged_by is not None and one.acknowledged_at is not None:
+        acknowledged = (
+            f"{one.acknowledged_by} {iso(one.acknowledged_at, chosen.zone)}{' (of a lower level)' if one.asks else ''}"
+        )
+    wider = next((other.id for other in all_of_them if rule.stands_behind(one, other)), None)
+    return {
+        **_incident(rule, one.subject, one.draft, chosen),
+        "id": one.id,
+        "rule": one.rule,
+        "acknowledged": acknowledged,
+        "stands_behind": wider,
+    }
+
+
+def _peak(one: Draft, chosen: Settings) -> str:
     peak = ", ".join(f"{code} {value}" for code, value in one.shown.items() if code != "peak_at")
+    return f"{peak} at {iso(one.shown['peak_at'], chosen.zone)}"
+
+
+def _incident(rule: "Rule", subject: str, one: Draft, chosen: Settings) -> dict[str, Any]:
     return {
         "subject": subject,
         "level": _level(rule, one.level),
@@ -138,7 +238,7 @@ def _incident(rule: "Rule", subject: str, one: Any, chosen: Settings) -> dict[st
         "resolved": None if one.resolved is None else iso(one.resolved, chosen.zone),
         "state": one.phase,
         "times": one.episodes,
-        "peak": f"{peak} at {iso(one.shown['peak_at'], chosen.zone)}",
+        "peak": _peak(one, chosen),
     }
 
 

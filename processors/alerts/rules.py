@@ -13,6 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from processors.alerts.episodes import Timing
 from processors.standards.tables import Mark
+from store.incidents import Incident
 
 Severity = Literal["notice", "warning", "serious", "critical"]
 SEVERITIES: Sequence[Severity] = ("notice", "warning", "serious", "critical")
@@ -116,6 +117,16 @@ class Rule(_Data):
     def reopen_ms(self) -> int:
         """How soon after an end a new beginning is the same incident [ms]."""
         return self.reopen_min * _MINUTE_MS
+
+    def stands_behind(self, one: Incident, wider: Incident) -> bool:
+        """Whether an incident of this rule stands behind one of a wider subject: of a rule that inhibits it, at least as severe,
+        that fires while this one does. It is written, and the wider one is what people are told of."""
+        return (
+            wider.rule in self.inhibited_by
+            and wider.draft.greatest >= one.draft.greatest
+            and wider.draft.fired <= (one.draft.resolved or one.draft.last)
+            and one.draft.fired <= (wider.draft.resolved or wider.draft.last)
+        )
 
     def in_force(self, day: date) -> bool:
         """Whether it holds on a civil day."""

@@ -1,4 +1,4 @@
-"""The watch on real books and a real store: what is told, in which order, once; over restarts, failures, late data, two at once."""
+"""The watch on real books and a real store: what is told, in which order, once: over restarts, failures, late data."""
 
 import random
 from collections.abc import Iterator, Mapping, Sequence
