@@ -116,7 +116,7 @@ class PicturedWater:
         NoPicture."""
         item, asked = self._item(code), [_period(one) for one in dict.fromkeys(periods)]
         along = self._along(river)
-        kinds = Counter(kind_of(one) for one, _ in along)
+        kinds = Counter(kind_of(one) for one, _ in along if one.river == river)
         kind = kinds.most_common(1)[0][0] if kinds else "river"
         differs = item.lake is not None
         places = [

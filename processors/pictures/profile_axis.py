@@ -60,9 +60,9 @@ def draw_axis(sheet: Sheet, axis: Axis, item: Item, kind: Kind) -> None:
     left, _, width, _ = axis.place
     right = left + width
     bands = bands_of(axis, item, kind)
-    for band in bands:
+    for number, band in enumerate(bands):
         top, bottom = axis.y(band.top), axis.y(band.bottom)
-        sheet.box(left, top, width, bottom - top, _tinted(class_colour(band.cls)), name=f"band-{band.cls}")
+        sheet.box(left, top, width, bottom - top, _tinted(class_colour(band.cls)), name=f"band-{band.cls}-{number}")
     upwards = sorted(bands, key=lambda band: -band.bottom)
     middles = [(axis.y(band.bottom) + axis.y(band.top)) / 2 for band in upwards]
     for band, middle, at in zip(upwards, middles, _apart(middles, axis), strict=True):

@@ -3,9 +3,11 @@
 Positions and sizes are in pixels [px] of the PNG, so that what must be readable from some metres is chosen as such.
 """
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Any, Final, Literal
 
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
@@ -45,6 +47,8 @@ class Sheet:
         self.language = drawn_language(language)
         self.height = height
         self.figure = Figure(figsize=(WIDTH / DPI, height / DPI), dpi=DPI, facecolor=LIGHT)
+        # It keeps its renderer, so that measuring a text does not make one each time.
+        FigureCanvasAgg(self.figure)
         self._axes = self.figure.add_axes((0, 0, 1, 1))
         self._axes.set_axis_off()
         self._axes.set_xlim(0, WIDTH)
@@ -89,12 +93,12 @@ class Sheet:
         """The text, shortened with … where it is wider than the room [px]; `tail` is the share of what is kept after the …."""
         if self.width_of(text, size, bold=bold) <= room:
             return text
-        for kept in range(len(text) - 1, 0, -1):
+
+        def cut(kept: int) -> str:
             after = round(kept * tail)
-            cut = f"{text[: kept - after].rstrip()}…{text[len(text) - after :].lstrip()}"
-            if self.width_of(cut, size, bold=bold) <= room:
-                return cut
-        return "…"
+            return f"{text[: kept - after].rstrip()}…{text[len(text) - after :].lstrip()}"
+
+        return cut(bisect_right(range(1, len(text)), room, key=lambda kept: self.width_of(cut(kept), size, bold=bold)))
 
     def shrunk(self, text: str, size: float, room: float, least: float, *, bold: bool = False) -> tuple[str, float]:
         """A text and its size [px]: smaller where it is wider than the room [px], down to `least`; then shortened in the middle,

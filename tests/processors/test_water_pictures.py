@@ -155,11 +155,10 @@ def test_a_strip_has_every_section_in_every_month(count: int, language: Language
     assert_texts_keep_apart(figure)
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("names", ["S{}", "long"])
-@pytest.mark.parametrize("count", [1, 2, 6, 12, 15, 20, 22, 30])
+@pytest.mark.parametrize(("language", "names"), [("en", "S{}"), ("en", LONG["en"]), ("zh", LONG["zh"])])
+@pytest.mark.parametrize("count", [1, 6, 15, 22])
 def test_a_missed_target_and_the_classes_name_are_both_legible(count: int, names: str, language: Language) -> None:
-    of = rows(count, classes=(4, 5, 6), names=LONG[language] if names == "long" else names, until=12)
+    of = rows(count, classes=(4, 5, 6), names=names, until=12)
     figure = strip(of, language)
     cells, bars = named(figure, "cell-"), named(figure, "missed-cell-")
     assert len(bars) == len(cells) == 13 * count
@@ -212,7 +211,7 @@ def test_a_strip_without_any_class_is_hatched_and_says_so() -> None:
 @pytest.mark.parametrize("count", [3, 22])
 def test_long_names_are_shortened_and_still_differ(count: int, language: Language) -> None:
     language = drawn_language(language)
-    of = rows(count, names="{}".join(("", LONG[language].format("") + LONG[language])))
+    of = rows(count, names=LONG[language].format("") + LONG[language])
     figure = strip(of, language)
     names = [text for text in texts(figure) if text.endswith(tuple("0123456789")) and "…" in text]
     assert len(set(names)) == count
@@ -338,8 +337,7 @@ def profile(of: Sequence[Place], values: Sequence[Sequence[float | None]], **cho
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("long", [False, True])
-@pytest.mark.parametrize("count", [1, 2, 3, 6, 15, 22])
-@pytest.mark.parametrize("lines", [1, 4])
+@pytest.mark.parametrize(("count", "lines"), [(1, 1), (2, 2), (3, 4), (6, 1), (15, 4), (22, 1), (22, 4)])
 def test_texts_of_a_profile_keep_apart(count: int, lines: int, long: bool, language: Language) -> None:
     language = drawn_language(language)
     chance = random.Random(count)
@@ -353,28 +351,19 @@ def test_texts_of_a_profile_keep_apart(count: int, lines: int, long: bool, langu
     assert all(f"2026-{n + 1:02d}" in texts(figure) for n in range(lines))
 
 
-@pytest.mark.parametrize("scale", [0.05, 1.0, 5.0, 30.0, 1000.0])
-@pytest.mark.parametrize("kind", ["river", "lake"])
-@pytest.mark.parametrize("code", sorted(ITEMS))
+@pytest.mark.parametrize("scale", [0.05, 1.0, 30.0, 1000.0])
+@pytest.mark.parametrize(("code", "kind"), [*((code, "river") for code in sorted(ITEMS)), ("total_phosphorus", "lake")])
 def test_limits_and_classes_keep_apart_however_high_the_values_are(code: str, kind: Any, scale: float) -> None:
     item = ITEMS[code]
-    limits = [float(limit) for limit in item.limits_of(kind)]
-    middle = (
-        min(7.0 * scale, 14.0)
-        if code == "ph"
-        else min(limits[1] * scale, 30.0)
-        if code == "dissolved_oxygen"
-        else limits[1] * scale
-    )
+    most = {"ph": 12.0, "dissolved_oxygen": 25.0}.get(code, 1e9)
+    middle = min(most, float(item.limits_of(kind)[1]) * scale)
     figure = profile(places(3), [[middle, 1.1 * middle, 0.9 * middle]], item=item, kind=kind)
     assert_texts_keep_apart(figure)
     written, bands = texts(figure), named(figure, "band-")
-    for cls in map(int, bands):
+    for cls in (int(name.split("-")[0]) for name in bands):
         assert any(text.split("=")[0] == class_name(cls) for text in written), "each band has its name, however narrow"
-    top, bottom = (
-        max(box.get_window_extent().y1 for box in bands.values()),
-        min(box.get_window_extent().y0 for box in bands.values()),
-    )
+    spans = [box.get_window_extent() for box in bands.values()]
+    bottom, top = min(box.y0 for box in spans), max(box.y1 for box in spans)
     dots = named(figure, "value-0-")
     assert len(dots) == 3
     for dot in dots.values():
