@@ -57,7 +57,7 @@ def pictured(river: River) -> PicturedWater:
 
 
 def gids(figure: Figure) -> dict[str, Any]:
-    return {artist.get_gid(): artist for artist in figure.findobj() if artist.get_gid()}
+    return {name: artist for artist in figure.findobj() if (name := artist.get_gid())}
 
 
 def texts(figure: Figure) -> list[str]:

@@ -174,7 +174,7 @@ def test_a_missed_target_and_the_classes_name_are_both_legible(count: int, names
         assert extent.x1 <= cell.get_window_extent().x1
         assert bar.get_window_extent().width >= 6
         assert bar.get_window_extent().height >= 0.5 * cell.get_window_extent().height
-        assert text.get_fontsize() * figure.dpi / 72 >= 19, f"{about} is too small to be read from some metres"
+        assert float(text.get_fontsize()) * figure.dpi / 72 >= 19, f"{about} is too small to be read from some metres"
 
 
 @pytest.mark.parametrize("count", [1, 15, 22])
@@ -424,7 +424,7 @@ def test_a_tributary_is_not_on_the_line_and_does_not_break_it() -> None:
         stands = at(figure, 1)
         assert pieces(figure, 0) == [[stands[index] for index in (0, 1, 3, 4, 5)]]
         assert ("2" in named(figure, "none-0-")) == (value is None)
-    assert "T (tributary)" in texts(figure)
+        assert "T (tributary)" in texts(figure)
 
 
 @pytest.mark.parametrize("lines", range(1, MOST_LINES + 1))
