@@ -13,7 +13,16 @@ from processors.pictures.river_profile import river_profile
 from processors.pictures.river_strip import river_strip
 from processors.pictures.saving import check_suffix, save
 from processors.pictures.shares import primary_shares
-from processors.pictures.water_marks import ItemDay, Place, ProfileLine, SectionMark, SectionRow
+from processors.pictures.signs import Why
+from processors.pictures.water_marks import (
+    ItemDay,
+    Place,
+    ProfileLine,
+    SectionMark,
+    SectionRow,
+    class_name,
+    unit_of,
+)
 from processors.pictures.words import Language
 from processors.pictures.year_calendar import calendar
 
@@ -26,8 +35,10 @@ __all__ = [
     "ProfileLine",
     "SectionMark",
     "SectionRow",
+    "Why",
     "calendar",
     "check_suffix",
+    "class_name",
     "cumulative",
     "drawn_language",
     "item_calendar",
@@ -36,4 +47,5 @@ __all__ = [
     "river_strip",
     "save",
     "station_matrix",
+    "unit_of",
 ]
