@@ -105,9 +105,10 @@ def _indicator_tile(indicator: dict[str, Any]) -> str:
         if "valid" in indicator
         else ""
     )
+    period = escape(indicator["period"])
     return (
         f'<div class="tile">{escape(indicator["zh"])} {escape(indicator["en"])} '
-        f'<a href="/explain/{escape(indicator["code"])}/{indicator["year"]}">{indicator["year"]}</a><b>{value}</b>'
+        f'<a href="/explain/{escape(indicator["code"])}/{period}">{period}</a><b>{value}</b>'
         f"target {escape(indicator['target'])}: {escape(indicator['status'])}{coverage}"
         f'<div class="dim">{escape(indicator["sentence"])}</div></div>'
     )
