@@ -12,10 +12,10 @@ from store.judgements import Judgement, Judgements
 
 COLUMNS: Sequence[str] = (
     "number", "code", "zh", "en", "kind", "period", "value", "unit", "target", "gap", "status", "trend", "coverage",
-    "provisional", "finality", "standards", "computed_at", "last_revision", "last_reason", "source", "source_dated",
+    "provisional", "finality", "standards", "computed_at", "last_revision", "last_reason", "revised_at", "source", "source_dated",
     "entered_by", "age_days", "sentence", "explained_by",
 )  # fmt: skip
-"""What a row has; what does not apply is None."""
+"""What a row has; what does not apply is None. `revised_at` is when it was last revised since it was published."""
 
 
 def scorecard_rows(judgements: Judgements, plan: Plan, year: int, zone: ZoneInfo, now: int) -> list[dict[str, Any]]:
@@ -47,6 +47,7 @@ def _row(judgements: Judgements, row: Indicator, year: int, zone: ZoneInfo, now:
         "computed_at": iso(judgement.computed_at, zone),
         "last_revision": history[-1].id if history else None,
         "last_reason": history[-1].reason if history else None,
+        "revised_at": iso(history[-1].judgement.computed_at, zone) if len(history) > 1 else None,
         "sentence": judgement.detail.get("sentence", ""),
         "explained_by": f"cityflux explain {row.code} {judgement.key.period}",
     }

@@ -46,7 +46,7 @@ def item_calendar(
     x: float = MARGIN
     for cls in range(1, 7):
         below = limits[cls - 1] if cls <= len(limits) else ""
-        x = chip(sheet, x, _LEGEND_TOP, Chip(class_colour(cls), class_name(cls), [below])) + 8
+        x = chip(sheet, x, _LEGEND_TOP, Chip(class_colour(cls), class_name(cls, sheet.language), [below])) + 8
     x = chip(sheet, x, _LEGEND_TOP, Chip(NO_VERDICT, say("too_few", sheet.language), [])) + 8
     chip(sheet, x, _LEGEND_TOP, Chip(LIGHT, say("unknown", sheet.language), []))
     return sheet.figure

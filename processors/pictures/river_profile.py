@@ -46,7 +46,7 @@ def river_profile(
     for cls, bottom, top in _bands(limits, low, high, item):
         sheet.box(_LEFT, y(top), width, y(bottom) - y(top), _tinted(class_colour(cls)), name=f"band-{cls}")
         if y(bottom) - y(top) > 20:
-            sheet.text(_LEFT + width + 16, (y(top) + y(bottom)) / 2, class_name(cls), 20, colour=QUIET)
+            sheet.text(_LEFT + width + 16, (y(top) + y(bottom)) / 2, class_name(cls, sheet.language), 20, colour=QUIET)
     for limit in limits:
         if low <= limit <= high:
             sheet.text(_LEFT - 12, y(limit), f"{limit:g}", 18, colour=QUIET, align="right")

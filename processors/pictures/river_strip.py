@@ -47,7 +47,7 @@ def river_strip(
         middle = top + (row - _GAP) / 2
         size = min(22.0, row * 0.5)
         sheet.text(MARGIN + 44, middle, sheet.fitted(one.name, size, _NAMES - 8), size)
-        wanted = "–" if one.target is None else class_name(one.target)
+        wanted = "–" if one.target is None else class_name(one.target, sheet.language)
         sheet.text(MARGIN + 44 + _NAMES + _TARGET / 2, middle, wanted, size, align="center")
         for month in range(1, 13):
             place = Place(left + (month - 1) * column, top, column - _GAP, row - _GAP)
@@ -76,7 +76,7 @@ def _cell(sheet: Sheet, place: Place, mark: SectionMark | None, name: str) -> No
     if mark is None:
         cell(sheet, place, None, "", 0, "", name, known=False)
         return
-    colour, text = (None, "") if mark.cls is None else (class_colour(mark.cls), class_name(mark.cls))
+    colour, text = (None, "") if mark.cls is None else (class_colour(mark.cls), class_name(mark.cls, sheet.language))
     ink = cell(sheet, place, colour, text, min(24.0, place.height * 0.6), mark.finality, name)
     if mark.missed:
         bar = max(4.0, place.height * 0.12)
@@ -88,7 +88,7 @@ def _legend(sheet: Sheet, y: float, rows: Sequence[SectionRow]) -> None:
     """The classes, what has none, what is not known; and the marks that occur."""
     x: float = MARGIN
     for cls in _CLASSES:
-        x = chip(sheet, x, y, Chip(class_colour(cls), class_name(cls), [])) + 8
+        x = chip(sheet, x, y, Chip(class_colour(cls), class_name(cls, sheet.language), [])) + 8
     x = chip(sheet, x, y, Chip(NO_VERDICT, say("no_class", sheet.language), [])) + 8
     x = chip(sheet, x, y, Chip(LIGHT, say("unknown", sheet.language), [])) + 22
     marks = [mark for one in rows for mark in (*one.months.values(), one.year) if mark is not None]

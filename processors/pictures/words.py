@@ -53,6 +53,7 @@ _SAID: Final[Mapping[str, tuple[str, str]]] = {
     "still_open": ("still open", "未结束"),
     "too_few": ("too few values", "数据不足"),
     "no_class": ("No class", "无类别"),
+    "inferior": ("inferior Ⅴ", "劣Ⅴ"),
     "tributary": ("tributary", "支流"),
     "limits": ("Limits of the classes", "各类限值"),
     "rug": ("{count} not assessable", "{count} 天无法评价"),
