@@ -1,7 +1,7 @@
 """`cityflux bulletin`: a month of the plan, to print: as PDF or as one HTML page."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -9,10 +9,6 @@ from cityflux.commands.picture import LanguageOption, Tongue
 from cityflux.composition import now_ms, open_books, plan_of
 from cityflux.console import err, out, refused, settings, wrong
 from sensors.instants import HOUR_MS
-
-if TYPE_CHECKING:
-    from processors.bulletin.asked import Asked
-    from processors.bulletin.composed import Pictures
 
 
 def bulletin(
@@ -24,9 +20,10 @@ def bulletin(
     """A month of the plan to print: every row with what it rests on, air, water, energy and traffic, what was revised and why,
     what is missing, and the standards applied. Example:
     cityflux bulletin 2026-03 --language zh --out bulletin.pdf --wall http://wall:8080"""
+    from cityflux.bulletin import month_document
     from cityflux.printed import as_page
-    from processors.bulletin.asked import NoBulletin, asked
-    from processors.bulletin.composed import bulletin as composed
+    from cityflux.printed_pdf import NoFont, as_pdf
+    from processors.bulletin.asked import NoBulletin
     from processors.pictures import drawn_language
 
     chosen, now, address = settings(), now_ms(), wall.rstrip("/")
@@ -36,49 +33,21 @@ def bulletin(
     with open_books(chosen) as books:
         books.prepare()
         try:
-            of = asked(
+            document = month_document(
                 books, plan_of(chosen), month, zone=chosen.zone, grace_ms=chosen.grace_hours * HOUR_MS, now=now,
-                language=language.value,
+                language=language.value, wall=address,
             )  # fmt: skip
+            made = as_pdf(document, now, address) if suffix == ".pdf" else as_page(document, address).encode("utf-8")
         except NoBulletin as error:
             wrong(str(error))
-        document = composed(of, _pictures(of), address)
-    if suffix == ".pdf":
-        from cityflux.printed_pdf import NoFont, as_pdf
-
-        try:
-            made = as_pdf(document, now, address)
         except NoFont as error:
             refused(str(error))
-    else:
-        made = as_page(document, address).encode("utf-8")
-        if drawn_language(language.value) != language.value:
-            err.print(
-                "cityflux: no font with Chinese characters is installed: its pictures are in English", highlight=False
-            )
+    if drawn_language(language.value) != language.value:
+        err.print(
+            "cityflux: no font with Chinese characters is installed: its pictures are in English", highlight=False
+        )
     try:
         file.write_bytes(made)
     except OSError as error:
         refused(f"{file} cannot be written: {error.strerror}")
     out.print(str(file), markup=False, highlight=False)
-
-
-def _pictures(of: "Asked") -> "Pictures":
-    """The year's calendar and rivers; what cannot be drawn because there is nothing is said in the document."""
-    from cityflux.pictured import NoPicture, Pictured
-    from cityflux.pictured_water import PicturedWater
-    from processors.bulletin.composed import Pictures
-    from processors.pictures import drawn
-
-    air = of.row("good_air_days")
-    try:
-        calendar = drawn(
-            Pictured(of.books, of.plan, of.year, of.zone, of.language).calendar(air.scope if air else "city"), ".svg"
-        )
-    except NoPicture:
-        calendar = None
-    try:
-        strip = drawn(PicturedWater(of.books, of.year, of.zone, of.language).strip(None), ".svg")
-    except NoPicture:
-        strip = None
-    return Pictures(calendar, strip)

@@ -1,4 +1,5 @@
-"""What was revised since it was published, and why: whatever was revised in the month, and what is of the month, whenever it was.
+"""What was revised since it was published, and why: whatever was revised in the month, and what ended in it, whenever that was
+revised.
 
 Of the plan's rows, of the days of air that they count, and of the months of water sections.
 """
@@ -48,8 +49,7 @@ def _found(of: Asked) -> list[tuple[Revision, str, str]]:
     def take(indicator: str, scope: str, name: str, path: Callable[[str], str]) -> None:
         for revision in judgements.revised(indicator, scope, first, last):
             period = revision.judgement.key.period
-            begins, ends = period_days(period)
-            of_month = of.first <= begins and ends <= of.last
+            of_month = of.first <= period_days(period)[1] <= of.last
             if of_month or start < revision.judgement.computed_at <= end:
                 found.append((revision, name, path(period)))
 

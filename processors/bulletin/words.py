@@ -9,7 +9,7 @@ from typing import Final
 
 from processors.pictures.words import Language, day_of, month_of
 
-_SAID: Final[Mapping[str, tuple[str, str]]] = {
+SAID: Final[Mapping[str, tuple[str, str]]] = {
     # Headings
     "title": ("Monthly bulletin, {month}", "{month}月报"),
     "scorecard": ("Scorecard {year}", "{year} 年计划指标"),
@@ -44,10 +44,8 @@ _SAID: Final[Mapping[str, tuple[str, str]]] = {
     "main": ("main pollution", "主要污染指标"),
     "kept": ("target kept", "是否达标"),
     "days_there": ("days with samples", "有数据天数"),
-    "reduction": ("against the same time before", "较上年同期下降"),
     "revised_at": ("revised", "修订时间"),
     "of": ("of", "对象"),
-    "change": ("change", "变化"),
     "station": ("station", "站点"),
     "verdicts": ("days with a verdict", "可评价天数"),
     "document": ("document", "标准文件"),
@@ -219,7 +217,7 @@ _UNIT: Final[Mapping[str, tuple[str, str]]] = {
 
 def say(key: str, language: Language, **parts: object) -> str:
     """A text of the bulletin with its parts filled in."""
-    return _SAID[key][language == "zh"].format(**parts)
+    return SAID[key][language == "zh"].format(**parts)
 
 
 def word(name: str, language: Language) -> str:
