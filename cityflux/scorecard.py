@@ -18,7 +18,7 @@ _COLOURS = {
 def as_text(rows: Sequence[Mapping[str, Any]], plan: Plan, year: int) -> Group:
     """The rows as a table, and what each rests on."""
     table = Table(title=f"{plan.zh}\n{plan.en} · {year}", title_justify="left")
-    for column in ("", "indicator", "year", "value", "target", "status", "trend", "coverage", "finality", "standard"):
+    for column in ("", "indicator", "period", "value", "target", "status", "trend", "coverage", "finality", "standard"):
         table.add_column(column, justify="right" if column in {"value", "target", "coverage"} else "left")
     notes = []
     for row in rows:

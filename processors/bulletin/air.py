@@ -30,7 +30,7 @@ def air_section(of: Asked, calendar: bytes | None) -> Section | None:
     standing = Judgements(of.books).standing(
         DAILY_AQI, scope=row.scope, first=first.isoformat(), last=of.until.isoformat()
     )
-    days = {day: one for (_, day), one in standing.items() if one[1] != "running"}
+    days = {day: one for (_, day), one in standing.items()}
     parts: list[Part] = []
     if not of.books.registry().active("air", day_bounds(of.last, of.zone)[1] - 1, kind="assessment"):
         parts.append(Lines([say("no_air_station", of.language)]))
@@ -64,7 +64,9 @@ def air_section(of: Asked, calendar: bytes | None) -> Section | None:
 
 def _state(found: tuple[Judgement, str] | None) -> State:
     """A closed day of which nothing is published has no verdict: silence is never good."""
-    state: State = "not_assessable" if found is None else found[0].detail["state"]
+    if found is None or found[1] == "running":
+        return "not_assessable"
+    state: State = found[0].detail["state"]
     return state
 
 
@@ -75,14 +77,14 @@ def _counts(of: Asked, path: str, name: str, first: date, days: Days) -> list[Ce
     return [Cell(name), *(Cell(str(counted[state]), path) for state in states), Cell(str(len(every)), path)]
 
 
-def _runs(of: Asked, days: Days) -> list[tuple[list[date], Judgement | None]]:
+def _runs(of: Asked, days: Days) -> list[tuple[list[date], tuple[Judgement, str] | None]]:
     """The days of the month that were not good, each by itself; those of which nothing came together while they follow."""
-    found: list[tuple[list[date], Judgement | None]] = []
+    found: list[tuple[list[date], tuple[Judgement, str] | None]] = []
     for day in days_between(of.first, of.until):
         one = days.get(day.isoformat())
         if one is not None:
             if _state(one) != "good":
-                found.append(([day], one[0]))
+                found.append(([day], one))
         elif found and found[-1][1] is None and found[-1][0][-1] == day - timedelta(days=1):
             found[-1][0].append(day)
         else:
@@ -90,15 +92,17 @@ def _runs(of: Asked, days: Days) -> list[tuple[list[date], Judgement | None]]:
     return found
 
 
-def _not_good(of: Asked, row: Indicator, run: list[date], judgement: Judgement | None) -> list[Cell]:
+def _not_good(of: Asked, row: Indicator, run: list[date], found: tuple[Judgement, str] | None) -> list[Cell]:
     day = run[0]
     path = explained_at(row.code, str(of.year), day=day.isoformat())
     name = day_of(day, of.language)
     if len(run) > 1:
         name = say("start_end", of.language, start=name, end=day_of(run[-1], of.language))
-    if judgement is None:
+    if found is None or found[1] == "running":
         unknown = Cell(say("undecided", of.language), tone="quiet")
-        return [Cell(name, path), Cell("NA", path), unknown, Cell("–"), Cell(say("no_reading", of.language))]
+        why = Cell(say("no_reading" if found is None else "not_published", of.language))
+        return [Cell(name, path), Cell("NA", path), unknown, Cell("–"), why]
+    judgement = found[0]
     primary = listed([POLLUTANT[code] for code in judgement.detail["primary"].split("+") if code], of.language)
     return [
         Cell(name, path),

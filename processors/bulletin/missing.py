@@ -18,11 +18,11 @@ from store.judgements import Judgements
 
 
 def missing_section(of: Asked) -> Section:
-    """Of air a day counts with a verdict, of water one that samples came of."""
+    """Of air a day counts with a verdict, of water one with a class."""
     registry = of.books.registry()
     air, water = _air(of, registry), _water(of, registry)
     parts: list[Part] = []
-    for columns, counted in ((("station", "verdicts"), air), (("section", "days_there"), water)):
+    for columns, counted in ((("station", "verdicts"), air), (("section", "classes"), water)):
         rows = [_row(of, *one) for one in counted if one[1] < one[2]]
         head = [*(say(one, of.language) for one in columns), say("status", of.language)]
         parts.append(Table(head, (40, 30, 30), rows))

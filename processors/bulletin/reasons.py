@@ -2,12 +2,14 @@
 are kept in the books so. What people wrote in them stays as it is, and so does a sentence that is not known here."""
 
 import re
+from functools import cache
 from typing import Final
 
-from processors.bulletin.words import words
+from processors.bulletin.words import unit, words
 from processors.pictures.words import Language
+from processors.plans.figures import figures
 
-# From the longest to the shortest, so that no phrase is cut by a part of it. {1} is the first group.
+# {1} is the first group of a pattern.
 _PHRASES: Final = tuple(
     (re.compile(pattern), chinese)
     for pattern, chinese in (
@@ -47,7 +49,20 @@ def reason_in(language: Language, reason: str) -> str:
     """A revision's reason in a language."""
     if language == "en":
         return reason
+    reason = _figures().sub(_figure, reason)
     text = _STATUSES.sub(lambda found: f"{words()[found[1]][1]} → {words()[found[2]][1]}", reason)
     for pattern, chinese in _PHRASES:
         text = pattern.sub(lambda found, into=chinese: into.format(found[0], *found.groups()), text)  # type: ignore[misc]
     return text
+
+
+@cache
+def _figures() -> re.Pattern[str]:
+    """A figure that was entered, as a cause names it: gdp 2025: 3460000 10⁴ yuan."""
+    units = sorted({one.unit for one in figures().values()}, key=len, reverse=True)
+    return re.compile(rf"\b({'|'.join(figures())}) (\d{{4}}\S*): (\S+) ({'|'.join(map(re.escape, units))})(?=, )")
+
+
+def _figure(found: re.Match[str]) -> str:
+    code, period, value, of = found.groups()
+    return f"{figures()[code].zh} {period}: {value} {unit(of, 'zh')}".rstrip()

@@ -77,7 +77,9 @@ def _row(
     target = detail.get("target", section.target_class)
     kept = cls is not None and (target is None or cls <= target)
     path = "" if judgement is None else explained_at(row.code, of.period, section=section.id)
-    main = listed([item_name(of, code) for code in detail.get("main", ())], of.language)
+    # What is above class Ⅲ; where nothing is, the items that its class is by.
+    codes = detail.get("main") or detail.get("worst", ())
+    main = listed([item_name(of, code) for code in codes], of.language)
     verdict = "undecided" if cls is None else "no_target" if target is None else "yes" if kept else "no"
     why = say("nothing_came", of.language, names=name) if judgement is None else main or "–"
     return [

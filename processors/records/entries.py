@@ -75,5 +75,5 @@ def _check_growth(record: Record, in_force: Sequence[Record], unit: str) -> None
 
 
 def _place(period: str) -> int:
-    """Of a quarter in its year; of the year after the fourth."""
-    return int(period[-1]) if "Q" in period else 5
+    """Of a quarter in its year; the year ends with the fourth, and its own accounts may be less than those were."""
+    return int(period[-1]) if "Q" in period else 4

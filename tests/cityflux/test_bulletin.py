@@ -21,7 +21,8 @@ from processors.pictures import Language, drawn_language
 from processors.pictures.words import POLLUTANT
 from processors.plans import load_plan
 from sensors.instants import HOUR_MS
-from tests.processors.month import a_month, enter, march
+from tests.processors.entered import enter
+from tests.processors.month import a_month, march
 from tests.processors.river import River
 from tests.processors.world import CLEAN, ZONE
 from tests.programs import cityflux
@@ -87,7 +88,7 @@ def test_water_says_which_section_missed_its_target_by_what_and_which_was_silent
     [sections] = tables(document(river), "Water in March 2026")
     assert sections == [
         ["Longfeng bridge", "–", "Ⅲ", "not assessable", "nothing came of Longfeng bridge"],
-        ["Tuzhu", "Ⅲ", "Ⅱ", "no", "–"],
+        ["Tuzhu", "Ⅲ", "Ⅱ", "no", "ammonia nitrogen"],
     ]
     assert "1 of 2 sections with a target keep it; 1 of 3 have no class" in lines(
         document(river), "Water in March 2026"
@@ -123,7 +124,7 @@ def test_what_is_missing_is_named(river: River) -> None:
 def test_late_hours_and_corrected_figures_are_revisions_with_their_reasons(river: River) -> None:
     assert "Nothing was revised in March 2026" in lines(document(river), "Revised")
     asyncio.run(river.world.hours(march(4), CLEAN, hours=range(8, 24)))
-    enter(river, ("energy_total", "2026-Q1", "98.5"), source="monthly", reason="recounted")
+    enter(river.world, "energy_total", "2026-Q1", "98.5", source="monthly", reason="recounted")
     asyncio.run(river.compute(date(2026, 4, 2)))
     [revised] = tables(document(river), "Revised")
     assert all(row[0].startswith("2026-04-02 12:00") for row in revised)
@@ -139,7 +140,7 @@ def test_late_hours_and_corrected_figures_are_revisions_with_their_reasons(river
     chinese = {(row[1], row[2]): row for row in tables(document(river, "zh"), "发布后的修订")[0]}
     assert (
         chinese["单位地区生产总值能耗降低", "2026-Q1"][4]
-        == "5.42 → 4.46: energy_total 2026-Q1: 98.5 tce, recounted (ann)"
+        == "5.42 → 4.46: 能源消费总量 2026-Q1: 98.5 吨标准煤, recounted (ann)"
     )
     assert chinese["AQI", "2026-03-04"][4] == (
         "NA → 30: hx-01 迟到数据 16 条; hx-02 迟到数据 16 条; hx-03 迟到数据 16 条; hx-04 迟到数据 16 条"
@@ -259,7 +260,7 @@ def test_long_plans_break_over_pages_with_their_head_and_nothing_is_lost(river: 
 
 def test_what_people_write_is_text_and_never_markup(river: River) -> None:
     hostile = "<script>alert(1)</script> #let x = 1 $a$ *b* `c` _d_ [e] @f \\ //"
-    enter(river, ("green_cover", "2025", "41"), source=hostile)
+    enter(river.world, "green_cover", "2025", "41", source=hostile)
     asyncio.run(river.compute(date(2026, 4, 2)))
     made = document(river)
     html = as_page(made, WALL)
@@ -274,7 +275,7 @@ def test_without_a_chinese_font_chinese_is_refused_and_not_boxes(river: River, m
     with pytest.raises(NoFont, match=r"no font with Chinese characters .* write --out as \.html"):
         as_pdf(document(river, "zh"), river.world.now)
     as_pdf(document(river, "en"), river.world.now)
-    enter(river, ("green_cover", "2025", "41"), source="统计公报")
+    enter(river.world, "green_cover", "2025", "41", source="统计公报")
     asyncio.run(river.compute(date(2026, 4, 2)))
     with pytest.raises(NoFont, match="统计公报"):
         as_pdf(document(river, "en"), river.world.now)

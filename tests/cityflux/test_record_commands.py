@@ -99,6 +99,11 @@ def test_the_scorecard_of_a_year_for_scripts_and_for_a_printer(city: City, tmp_p
     assert "&lt;yearbook&gt;" in html
     assert "<yearbook>" not in html
     assert 'href="http://wall:8080/explain/forest_cover/2021"' in html
+    assert "status" in html
+    city("scorecard", "2021", "--format", "html", "--language", "zh", "--out", str(page))
+    chinese = page.read_text("utf-8")
+    assert "森林覆盖率" in chinese
+    assert "Forest cover" not in chinese
     assert city("scorecard", "2021", "--format", "csv").startswith("number,code,zh,en,kind,period,value")
     assert "--out is the file of --format html" in city("scorecard", "--format", "html", expect=2)
 

@@ -17,6 +17,16 @@ from tests.processors.world import ZONE, World
 YEARBOOK = "yearbook 2024, file 12"
 
 
+def enter(world: World, code: str, period: str, value: str, *, source: str = YEARBOOK, reason: str = "") -> int:
+    """Enter a figure of the city as the command does, by ann; of a quarter from 1 January on. Raises RecordError."""
+    records = Records(world.books)
+    given = Record(code, "city", period, Decimal(value), "", source, "2026-03-20", reason=reason)
+    entry = checked(given, records.in_force(code, "city"), to_date="Q" in period)
+    ends = period_bounds(period, ZONE)[1] // HOUR_MS - 1
+    world.now += 1
+    return records.add(entry, who="ann", now=world.now, ends=ends)
+
+
 class Entered:
     """A city that enters figures, with a clock that a test turns."""
 
@@ -26,12 +36,8 @@ class Entered:
         self.records = Records(self.world.books)
 
     def add(self, code: str, period: str, value: str, *, source: str = YEARBOOK, reason: str = "") -> int:
-        """Enter one as the command does; of a quarter from 1 January on. Raises RecordError."""
-        given = Record(code, "city", period, Decimal(value), "", source, "2026-03-20", reason=reason)
-        entry = checked(given, self.records.in_force(code, "city"), to_date="Q" in period)
-        ends = period_bounds(period, ZONE)[1] // HOUR_MS - 1
-        self.world.now += 1
-        return self.records.add(entry, who="ann", now=self.world.now, ends=ends)
+        """Enter one. Raises RecordError."""
+        return enter(self.world, code, period, value, source=source, reason=reason)
 
     def row(self, code: str, period: int | str) -> Judgement:
         """What stands of a row."""

@@ -6,17 +6,13 @@ figures  energy until March 2026 is 2.50 % down against March 2025, and 5.42 % s
 """
 
 from datetime import date
-from decimal import Decimal
 from pathlib import Path
 
-from processors.records.entries import checked
-from processors.windows import period_bounds
-from sensors.instants import HOUR_MS
 from sensors.stations import Station
-from store.records import Record, Records
+from tests.processors.entered import enter
 from tests.processors.river import CLEAN as CLEAN_WATER
 from tests.processors.river import River
-from tests.processors.world import CLEAN, DIRTY, ZONE
+from tests.processors.world import CLEAN, DIRTY
 
 FIGURES = (
     ("gdp", "2020", "1000"), ("energy_total", "2020", "500"),
@@ -49,16 +45,7 @@ async def a_month(folder: Path) -> River:
     world.go_to(date(2026, 4, 1), 11)
     await river.samples("br", march(1), 31, CLEAN_WATER)
     await river.samples("tz", march(1), 31, {**CLEAN_WATER, "nh3_n": 0.8})
-    enter(river, *FIGURES)
+    for code, period, value in FIGURES:
+        enter(world, code, period, value, source="yearbook")
     await river.compute(date(2026, 4, 1))
     return river
-
-
-def enter(river: River, *figures: tuple[str, str, str], source: str = "yearbook", reason: str = "") -> None:
-    """Figures of the city, by ann."""
-    records = Records(river.world.books)
-    for code, period, value in figures:
-        given = Record(code, "city", period, Decimal(value), "", source, "2026-03-20", reason=reason)
-        entry = checked(given, records.in_force(code, "city"), to_date="Q" in period)
-        ends = period_bounds(period, ZONE)[1] // HOUR_MS - 1
-        records.add(entry, who="ann", now=river.world.now, ends=ends)

@@ -71,7 +71,7 @@ def test_every_unit_of_the_plan_and_its_figures_is_written_in_chinese() -> None:
         ("61 → 62: what its event lifts changed", "61 → 62: 特殊事件剔除范围有变"),
         ("61 → 62: the readings are the same; what judges them changed", "61 → 62: 数据未变，评价规则有变"),
         ("61 → 62: a review, or what judges the days, changed", "61 → 62: 复核或评价规则有变"),
-        ("NA → 9.21: energy_total 2022: 472.875 tce, entered (ann)", "NA → 9.21: energy_total 2022: 472.875 tce，录入（ann）"),
+        ("NA → 9.21: energy_total 2022: 472.875 tce, entered (ann)", "NA → 9.21: 能源消费总量 2022: 472.875 吨标准煤，录入（ann）"),
         ("final: audited, protocol 17 (ann)", "定稿：audited, protocol 17 (ann)"),
         ("under review: monthly audit (ann)", "审核中：monthly audit (ann)"),
         ("proposal 812 accepted: confirmed (ann)", "接受拟修订 812：confirmed (ann)"),

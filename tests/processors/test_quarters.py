@@ -210,6 +210,8 @@ def test_what_adds_up_cannot_become_less(city: Entered) -> None:
         city.add("gdp", "2025-Q1", "1100", reason="typed wrong")
     with pytest.raises(RecordError, match="gdp of 2025 is 900"):
         city.add("gdp", "2025", "900")
+    city.add("gdp", "2025-Q4", "2100")
+    city.add("gdp", "2025", "2080")
     city.add("gdp_deflator", "2025-Q1", "1.02")
     city.add("gdp_deflator", "2025-Q2", "1.01")
     year = Record("gdp", "city", "2025", city.records.in_force("gdp")[0].value, "", "yearbook", "2026-03-20")
