@@ -160,7 +160,10 @@ def test_the_standards_are_those_of_the_days(river: River) -> None:
 def test_the_pdf_holds_every_text_embeds_its_fonts_and_links_each_number(river: River, language: Language) -> None:
     made = document(river, language)
     read = pdf(made, river)
-    found = bare("".join(page.extract_text() for page in read.pages))
+    written = "".join(page.extract_text() for page in read.pages)
+    for text in (made.title, made.subtitle, *(section.title for section in made.sections)):
+        assert text in written, "it is found as it is written"
+    found = bare(written)
     for section in made.sections:
         for part in section.parts:
             if isinstance(part, Table):
