@@ -106,7 +106,7 @@ class PicturedWater:
         target = (
             ""
             if station.target_class is None
-            else self._said(" · target ", " · 目标 ") + class_name(station.target_class)
+            else self._said(" · target ", " · 目标 ") + class_name(station.target_class, self._language)
         )
         subtitle = f"{self._name(station)}{target} · {unit_of(code, self._language)}"
         return item_calendar(days, self._year, shown, title, subtitle, language=self._language)

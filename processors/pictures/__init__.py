@@ -11,7 +11,7 @@ from processors.pictures.marks import DayMark, FanPoint
 from processors.pictures.matrix import station_matrix
 from processors.pictures.river_profile import river_profile
 from processors.pictures.river_strip import river_strip
-from processors.pictures.saving import check_suffix, save
+from processors.pictures.saving import check_suffix, drawn, save
 from processors.pictures.shares import primary_shares
 from processors.pictures.signs import Why
 from processors.pictures.water_marks import (
@@ -40,6 +40,7 @@ __all__ = [
     "check_suffix",
     "class_name",
     "cumulative",
+    "drawn",
     "drawn_language",
     "item_calendar",
     "primary_shares",

@@ -62,7 +62,7 @@ def _cell(sheet: Sheet, left: float, top: float, day: date, one: ItemDay | None)
     elif one.cls is None:
         cell(sheet, place, None, "", 0, one.finality, name, why=one.why)
     else:
-        colour, of_class = class_colour(one.cls), class_name(one.cls)
+        colour, of_class = class_colour(one.cls), class_name(one.cls, sheet.language)
         cell(sheet, place, colour, one.shown, _NUMBER_SIZE, one.finality, name, below=of_class, below_size=_CLASS_SIZE)
 
 
@@ -70,7 +70,8 @@ def _legend(sheet: Sheet, days: Sequence[ItemDay], limits: Sequence[str]) -> Non
     """The classes with their limits, why there is no mean, what is not known; and the marks that occur."""
     closed = Counter(one.why for one in days if one.cls is None and one.finality != "running")
     chips = [
-        Chip(class_colour(cls), class_name(cls), [limits[cls - 1]] if cls <= len(limits) else []) for cls in CLASSES
+        Chip(class_colour(cls), class_name(cls, sheet.language), [limits[cls - 1]] if cls <= len(limits) else [])
+        for cls in CLASSES
     ]
     for why in WHYS:
         below = [days_of(closed[why], sheet.language)] + [say("withheld_as", sheet.language)] * (why == "withheld")

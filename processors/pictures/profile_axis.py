@@ -9,6 +9,7 @@ from matplotlib.ticker import MaxNLocator
 from processors.pictures.sheet import FAINT, LIGHT, QUIET, Sheet, spread
 from processors.pictures.signs import Place
 from processors.pictures.water_marks import CLASSES, class_colour, class_name
+from processors.pictures.words import Language
 from processors.standards.water import Item, Kind
 
 _TINT = 0.72  # of white in a band, chosen: lines and texts stay legible on it
@@ -40,10 +41,9 @@ class Band(NamedTuple):
     top: float
     also: tuple[int, ...]
 
-    @property
-    def name(self) -> str:
+    def name(self, language: Language) -> str:
         """Ⅱ, or Ⅱ=Ⅲ=Ⅳ where they share a limit."""
-        return "=".join(class_name(cls) for cls in (self.cls, *self.also))
+        return "=".join(class_name(cls, language) for cls in (self.cls, *self.also))
 
 
 def axis_of(values: Sequence[float], item: Item, kind: Kind, place: Place) -> Axis:
@@ -67,7 +67,7 @@ def draw_axis(sheet: Sheet, axis: Axis, item: Item, kind: Kind) -> None:
     middles = [(axis.y(band.bottom) + axis.y(band.top)) / 2 for band in upwards]
     for band, middle, at in zip(upwards, middles, _apart(middles, axis), strict=True):
         sheet.line([(right + 2, middle), (right + _LEADER, at)], QUIET, 1.5)
-        sheet.text(right + _LEADER + 6, at, band.name, 20)
+        sheet.text(right + _LEADER + 6, at, band.name(sheet.language), 20)
     limits = sorted({limit for limit in item.limits_of(kind) if axis.low <= limit <= axis.high}, reverse=True)
     wanted = [axis.y(float(limit)) for limit in limits]
     written = _apart(wanted, axis)

@@ -45,7 +45,7 @@ def river_strip(
         middle = top + (height - _GAP) / 2
         name, fits = sheet.shrunk(one.name, size, names - 8, _LEAST_NAME)
         sheet.text(MARGIN + _RIVER, middle, name, fits)
-        wanted = "–" if one.target is None else class_name(one.target)
+        wanted = "–" if one.target is None else class_name(one.target, sheet.language)
         sheet.text(left - _TARGET / 2, middle, wanted, size, align="center")
         for month in range(1, 13):
             place = Place(left + (month - 1) * column, top, column - _GAP, height - _GAP)
@@ -88,7 +88,7 @@ def _cell(sheet: Sheet, place: Place, mark: SectionMark | None, name: str) -> No
     if mark is None:
         cell(sheet, place, None, "", 0, "", name, known=False)
         return
-    colour, text = (None, "") if mark.cls is None else (class_colour(mark.cls), class_name(mark.cls))
+    colour, text = (None, "") if mark.cls is None else (class_colour(mark.cls), class_name(mark.cls, sheet.language))
     size = min(_CLASS_SIZE, place.height * 0.7)
     cell(sheet, place, colour, text, size, mark.finality, name, is_missed=bool(mark.missed))
 
@@ -96,7 +96,7 @@ def _cell(sheet: Sheet, place: Place, mark: SectionMark | None, name: str) -> No
 def _legend(sheet: Sheet, y: float, rows: Sequence[SectionRow]) -> None:
     """The classes, what has none, what is not known; and the marks that occur."""
     marks = [mark for one in rows for mark in (*one.months.values(), one.year) if mark is not None]
-    chips = [Chip(class_colour(cls), class_name(cls)) for cls in CLASSES]
+    chips = [Chip(class_colour(cls), class_name(cls, sheet.language)) for cls in CLASSES]
     chips += [Chip(NO_VERDICT, say("no_class", sheet.language)), Chip(LIGHT, say("unknown", sheet.language))]
     if any(mark.missed for mark in marks):
         name = say("missed", sheet.language)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Final, NamedTuple
 
+from processors.indicators.water_class import INFERIOR
 from processors.pictures.signs import Why
 from processors.pictures.words import Language, say
 from processors.standards.water import water_standard
@@ -78,9 +79,9 @@ def class_colour(cls: int) -> str:
     return shades[min(sum(one.colour == name for one in classes[: cls - 1]), len(shades) - 1)]
 
 
-def class_name(cls: int) -> str:
-    """Ⅰ … 劣Ⅴ."""
-    return water_standard().classes[cls - 1].name
+def class_name(cls: int, language: Language) -> str:
+    """Ⅰ … 劣Ⅴ, of which the last has a name in English too."""
+    return say("inferior", language) if cls == INFERIOR else water_standard().classes[cls - 1].name
 
 
 def unit_of(code: str, language: Language) -> str:

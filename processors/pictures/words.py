@@ -58,6 +58,7 @@ _SAID: Final[Mapping[str, tuple[str, str]]] = {
     "no_value": ("no value", "无数据"),
     "dimensionless": ("dimensionless", "无量纲"),
     "no_class": ("No class", "无类别"),
+    "inferior": (">Ⅴ", "劣Ⅴ"),
     "tributary": ("tributary", "支流"),
     "rug": ("{count} not assessable", "{count} 天无法评价"),
 }

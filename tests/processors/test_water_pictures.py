@@ -167,7 +167,7 @@ def test_a_missed_target_and_the_classes_name_are_both_legible(count: int, names
         [(text, extent)] = inside[name]
         cell = cells[name]
         ground, about = to_hex(cell.get_facecolor()), f"{text.get_text()} in cell {name}"
-        assert text.get_text() in {class_name(cls) for cls in (4, 5, 6)}
+        assert text.get_text() in {class_name(cls, language) for cls in (4, 5, 6)}
         assert not bar.get_window_extent().overlaps(extent), f"the bar runs through {about}"
         for ink in (bar.get_facecolor(), text.get_color()):
             assert contrast(to_hex(ink), ground) >= 4.5, about
@@ -230,7 +230,7 @@ def test_a_tributary_reaches_the_river(tributaries: tuple[int, ...]) -> None:
 
 
 def test_the_class_stands_in_the_cell_and_is_legible_on_its_colour() -> None:
-    assert set(map(class_name, range(1, 7))) <= set(texts(strip(rows(15))))
+    assert {class_name(cls, "en") for cls in range(1, 7)} <= set(texts(strip(rows(15))))
     for cls in range(1, 7):
         assert contrast(ink_on(class_colour(cls)), class_colour(cls)) >= 4.5
     assert len({class_colour(cls) for cls in range(1, 7)}) == 6
@@ -267,7 +267,7 @@ def test_each_day_names_its_class_beside_its_colour(shown: str, language: Langua
     written = texts_by_cell(figure, cells)
     for one in days(60, shown):
         inside = written[one.day.isoformat()]
-        wanted = [] if one.cls is None else sorted([shown, class_name(one.cls)])
+        wanted = [] if one.cls is None else sorted([shown, class_name(one.cls, language)])
         assert sorted(text.get_text() for text, _ in inside) == wanted
         box = cells[one.day.isoformat()].get_window_extent()
         assert all(box.x0 <= of.x0 <= of.x1 <= box.x1 for _, of in inside)
@@ -361,7 +361,9 @@ def test_limits_and_classes_keep_apart_however_high_the_values_are(code: str, ki
     assert_texts_keep_apart(figure)
     written, bands = texts(figure), named(figure, "band-")
     for cls in (int(name.split("-")[0]) for name in bands):
-        assert any(text.split("=")[0] == class_name(cls) for text in written), "each band has its name, however narrow"
+        assert any(text.split("=")[0] == class_name(cls, "en") for text in written), (
+            "each band has its name, however narrow"
+        )
     spans = [box.get_window_extent() for box in bands.values()]
     bottom, top = min(box.y0 for box in spans), max(box.y1 for box in spans)
     dots = named(figure, "value-0-")
