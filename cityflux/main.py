@@ -10,6 +10,7 @@ import typer
 from cityflux.commands import (
     alerts,
     ask,
+    bulletin,
     changes,
     check,
     downlink,
@@ -50,8 +51,8 @@ app = typer.Typer(
 for command in (
     serve.demo, serve.up, serve.broker, serve.ingest, serve.process, serve.watch, serve.wall,
     feed.simulate, feed.replay, judge.evaluate, judge.verify, years.compare, years.statistics,
-    sections.sections, warn.warnings, scores.scorecard, ask.readings, ask.indicators, ask.explain, ask.ledger, meter.meter,
-    check.doctor,
+    sections.sections, warn.warnings, scores.scorecard, bulletin.bulletin, ask.readings, ask.indicators, ask.explain, ask.ledger,
+    meter.meter, check.doctor,
 ):  # fmt: skip
     app.command()(command)
 app.add_typer(letters.dead_letters, name="dead-letters")

@@ -1,5 +1,6 @@
 """Pictures of water from the books: which sections, names and titles they get. How they look is in `processors/pictures`."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import date
 from fractions import Fraction
@@ -15,19 +16,26 @@ from processors.pictures import (
     ProfileLine,
     SectionMark,
     SectionRow,
+    Why,
+    class_name,
     drawn_language,
     item_calendar,
     river_profile,
     river_strip,
+    unit_of,
 )
 from processors.scopes import SECTION
 from processors.standards.water import Item, water_standard
 from processors.water.days import WATER_DAY, kind_of
 from processors.water.sections import WATER_SECTION
-from processors.windows import day_bounds, days_between
+from processors.windows import day_bounds, days_between, period_days
 from sensors.stations import Station
 from store.books import Books
 from store.judgements import Judgement, Judgements
+
+# Chosen: of the river's length, so much above the section below it a tributary is drawn where there is room; the registry does
+# not say where it comes in.
+_JUST_ABOVE = 0.04
 
 
 class PicturedWater:
@@ -37,8 +45,10 @@ class PicturedWater:
         self._judgements = Judgements(books)
         self._year = year
         self._language = drawn_language(language)
+        self._zone = zone
+        self._registry = books.registry()
         end = day_bounds(date(year, 12, 31), zone)[1]
-        self._sections = [one for one in books.registry().active("water", end - 1) if one.section is None]
+        self._sections = [one for one in self._registry.active("water", end - 1) if one.section is None]
 
     def strip(self, river: str | None) -> Figure:
         """The sections of a river and those that flow into it, or all of them, by month. Raises NoPicture."""
@@ -59,7 +69,10 @@ class PicturedWater:
         rows = []
         for one in sections:
             months = {
-                n: of_month.get((one.id, n), nothing) for n in range(1, 13) if n <= closed or (one.id, n) in of_month
+                n: of_month.get((one.id, n), nothing)
+                for n in range(1, 13)
+                if (one.id, n) in of_month
+                or (n <= closed and self._stood(one.id, period_days(f"{self._year}-{n:02d}")[1]))
             }
             whole = marks.get((one.id, str(self._year)))
             is_tributary = river is not None and one.river != river
@@ -76,10 +89,14 @@ class PicturedWater:
         found = {day.day: day for day in (_day(one, code, finality) for one, finality in standing.values())}
         if not found:
             raise NoPicture(f"nothing is computed of section {section} in {self._year}; see cityflux ledger")
-        # A day before the last known one of which nothing came has no class.
+        # Of a day that has passed, here or elsewhere, and has nothing here, nothing came: a dead station's days are no open ones.
+        since, year_end = max(found), f"{self._year}-12-31"
+        elsewhere = self._judgements.standing(WATER_DAY, first=since.isoformat(), last=year_end)
+        closed = [date.fromisoformat(day) for (_, day), (_, finality) in elsewhere.items() if finality != "running"]
         days = [
-            found.get(day, ItemDay(day, "", None, False, ""))
-            for day in days_between(date(self._year, 1, 1), max(found))
+            found.get(day, ItemDay(day, "", None, "nothing", ""))
+            for day in days_between(date(self._year, 1, 1), max([since, *closed]))
+            if day in found or self._stood(section, day)
         ]
         kind = kind_of(station)
         limits = [str(limit) for limit in item.limits_of(kind)]
@@ -89,46 +106,59 @@ class PicturedWater:
         target = (
             ""
             if station.target_class is None
-            else self._said(" · target ", " · 目标 ") + "ⅠⅡⅢⅣⅤ"[station.target_class - 1]
+            else self._said(" · target ", " · 目标 ") + class_name(station.target_class, self._language)
         )
-        return item_calendar(
-            days, self._year, shown, title, f"{self._name(station)}{target} · mg/L", language=self._language
-        )
+        subtitle = f"{self._name(station)}{target} · {unit_of(code, self._language)}"
+        return item_calendar(days, self._year, shown, title, subtitle, language=self._language)
 
     def profile(self, river: str, code: str, periods: Sequence[str]) -> Figure:
-        """An item along a river, a line a period. Raises NoPicture."""
-        item = self._item(code)
-        sections = [one for one in self._in_order(river) if one.river_km is not None]
-        own = [one for one in sections if one.river == river]
-        places, at = [], {}
-        for one in sections:
-            if one.river == river:
-                km = one.river_km or 0.0
-            else:
-                # A tributary stands where it comes in: just above the section below it.
-                into = next((other.river_km for other in own if other.id == one.downstream), None)
-                if into is None:
-                    continue
-                km = into - 0.04 * max((other.river_km or 0.0) for other in own)
-            at[one.id] = km
-            places.append(Place(km, self._name(one), one.river != river))
+        """An item along a river, a line a period; the limits are those of the water body that most of its sections lie in. Raises
+        NoPicture."""
+        item, asked = self._item(code), [_period(one) for one in dict.fromkeys(periods)]
+        along = self._along(river)
+        kinds = Counter(kind_of(one) for one, _ in along if one.river == river)
+        kind = kinds.most_common(1)[0][0] if kinds else "river"
+        differs = item.lake is not None
+        places = [
+            Place(
+                km, self._name(one) + (self._body(one) if differs and kind_of(one) != kind else ""), one.river != river
+            )
+            for one, km in along
+        ]
         lines = []
-        for period in periods:
-            points = []
+        for period in asked:
             found = self._judgements.standing(WATER_SECTION, first=period, last=period)
-            for name, km in at.items():
-                of_section = found.get((SECTION + name, period))
-                items = of_section[0].detail["items"] if of_section else {}
-                if code in items:
-                    points.append((km, float(Fraction(items[code]["exact"]))))
-            lines.append(ProfileLine(period, points))
-        kind = kind_of(own[0]) if own else "river"
+            of_sections = [found.get((SECTION + one.id, period)) for one, _ in along]
+            items = [of_section[0].detail["items"].get(code) if of_section else None for of_section in of_sections]
+            lines.append(ProfileLine(period, [None if one is None else float(Fraction(one["exact"])) for one in items]))
         name = self._named(item)
         title = self._said(f"{name} along the river", f"沿程{name}")
+        subtitle = self._river(river)
+        if differs:
+            lakes = self._said(" · limits of lakes and reservoirs", " · 湖库限值")
+            subtitle += lakes if kind == "lake" else self._said(" · limits of rivers", " · 河流限值")
         try:
-            return river_profile(places, lines, item, kind, title, self._river(river), language=self._language)
+            return river_profile(places, lines, item, kind, title, subtitle, language=self._language)
         except ValueError as error:
             raise NoPicture(str(error)) from error
+
+    def _along(self, river: str) -> list[tuple[Station, float]]:
+        """The sections that have a place along the river [km]; tributaries come in just above the section that they flow into."""
+        in_order = self._in_order(river)
+        own = [(one, one.river_km) for one in in_order if one.river == river and one.river_km is not None]
+        length = max((km for _, km in own), default=0.0)
+        found, before = [], None
+        for section, km in own:
+            into = [one for one in in_order if one.river != river and one.downstream == section.id]
+            room = _JUST_ABOVE * length if before is None else min(_JUST_ABOVE * length, km - before)
+            found += [(one, km - room * (len(into) - n) / (len(into) + 1)) for n, one in enumerate(into)]
+            found.append((section, km))
+            before = km
+        return found
+
+    def _stood(self, section: str, day: date) -> bool:
+        """Whether there was such a section at the end of a day."""
+        return self._registry.entry("water", section, day_bounds(day, self._zone)[1] - 1) is not None
 
     def _in_order(self, river: str | None) -> list[Station]:
         """The sections as the water passes them: of the river, with those that flow into it before where they come in."""
@@ -166,6 +196,9 @@ class PicturedWater:
     def _name(self, section: Station) -> str:
         return self._said(section.name_en, section.name_zh) or section.id
 
+    def _body(self, section: Station) -> str:
+        return self._said(" (lake)", "（湖库）") if kind_of(section) == "lake" else self._said(" (river)", "（河流）")
+
     def _river(self, river: str | None) -> str:
         return self._said("all rivers", "全部河流") if river is None else self._said(f"river {river}", f"河流 {river}")
 
@@ -180,11 +213,21 @@ def _mark(judgement: Judgement, finality: str) -> SectionMark:
 
 
 def _day(judgement: Judgement, code: str, finality: str) -> ItemDay:
-    item = judgement.detail["items"].get(code)
-    return ItemDay(
-        date.fromisoformat(judgement.key.period),
-        "" if item is None else item["value"],
-        None if item is None else item["class"],
-        code in judgement.detail["short"],
-        finality,
-    )
+    day, detail = date.fromisoformat(judgement.key.period), judgement.detail
+    item = detail["items"].get(code)
+    if item is not None:
+        return ItemDay(day, item["value"], item["class"], None, finality)
+    # Judgements of before values that were left out were counted have no such list.
+    why: Why = "few" if code in detail["short"] else "withheld" if code in detail.get("left_out", {}) else "nothing"
+    return ItemDay(day, "", None, why, finality)
+
+
+def _period(text: str) -> str:
+    """A period that sections are judged by. Raises NoPicture."""
+    try:
+        first, last = period_days(text)
+    except ValueError as error:
+        raise NoPicture(str(error)) from error
+    if first == last:
+        raise NoPicture(f"{text} is a day: a profile is of months, quarters or years")
+    return text

@@ -87,6 +87,8 @@ def _row(answer: Mapping[str, Any]) -> Page:
     ]
     if answer["target_source"]:
         lines.append(f"target: {answer['target_source']}")
+    if answer["lacking"]:
+        lines.append(f"not entered: {', '.join(answer['lacking'])}")
     head = ("figure", "period", "value", "source", "of", "note", "entered by", "at", "why it is another")
     years = [
         (str(one["year"]), _short(one["intensity"]), one["reduction_percent"] or "–", one["cumulative_percent"] or "–",
@@ -99,10 +101,29 @@ def _row(answer: Mapping[str, Any]) -> Page:
         [
             Lines([*lines, *provenance(answer)]),
             Table("Intensity", of_years, years),
+            *_to_date(answer),
             Table("Figures it rests on", head, [_figure(one) for one in answer["figures"]]),
             Table("All entries of those that were corrected", head, [_figure(one) for one in answer["corrected"]]),
         ],
     )
+
+
+def _to_date(answer: Mapping[str, Any]) -> list[Table]:
+    """Of a quarter: from 1 January until its end, against the same months of the year before."""
+    of = answer["to_date"]
+    if of is None:
+        return []
+
+    def named(text: str | None) -> str:
+        return "–" if text is None else _short(text)
+
+    rows = [
+        (f"{answer['period']}, from 1 January", named(of["intensity"]), of["reduction_percent"] or "–", answer["value"] or "–"),
+        (f"{of['against']}, from 1 January", named(of["intensity_before"]), "", ""),
+        (f"years until {of['until']}", "", "", of["until_percent"] or "–"),
+    ]  # fmt: skip
+    head = ("provisional", "per 10⁴ yuan", "reduction % against the same months", "since the baseline %")
+    return [Table("Year to date", head, rows)]
 
 
 def _figure(one: Mapping[str, Any]) -> tuple[str, ...]:

@@ -23,9 +23,14 @@ def of_year(
     may be none, `write` what to write where `year` is no year."""
     if not (len(year) == len("2026") and year.isdigit()):
         raise NotFound(f"{indicator.code} is of a year: {year!r} is none; {write}")
-    found = judgements.current(indicator.code, indicator.scope, year)
+    return of_period(judgements, indicator, year, nothing=nothing)
+
+
+def of_period(judgements: Judgements, indicator: Indicator, period: str, *, nothing: str) -> tuple[Judgement, str]:
+    """The same of any period."""
+    found = judgements.current(indicator.code, indicator.scope, period)
     if found is None:
-        raise NotFound(f"{indicator.code} {year}{nothing}")
+        raise NotFound(f"{indicator.code} {period}{nothing}")
     return found
 
 

@@ -14,7 +14,7 @@ becomes a revision, and the year moves on, without any mark.
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -27,7 +27,7 @@ from processors.records.computation import RecordsComputation
 from processors.traffic.computation import TrafficComputation
 from processors.water.computation import WaterComputation
 from processors.water.validity import Validity, validity
-from processors.windows import blocks, civil_day, day_bounds, period_bounds
+from processors.windows import blocks, civil_day, last_closed_day, period_bounds
 from sensors.instants import HOUR_MS
 from store.books import ALL_HOURS, Books, BooksUnavailable
 from store.events import EVERYWHERE
@@ -211,8 +211,7 @@ class Runner:
 
     def _last_closed(self, now: int) -> date:
         """The last day that has closed."""
-        day = civil_day(now - self._grace_ms, self._zone)
-        return day if now - self._grace_ms >= day_bounds(day, self._zone)[1] else day - timedelta(days=1)
+        return last_closed_day(now, self._grace_ms, self._zone)
 
     def _sort_days(
         self,

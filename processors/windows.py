@@ -41,6 +41,12 @@ def civil_day(end: int, zone: tzinfo) -> date:
     return to_datetime(end - 1, zone).date()
 
 
+def last_closed_day(now: int, grace_ms: int, zone: tzinfo) -> date:
+    """The last civil day that has closed by `now` [ms]: a day stays open for `grace_ms` after its end."""
+    day = civil_day(now - grace_ms, zone)
+    return day if now - grace_ms >= day_bounds(day, zone)[1] else day - timedelta(days=1)
+
+
 def day_bounds(day: date, zone: tzinfo) -> tuple[int, int]:
     """(start, end] of a civil day [ms]."""
     return _midnight(day, zone), _midnight(day + timedelta(days=1), zone)

@@ -47,11 +47,11 @@ def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
 
 def hours(values: Mapping[int, float]) -> list[OutMessage]:
     """Hours counted from noon, each a message, with its PM2.5."""
-    others = {"pm10": 120.0, "so2": 5.0, "no2": 15.0, "co": 0.5, "o3": 60.0}
+    others = {"so2": 5.0, "no2": 15.0, "co": 0.5, "o3": 60.0}
     return [
         OutMessage(
             "cityflux/v1/gaoxin/air/hx-01/hour",
-            encode([{"at": NOON + hour * HOUR_MS, "values": {"pm2_5": value, **others}}]),
+            encode([{"at": NOON + hour * HOUR_MS, "values": {"pm2_5": value, "pm10": value + 20, **others}}]),
         )
         for hour, value in values.items()
     ]

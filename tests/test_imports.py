@@ -46,6 +46,7 @@ ADAPTERS = {
     },
     "fastapi": {"wall/app.py"},
     "prometheus_client": {"gateway/watch.py", "ingest/metrics.py"},
+    "typst": {"cityflux/printed_pdf.py"},
     "uvicorn": {"cityflux/programs.py"},
 }
 

@@ -26,7 +26,8 @@ from wall.status import status
 
 def make_app(store: ReadingsStore, books: Books, plan: Plan, zone: ZoneInfo, clock: Callable[[], int]) -> FastAPI:
     """The application: `/` the page, `/api/status` the same as JSON, `/api/stations` how stations are,
-    `/explain/CODE/YEAR` and `/explain/CODE/YEAR/DAY` why a number is what it is (of water `?section=ID&day=DAY`), `/livez`."""
+    `/explain/CODE/YEAR` and `/explain/CODE/YEAR/DAY` why a number is what it is (of water
+    `?section=ID&day=DAY`, of energy and carbon a quarter as well), `/livez`."""
     app = FastAPI(title="cityflux", docs_url=None, redoc_url=None)
     page = Template(files("wall").joinpath("page.html").read_text("utf-8"))
 
@@ -105,9 +106,10 @@ def _indicator_tile(indicator: dict[str, Any]) -> str:
         if "valid" in indicator
         else ""
     )
+    period = escape(indicator["period"])
     return (
         f'<div class="tile">{escape(indicator["zh"])} {escape(indicator["en"])} '
-        f'<a href="/explain/{escape(indicator["code"])}/{indicator["year"]}">{indicator["year"]}</a><b>{value}</b>'
+        f'<a href="/explain/{escape(indicator["code"])}/{period}">{period}</a><b>{value}</b>'
         f"target {escape(indicator['target'])}: {escape(indicator['status'])}{coverage}"
         f'<div class="dim">{escape(indicator["sentence"])}</div></div>'
     )

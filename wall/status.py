@@ -5,7 +5,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from processors.air.days import CITY_STATION, DAILY_AQI
-from processors.plans import Plan
+from processors.plans import Indicator, Plan
+from processors.scorecard import standing
 from processors.standards.tables import air_rules
 from processors.windows import civil_day
 from sensors.instants import HOUR_MS, iso
@@ -34,17 +35,18 @@ def status(store: ReadingsStore, books: Books, plan: Plan, zone: ZoneInfo, now: 
     }
 
 
-def _indicator(judgements: Judgements, indicator: Any, year: int) -> dict[str, Any]:
+def _indicator(judgements: Judgements, indicator: Indicator, year: int) -> dict[str, Any]:
     shown = {
         "code": indicator.code, "zh": indicator.zh, "en": indicator.en, "unit": indicator.unit,
-        "target": indicator.wanted, "year": year, "value": None, "status": "not computed", "sentence": "",
+        "target": indicator.wanted, "period": str(year), "value": None, "status": "not computed", "sentence": "",
     }  # fmt: skip
-    found = judgements.current(indicator.code, indicator.scope, str(year))
+    found = standing(judgements, indicator, year)
     if found is None:
         return shown
     judgement, finality = found
     return {
         **shown,
+        "period": judgement.key.period,
         "value": judgement.value,
         "status": judgement.status,
         "valid": judgement.valid,

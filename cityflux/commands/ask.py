@@ -155,7 +155,10 @@ def _row(
 
 def explain(
     indicator: Annotated[str, typer.Argument(help="of the plan: good_air_days, water_sections")],
-    period: Annotated[str, typer.Argument(help="a year, e.g. 2026; of a section a month or quarter too")],
+    period: Annotated[
+        str,
+        typer.Argument(help="a year, e.g. 2026; of a section a month or quarter too, of energy and carbon a quarter"),
+    ],
     section: Annotated[str | None, typer.Option(help="of water: one section")] = None,
     day: Annotated[str | None, typer.Option(help="one day of it, down to hours or samples, e.g. 2026-03-05")] = None,
     style: Annotated[TextOrJson, typer.Option("--format", help="text or json")] = TextOrJson.TEXT,

@@ -96,7 +96,7 @@ def profile(
     code: Annotated[str, typer.Argument(help="an item, e.g. nh3_n")],
     file: Out,
     period: Annotated[
-        list[str] | None, typer.Option(help="a month, quarter or year; may be given up to four times; else the year")
+        list[str] | None, typer.Option(help="a month, quarter or year; at most four of them; else the year")
     ] = None,
     language: LanguageOption = Tongue.EN,
 ) -> None:

@@ -26,9 +26,16 @@ def add(
     scope: Scope = "city",
     note: Annotated[str, typer.Option(help="what else must be known, e.g. preliminary")] = "",
     reason: Annotated[str, typer.Option(help="why it is another than the one that was entered")] = "",
+    to_date: Annotated[
+        bool, typer.Option("--to-date", help="of a quarter: the figure is of 1 January until the quarter's end (累计)")
+    ] = False,
 ) -> None:
-    """Enter a figure; what rests on it is computed again. Example:
-    cityflux record add gdp 2025 3456789 --source '统计公报 2025, file 12' --dated 2026-03-20"""
+    """Enter a figure; what rests on it is computed again. A quarter's is of 1 January until the quarter's end, as statistics are
+    published: 2026-Q2 is the first half year, and --to-date says so. Examples:
+
+    cityflux record add gdp 2025 3456789 --source '统计公报 2025, file 12' --dated 2026-03-20
+
+    cityflux record add gdp 2026-Q2 1823456 --to-date --source '统计月报 2026-06, file 31' --dated 2026-07-20"""
     from processors.records.entries import checked
     from processors.windows import period_bounds
 
@@ -43,9 +50,11 @@ def add(
         if scope not in known:
             wrong(f"{scope!r} is no scope; there are {', '.join(sorted(known))}")
         try:
-            entry = checked(Record(code, scope, period, number, "", source, dated, note.strip(), reason=reason))
+            given = Record(code, scope, period, number, "", source, dated, note.strip(), reason=reason)
+            records = Records(books)
+            entry = checked(given, records.in_force(code, scope), to_date=to_date)
             ends = period_bounds(period, chosen.zone)[1] // HOUR_MS - 1
-            made = Records(books).add(entry, who=whoami(), now=now_ms(), ends=ends)
+            made = records.add(entry, who=whoami(), now=now_ms(), ends=ends)
         except RecordError as error:
             wrong(str(error))
     out.print(f"number {made}: {code} {period} is {number} {entry.unit}")
@@ -61,8 +70,16 @@ def list_records(
     from processors.plans.figures import figures
 
     if known:
-        rows = [{**one.model_dump(), "periods": "+".join(one.periods)} for one in figures().values()]
-        print_rows(rows, ["code", "zh", "en", "unit", "low", "high", "periods"], style, "figures that can be entered")
+        rows = [
+            {
+                **one.model_dump(),
+                "periods": "+".join(one.periods),
+                "of_a_quarter": "1 January until its end" if "quarter" in one.periods else None,
+            }
+            for one in figures().values()
+        ]
+        columns = ["code", "zh", "en", "unit", "low", "above", "high", "periods", "of_a_quarter"]
+        print_rows(rows, columns, style, "figures that can be entered")
         return
     chosen = settings()
     with open_books(chosen) as books:

@@ -69,11 +69,15 @@ def _move(period: str, to: Finality, why: str) -> None:
         found = _within(books, period)
         if not found:
             wrong(f"no closed value lies in {period}; `cityflux indicators --from {period}` shows what there is")
+        # What rests on a quarter's figures is provisional whatever people say: the year's own are still to come.
+        preliminary = [r for r in found if to == "final" and r.judgement.detail.get("provisional")]
+        found = [r for r in found if r not in preliminary]
         try:
             moved = Reviews(books).move(found, to, who=whoami(), why=_said(why), now=now_ms())
         except (ReviewError, Superseded) as error:
             wrong(str(error) or "a processor wrote one of these values just now: do it again")
-    out.print(f"{moved} of {len(found)} values of {period} are now {to}")
+    stay = f"; {len(preliminary)} from quarters' figures stay provisional" if preliminary else ""
+    out.print(f"{moved} of {len(found)} values of {period} are now {to}{stay}")
 
 
 def _decide(number: int, decision: Decision, why: str) -> None:

@@ -72,7 +72,12 @@ def at_constant_prices(nominal: Fraction, deflator: Fraction) -> Fraction:
     return nominal / deflator
 
 
+def left_on_path(target: Fraction, years: int, until: int) -> float:
+    """What is left of the base year's intensity [1] after so many years of the same rate that reaches `target` [1] in `until`."""
+    return math.pow(1 - yearly_rate(target, until), min(years, until))
+
+
 def _path(base: Fraction | None, years: int, target: Fraction | None, until: int | None) -> float | None:
     if base is None or target is None or not until:
         return None
-    return float(base) * math.pow(1 - yearly_rate(target, until), min(years, until))
+    return float(base) * left_on_path(target, years, until)

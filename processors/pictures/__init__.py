@@ -11,9 +11,18 @@ from processors.pictures.marks import DayMark, FanPoint
 from processors.pictures.matrix import station_matrix
 from processors.pictures.river_profile import river_profile
 from processors.pictures.river_strip import river_strip
-from processors.pictures.saving import check_suffix, save
+from processors.pictures.saving import check_suffix, drawn, save
 from processors.pictures.shares import primary_shares
-from processors.pictures.water_marks import ItemDay, Place, ProfileLine, SectionMark, SectionRow
+from processors.pictures.signs import Why
+from processors.pictures.water_marks import (
+    ItemDay,
+    Place,
+    ProfileLine,
+    SectionMark,
+    SectionRow,
+    class_name,
+    unit_of,
+)
 from processors.pictures.words import Language
 from processors.pictures.year_calendar import calendar
 
@@ -26,9 +35,12 @@ __all__ = [
     "ProfileLine",
     "SectionMark",
     "SectionRow",
+    "Why",
     "calendar",
     "check_suffix",
+    "class_name",
     "cumulative",
+    "drawn",
     "drawn_language",
     "item_calendar",
     "primary_shares",
@@ -36,4 +48,5 @@ __all__ = [
     "river_strip",
     "save",
     "station_matrix",
+    "unit_of",
 ]

@@ -11,7 +11,7 @@ from typing import Final
 
 from matplotlib.figure import Figure
 
-from processors.pictures.legend import corner, legend
+from processors.pictures.legend import legend
 from processors.pictures.marks import DayMark, by_day
 from processors.pictures.sheet import (
     FAINT,
@@ -27,6 +27,7 @@ from processors.pictures.sheet import (
     Sheet,
     ink_on,
 )  # fmt: skip
+from processors.pictures.signs import Place, unsettled
 from processors.pictures.words import Language, month_of, say
 from processors.windows import days_between
 
@@ -131,9 +132,7 @@ def _inside(sheet: Sheet, x: float, y: float, width: float, height: float, mark:
     if mark.aqi is not None:
         size = min(19.0, (width - 3) / 1.95)
         sheet.text(x + width / 2, y + height / 2, str(mark.aqi), size, colour=ink, align="center")
-    if mark.finality == "running":
-        sheet.box(x + 2, y + 2, width - 4, height - 4, edge=ink, line=1.5, dashed=True)
-    corner(sheet, x + width, y, min(10.0, height / 4), mark.finality, ink)
+    unsettled(sheet, Place(x, y, width, height), min(10.0, height / 4), mark.finality, ink)
 
 
 def _heads(sheet: Sheet, grid: _Grid) -> None:

@@ -1,19 +1,48 @@
-"""An item along the river: its value at each section over the kilometres, a line a period, over the classes as bands."""
+"""An item along the river: its value at each section over the kilometres, a line a period, over the classes as bands.
 
-from collections.abc import Callable, Sequence
+Lines differ by colour, dashes and markers. A line breaks at a section that has no value, which is crossed below the picture:
+what was not measured is not drawn as if it had been.
+"""
 
-from matplotlib.colors import to_hex, to_rgb
+from collections.abc import Sequence
+from itertools import groupby
+from math import isfinite
+from typing import Any, Final, NamedTuple
+
 from matplotlib.figure import Figure
 
-from processors.pictures.sheet import DARK, FAINT, HEIGHT, LIGHT, MARGIN, QUIET, WIDTH, Sheet
-from processors.pictures.water_marks import Place, ProfileLine, class_colour, class_name
+from processors.pictures.profile_axis import Axis, axis_of, draw_axis
+from processors.pictures.profile_names import draw_names, most_names, names_of, room_of
+from processors.pictures.sheet import DARK, HEIGHT, MARGIN, QUIET, WIDTH, Sheet
+from processors.pictures.signs import Place as Area
+from processors.pictures.water_marks import Place, ProfileLine, unit_of
 from processors.pictures.words import Language, say
 from processors.standards.water import Item, Kind
 
-# Chosen: four lines can be told apart by their colours, each named above the sheet's right end [px].
-_LEFT, _RIGHT, _TOP, _BOTTOM = 150, 220, 186, 200
-_INKS = (DARK, "#7A1FA2", "#00695C", "#B23B00")
-_TINT = 0.72  # of white in a band, chosen: lines and texts stay legible on it
+# Chosen: what stands beside and above the picture, and a row below it that says where a line has no value [px].
+_LEFT, _RIGHT, _TOP, _BELOW, _LANE = 180, 230, 190, 10, 24
+_WIDTH: Final = WIDTH - _LEFT - _RIGHT
+_CROSS = 6  # half of what marks a section without a value [px]
+_TRIBUTARY = 0.8  # the size of a tributary's markers, of those of the river
+
+
+class _Look(NamedTuple):
+    ink: str
+    style: Any
+    marker: str
+    size: float
+
+
+# Chosen: told apart by dashes and markers where colours are not, as in grey or by the colour-blind.
+_LOOKS = (
+    _Look(DARK, "solid", "o", 16),
+    _Look("#7A1FA2", (0, (5, 2.5)), "s", 15),
+    _Look("#00695C", (0, (1, 2)), "^", 19),
+    _Look("#B23B00", (0, (6, 2.5, 1, 2.5)), "D", 14),
+)
+
+MOST_LINES: Final = len(_LOOKS)
+"""As many lines as can be told apart."""
 
 
 def river_profile(
@@ -26,101 +55,85 @@ def river_profile(
     *,
     language: Language = "en",
 ) -> Figure:
-    """The profile, 1600 × 900 px; lines beyond the fourth are left out. ValueError where there is nothing to draw."""
-    shown = [line for line in lines if line.points][: len(_INKS)]
-    if not shown or not places:
-        raise ValueError(f"there is nothing to draw of {item.en}: no section with kilometres has a value")
+    """The profile, 1600 × 900 px. In SVG a line's pieces are line-<line>-<first place>, its values value-<line>-<place>, what it
+    has none of none-<line>-<place>. ValueError where there is nothing to draw, and with more lines or sections than can be told
+    apart."""
+    _check(places, lines, item)
     sheet = Sheet(title, subtitle, language)
-    values = [value for line in shown for _, value in line.points]
-    limits = [float(limit) for limit in item.limits_of(kind)]
-    low, high = _span(values, limits, item)
     first, last = min(one.km for one in places), max(one.km for one in places)
-    width, height = WIDTH - _LEFT - _RIGHT, HEIGHT - _TOP - _BOTTOM
-
-    def x(km: float) -> float:
-        return _LEFT + (width / 2 if last == first else width * (km - first) / (last - first))
-
-    def y(value: float) -> float:
-        return _TOP + height * (1 - (min(max(value, low), high) - low) / (high - low))
-
-    for cls, bottom, top in _bands(limits, low, high, item):
-        sheet.box(_LEFT, y(top), width, y(bottom) - y(top), _tinted(class_colour(cls)), name=f"band-{cls}")
-        if y(bottom) - y(top) > 20:
-            sheet.text(_LEFT + width + 16, (y(top) + y(bottom)) / 2, class_name(cls), 20, colour=QUIET)
-    for limit in limits:
-        if low <= limit <= high:
-            sheet.text(_LEFT - 12, y(limit), f"{limit:g}", 18, colour=QUIET, align="right")
-            sheet.line([(_LEFT, y(limit)), (_LEFT + width, y(limit))], FAINT, 1.5, below=True)
-    name, unit = item.zh if sheet.language == "zh" else item.en, "1" if item.better == "band" else "mg/L"
-    sheet.text(MARGIN, _TOP - 24, f"{name} [{unit}]", 18, colour=QUIET)
-    _places(sheet, places, x, _TOP + height)
-    tributaries = {one.km for one in places if one.tributary}
-    for number, line in enumerate(shown):
-        ink = _INKS[number]
-        points = sorted((km, value) for km, value in line.points)
-        main = [(x(km), y(value)) for km, value in points if km not in tributaries]
-        if len(main) > 1:
-            sheet.line(main, ink, 3.5, name=f"line-{number}")
-        for km, value in points:
-            sheet.dot((x(km), y(value)), ink, 16 if km not in tributaries else 12)
-    _named(sheet, [line.label for line in shown], _LEFT + width)
+    at = [_LEFT + (_WIDTH / 2 if last == first else _WIDTH * (one.km - first) / (last - first)) for one in places]
+    names = names_of(sheet, places, at, _LEFT, _LEFT + _WIDTH)
+    without = [number for number, line in enumerate(lines) if None in line.values]
+    height = HEIGHT - _TOP - _BELOW - _LANE * len(without) - room_of(sheet, names)
+    bottom = _TOP + height
+    values = [value for line in lines for value in line.values if value is not None]
+    axis = axis_of(values, item, kind, Area(_LEFT, _TOP, _WIDTH, height))
+    draw_axis(sheet, axis, item, kind)
+    draw_names(sheet, names, bottom, bottom + _BELOW + _LANE * len(without))
+    for number, line in enumerate(lines):
+        _line(sheet, axis, places, at, number, line)
+    for lane, number in enumerate(without):
+        _lane(sheet, at, bottom + _BELOW + (lane + 0.5) * _LANE, number, lines[number])
+    left = _labels(sheet, [line.label for line in lines])
+    name = item.zh if sheet.language == "zh" else item.en
+    said, size = sheet.shrunk(f"{name} [{unit_of(item.code, sheet.language)}]", 18, left - MARGIN - 30, 14)
+    sheet.text(MARGIN, _TOP - 36, said, size, colour=QUIET)
     return sheet.figure
 
 
-def _named(sheet: Sheet, labels: Sequence[str], right: float) -> None:
-    """The lines' names above the picture, the last one at its right end."""
-    x = right
-    for number in range(len(labels) - 1, -1, -1):
-        x -= sheet.width_of(labels[number], 19, bold=True)
-        sheet.text(x, _TOP - 24, labels[number], 19, colour=_INKS[number], bold=True)
-        sheet.line([(x - 42, _TOP - 24), (x - 10, _TOP - 24)], _INKS[number], 3.5)
-        x -= 66
-
-
-def _span(values: Sequence[float], limits: Sequence[float], item: Item) -> tuple[float, float]:
-    """From where to where the axis goes: all values, and the limits next to them."""
-    if item.better == "band":
-        return min(*values, limits[0]) - 0.5, max(*values, limits[1]) + 0.5
-    above = [limit for limit in limits if limit > max(values)]
-    high = min(above) if above else max(*values, *limits)
-    return 0.0, max(high, *values) * 1.15
-
-
-def _bands(limits: Sequence[float], low: float, high: float, item: Item) -> list[tuple[int, float, float]]:
-    """(class, from, to) of the classes within the axis."""
-    if item.better == "band":
-        edges = [(6, low, limits[0]), (1, limits[0], limits[1]), (6, limits[1], high)]
-    elif item.better == "less":
-        ends = [low, *limits, max(high, limits[-1] + 1)]
-        edges = [(cls, ends[cls - 1], ends[cls]) for cls in range(1, 7)]
-    else:
-        ends = [max(high, limits[0] + 1), *limits, low]
-        edges = [(cls, ends[cls], ends[cls - 1]) for cls in range(1, 7)]
-    found: dict[tuple[float, float], int] = {}
-    for cls, bottom, top in edges:
-        span = (max(bottom, low), min(top, high))
-        # Where classes share a limit the better one has it.
-        if span[1] > span[0] and span not in found:
-            found[span] = cls
-    return [(cls, bottom, top) for (bottom, top), cls in found.items()]
-
-
-def _places(sheet: Sheet, places: Sequence[Place], x: Callable[[float], float], bottom: float) -> None:
-    """The sections below the axis, their names slanted so that neighbours keep apart."""
-    for one in sorted(places):
-        at = x(one.km)
-        sheet.line([(at, bottom), (at, bottom + 8)], QUIET, 2)
-        name = f"{one.name} ({say('tributary', sheet.language)})" if one.tributary else f"{one.name}, {one.km:g} km"
-        sheet.text(
-            at + 6,
-            bottom + 24,
-            sheet.fitted(name, 18, min(250.0, (WIDTH - at - 20) / 0.85)),
-            18,
-            rotation=-32,
-            level="center",
+def _check(places: Sequence[Place], lines: Sequence[ProfileLine], item: Item) -> None:
+    if len(lines) > MOST_LINES:
+        raise ValueError(f"{len(lines)} lines cannot be told apart in one profile: draw at most {MOST_LINES}")
+    if not places or all(value is None for line in lines for value in line.values):
+        raise ValueError(f"there is nothing to draw of {item.en}: no section with kilometres has a value")
+    if len(places) > most_names(_WIDTH):
+        raise ValueError(
+            f"{len(places)} sections cannot be named in one profile: draw at most {most_names(_WIDTH)} of them"
         )
+    for line in lines:
+        if len(line.values) != len(places):
+            raise ValueError(f"{line.label} has {len(line.values)} values for {len(places)} sections")
+        if not all(value is None or isfinite(value) for value in line.values):
+            raise ValueError(f"{line.label} has a value that is no number: a section without one has None")
 
 
-def _tinted(colour: str) -> str:
-    red, green, blue = (part + (full - part) * _TINT for part, full in zip(to_rgb(colour), to_rgb(LIGHT), strict=True))
-    return to_hex((red, green, blue))
+def _line(
+    sheet: Sheet, axis: Axis, places: Sequence[Place], at: Sequence[float], number: int, line: ProfileLine
+) -> None:
+    """Along the river without its tributaries, in pieces between sections that have no value; all values as markers."""
+    look = _LOOKS[number]
+    main = sorted((one.km, index) for index, one in enumerate(places) if not one.tributary)
+    for has_value, of_piece in groupby((index for _, index in main), key=lambda index: line.values[index] is not None):
+        piece = list(of_piece)
+        if has_value and len(piece) > 1:
+            points = [(at[index], axis.y(value)) for index in piece if (value := line.values[index]) is not None]
+            sheet.line(points, look.ink, 3.5, style=look.style, name=f"line-{number}-{piece[0]}")
+    for index, value in enumerate(line.values):
+        if value is not None:
+            size = look.size * (_TRIBUTARY if places[index].tributary else 1)
+            sheet.dot((at[index], axis.y(value)), look.ink, size, marker=look.marker, name=f"value-{number}-{index}")
+
+
+def _lane(sheet: Sheet, at: Sequence[float], y: float, number: int, line: ProfileLine) -> None:
+    """Below the picture, a cross at each section of which a line, told by its marker, has no value."""
+    look, said = _LOOKS[number], say("no_value", sheet.language)
+    sheet.text(_LEFT - 20, y, said, 17, colour=QUIET, align="right")
+    sheet.dot((_LEFT - 36 - sheet.width_of(said, 17), y), look.ink, look.size, marker=look.marker)
+    for index, value in enumerate(line.values):
+        if value is None:
+            for side, name in ((_CROSS, f"none-{number}-{index}"), (-_CROSS, "")):
+                sheet.line([(at[index] - side, y - _CROSS), (at[index] + side, y + _CROSS)], look.ink, 3, name=name)
+
+
+def _labels(sheet: Sheet, labels: Sequence[str]) -> float:
+    """The lines' names above the picture, the last one at its right end; where the first begins [px]."""
+    x: float = WIDTH - MARGIN
+    for number in range(len(labels) - 1, -1, -1):
+        look, y = _LOOKS[number], _TOP - 36
+        label = sheet.fitted(labels[number], 19, 170, bold=True)
+        x -= sheet.width_of(label, 19, bold=True)
+        sheet.text(x, y, label, 19, colour=look.ink, bold=True)
+        sheet.line([(x - 66, y), (x - 10, y)], look.ink, 3.5, style=look.style)
+        sheet.dot((x - 38, y), look.ink, look.size, marker=look.marker)
+        x -= 94
+    return x

@@ -33,8 +33,12 @@ def save(figure: Figure, path: Path) -> None:
 
     Raises ValueError for another suffix, OSError where the file cannot be written.
     """
-    suffix = check_suffix(path)
-    drawn = BytesIO()
+    path.write_bytes(drawn(figure, check_suffix(path)))
+
+
+def drawn(figure: Figure, suffix: str) -> bytes:
+    """The bytes of the file, `suffix` being .png or .svg."""
+    made = BytesIO()
     # Text stays text in SVG, and ids are made from the salt instead of chance; the others are as matplotlib has them by itself.
     with (
         _SETTING,
@@ -42,5 +46,5 @@ def save(figure: Figure, path: Path) -> None:
             {"svg.fonttype": "none", "svg.hashsalt": "cityflux", "savefig.bbox": None, "savefig.transparent": False}
         ),
     ):
-        figure.savefig(drawn, format=suffix[1:], dpi=DPI, metadata=_METADATA[suffix], facecolor=figure.get_facecolor())
-    path.write_bytes(drawn.getvalue())
+        figure.savefig(made, format=suffix[1:], dpi=DPI, metadata=_METADATA[suffix], facecolor=figure.get_facecolor())
+    return made.getvalue()

@@ -3,9 +3,11 @@
 Positions and sizes are in pixels [px] of the PNG, so that what must be readable from some metres is chosen as such.
 """
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Any, Final, Literal
 
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
@@ -30,6 +32,9 @@ UNKNOWN_EDGE = "#CFCFCF"
 NO_VERDICT, NO_VERDICT_HATCH = "#D6D6D6", "#808080"
 HATCH = "////"
 
+# Chosen: of a name that is shortened, so much of what is kept is its end.
+_TAIL = 0.35
+
 Align = Literal["left", "center", "right"]
 Level = Literal["top", "center", "baseline", "bottom", "center_baseline"]
 Point = tuple[float, float]
@@ -42,15 +47,20 @@ class Sheet:
         self.language = drawn_language(language)
         self.height = height
         self.figure = Figure(figsize=(WIDTH / DPI, height / DPI), dpi=DPI, facecolor=LIGHT)
+        # It keeps its renderer, so that measuring a text does not make one each time.
+        FigureCanvasAgg(self.figure)
         self._axes = self.figure.add_axes((0, 0, 1, 1))
         self._axes.set_axis_off()
         self._axes.set_xlim(0, WIDTH)
         self._axes.set_ylim(height, 0)
         self._families = families(self.language)
+        room = WIDTH - 2 * MARGIN
         if title:
-            self.text(MARGIN, 66, title, 36, bold=True, level="baseline")
+            title, size = self.shrunk(title, 36, room, 26, bold=True)
+            self.text(MARGIN, 66, title, size, bold=True, level="baseline")
         if subtitle:
-            self.text(MARGIN, 106, subtitle, 22, colour=QUIET, level="baseline")
+            subtitle, size = self.shrunk(subtitle, 22, room, 17)
+            self.text(MARGIN, 106, subtitle, size, colour=QUIET, level="baseline")
 
     def text(
         self,
@@ -79,12 +89,22 @@ class Sheet:
         probe.remove()
         return float(width)
 
-    def fitted(self, text: str, size: float, room: float) -> str:
-        """The text, shortened with … where it is wider than the room [px]."""
-        if self.width_of(text, size) <= room:
+    def fitted(self, text: str, size: float, room: float, *, bold: bool = False, tail: float = 0) -> str:
+        """The text, shortened with … where it is wider than the room [px]; `tail` is the share of what is kept after the …."""
+        if self.width_of(text, size, bold=bold) <= room:
             return text
-        kept = next((n for n in range(len(text) - 1, 0, -1) if self.width_of(text[:n] + "…", size) <= room), 0)
-        return text[:kept].rstrip() + "…"
+
+        def cut(kept: int) -> str:
+            after = round(kept * tail)
+            return f"{text[: kept - after].rstrip()}…{text[len(text) - after :].lstrip()}"
+
+        return cut(bisect_right(range(1, len(text)), room, key=lambda kept: self.width_of(cut(kept), size, bold=bold)))
+
+    def shrunk(self, text: str, size: float, room: float, least: float, *, bold: bool = False) -> tuple[str, float]:
+        """A text and its size [px]: smaller where it is wider than the room [px], down to `least`; then shortened in the middle,
+        because names that begin alike end apart."""
+        size = max(least, min(size, 0.99 * size * room / max(self.width_of(text, size, bold=bold), 1.0)))
+        return self.fitted(text, size, room, bold=bold, tail=_TAIL), size
 
     def box(
         self,
@@ -148,12 +168,14 @@ class Sheet:
         self._axes.add_line(made)
         return made
 
-    def dot(self, at: Point, colour: str, size: float) -> None:
-        """A dot so wide [px], with a white rim."""
+    def dot(self, at: Point, colour: str, size: float, *, marker: str = "o", name: str = "") -> None:
+        """A dot so wide [px] or another of matplotlib's markers, with a white rim."""
         made = Line2D(
-            [at[0]], [at[1]], linestyle="none", marker="o", markersize=_points(size), markerfacecolor=colour,
+            [at[0]], [at[1]], linestyle="none", marker=marker, markersize=_points(size), markerfacecolor=colour,
             markeredgecolor=LIGHT, markeredgewidth=_points(2), zorder=6,
         )  # fmt: skip
+        if name:
+            made.set_gid(name)
         self._axes.add_line(made)
 
 

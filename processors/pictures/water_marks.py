@@ -2,9 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
+from processors.indicators.water_class import INFERIOR
+from processors.pictures.signs import Why
+from processors.pictures.words import Language, say
 from processors.standards.water import water_standard
+from sensors.quantities import OF_FAMILY
+
+CLASSES: Final = range(1, 1 + len(water_standard().classes))
+"""Ⅰ to 劣Ⅴ by number."""
 
 
 class SectionMark(NamedTuple):
@@ -29,12 +36,13 @@ class SectionRow(NamedTuple):
 
 
 class ItemDay(NamedTuple):
-    """An item on a day: its mean as it is shown, its class (None without a mean), and whether too few values came for one."""
+    """An item on a day: its mean as it is shown and its class, or why it has none; `finality` as of a judgement, running while
+    the day is open."""
 
     day: date
     shown: str
     cls: int | None
-    short: bool
+    why: Why | None
     finality: str
 
 
@@ -47,10 +55,10 @@ class Place(NamedTuple):
 
 
 class ProfileLine(NamedTuple):
-    """An item along the river in a period: (km, value) of the sections that have one."""
+    """An item along the river in a period: a value for each place, None where it has none."""
 
     label: str
-    points: Sequence[tuple[float, float]]
+    values: Sequence[float | None]
 
 
 _COLOURS = {
@@ -71,6 +79,12 @@ def class_colour(cls: int) -> str:
     return shades[min(sum(one.colour == name for one in classes[: cls - 1]), len(shades) - 1)]
 
 
-def class_name(cls: int) -> str:
-    """Ⅰ … 劣Ⅴ."""
-    return water_standard().classes[cls - 1].name
+def class_name(cls: int, language: Language) -> str:
+    """Ⅰ … 劣Ⅴ, of which the last has a name in English too."""
+    return say("inferior", language) if cls == INFERIOR else water_standard().classes[cls - 1].name
+
+
+def unit_of(code: str, language: Language) -> str:
+    """The unit of a quantity of water, as people read it."""
+    unit = OF_FAMILY["water"][code].unit
+    return say("dimensionless", language) if unit == "1" else unit

@@ -51,10 +51,15 @@ _SAID: Final[Mapping[str, tuple[str, str]]] = {
     "whole_year": ("Year", "全年"),
     "missed": ("target missed", "未达目标"),
     "still_open": ("still open", "未结束"),
-    "too_few": ("too few values", "数据不足"),
+    "few": ("too few values", "数据不足"),
+    "withheld": ("values withheld", "数据未采用"),
+    "withheld_as": ("maintenance, fault …", "维护、故障等"),
+    "nothing": ("nothing came", "无数据"),
+    "no_value": ("no value", "无数据"),
+    "dimensionless": ("dimensionless", "无量纲"),
     "no_class": ("No class", "无类别"),
+    "inferior": (">Ⅴ", "劣Ⅴ"),
     "tributary": ("tributary", "支流"),
-    "limits": ("Limits of the classes", "各类限值"),
     "rug": ("{count} not assessable", "{count} 天无法评价"),
 }
 

@@ -10,10 +10,11 @@ from typing import Final
 
 from matplotlib.figure import Figure
 
-from processors.pictures.cells import Place, cell
+from processors.pictures.cells import cell
 from processors.pictures.legend import legend
 from processors.pictures.marks import DayMark, by_day
 from processors.pictures.sheet import MARGIN, NO_VERDICT, QUIET, WIDTH, Sheet
+from processors.pictures.signs import Place
 from processors.pictures.words import Language, month_of, say
 
 # Chosen: 31 columns and 12 rows on a sheet of 1600 × 900 between title and legend; three digits fit in a cell [px].

@@ -37,7 +37,8 @@ class Indicator(BaseModel):
     direction: Literal["at_least", "at_most"]
     target: Decimal | None = None
     target_source: str = ""
-    """Where the target is from, where that is not the plan."""
+    """Where the target is from, where that is not the plan; and the same in Chinese, which may be left out."""
+    target_source_zh: str = ""
     baseline: Decimal | None = None
     family: Family | None = None
     """What it is measured by; absent: it is entered."""

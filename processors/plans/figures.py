@@ -13,7 +13,8 @@ Length = Literal["day", "month", "quarter", "year"]
 
 
 class Figure(BaseModel):
-    """A figure [unit] from `low` to `high`, of periods of these lengths."""
+    """A figure [unit] from `low` to `high`, or greater than `above`, of periods of these lengths. One of a quarter is of 1
+    January until its end; where it `adds_up` it is a sum over that time, which cannot become less within a year."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -22,8 +23,25 @@ class Figure(BaseModel):
     en: str
     unit: str
     low: Decimal | None = None
+    above: Decimal | None = None
     high: Decimal | None = None
     periods: tuple[Length, ...]
+    adds_up: bool = False
+
+    def admits(self, value: Decimal) -> bool:
+        """Whether a value is within the range."""
+        return (
+            (self.low is None or value >= self.low)
+            and (self.above is None or value > self.above)
+            and (self.high is None or value <= self.high)
+        )
+
+    @property
+    def range(self) -> str:
+        """The range in words."""
+        if self.above is not None:
+            return f"more than {self.above}"
+        return f"{self.low if self.low is not None else '…'} to {self.high if self.high is not None else '…'}"
 
 
 @cache

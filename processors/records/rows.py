@@ -15,22 +15,12 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from processors.computation import CODE_VERSION
-from processors.indicators.exact import decimal
-from processors.indicators.intensity import YearOfIntensity, at_constant_prices, intensity, reductions
+from processors.indicators.intensity import YearOfIntensity, reductions
 from processors.plans import Indicator, Plan
-from processors.plans.figures import figures as known_figures
 from processors.records.entries import length_of
-from processors.windows import period_days
-from store.judgements import Judgement, Key
+from processors.records.parts import AMOUNT, DEFLATOR, GDP, intensity_of, judgement, percent, percent_text
+from store.judgements import Judgement
 from store.records import Record
-
-ENTERED = "entered"
-"""The standard of a judgement that rests on what people entered."""
-
-_AMOUNT = {"energy_intensity": "energy_total", "co2_intensity": "co2_total"}
-_GDP, _DEFLATOR = "gdp", "gdp_deflator"
-_DIGITS = 2
 
 
 def entered_judgement(
@@ -44,23 +34,20 @@ def entered_judgement(
     taken = own[-1]
     is_provisional = length_of(taken.period) != "year"
     detail: dict[str, Any] = {
-        "records": [taken.id],
-        "figures": [_shown(taken)],
         "provisional": is_provisional,
-        "last_day": _last_day(year, last_closed),
         "sentence": f"{taken.value} {taken.unit} of {taken.period}, {taken.source} of {taken.dated}, by {taken.entered_by}",
     }
     status = _status(row, taken.value, year, plan, provisional=is_provisional)
-    return _judgement(row, year, str(taken.value), status, 1, 1, detail, now)
+    return judgement(row, str(year), taken.value, status, [taken], 1, detail, last_closed, now)
 
 
 def intensity_judgement(
     row: Indicator, year: int, figures: Sequence[Record], plan: Plan, last_closed: date, now: int
 ) -> Judgement | None:
     """The cumulative reduction until a year; None where the year has none of its figures."""
-    amount = _AMOUNT[row.computation]
+    amount = AMOUNT[row.computation]
     known = {(one.code, int(one.period)): one for one in figures if length_of(one.period) == "year"}
-    if not any((code, year) in known for code in (amount, _GDP)):
+    if not any((code, year) in known for code in (amount, GDP)):
         return None
     by_year, lacking = _intensities(amount, known, plan.baseline_year, year)
     target = None if row.target is None else Fraction(row.target) / 100
@@ -69,30 +56,19 @@ def intensity_judgement(
     taken = [
         known[key]
         for each in range(plan.baseline_year, year + 1)
-        for code in (amount, _GDP, _DEFLATOR)
-        if (key := (code, each)) in known and key != (_DEFLATOR, plan.baseline_year)
+        for code in (amount, GDP, DEFLATOR)
+        if (key := (code, each)) in known and key != (DEFLATOR, plan.baseline_year)
     ]
-    value = None if last is None or last.cumulative is None else decimal(100 * last.cumulative, _DIGITS)
+    value = None if last is None or last.cumulative is None else percent(last.cumulative)
     detail: dict[str, Any] = {
-        "records": [one.id for one in taken],
-        "figures": [_shown(one) for one in taken],
         "lacking": lacking,
         "years": [_year(one) for one in years],
         "target_source": row.target_source,
-        "last_day": _last_day(year, last_closed),
+        "sentence": _sentence(row, str(year), last, value, lacking, plan),
     }
-    detail["sentence"] = _sentence(row, str(year), last, value, lacking, plan)
     needed = 3 * (year - plan.baseline_year + 1) - 1  # the baseline year needs no deflator
-    return _judgement(
-        row,
-        year,
-        None if value is None else str(value),
-        _on_path(row, last, value, year, plan),
-        len(taken),
-        needed,
-        detail,
-        now,
-    )
+    status = _on_path(row, last, value, year, plan)
+    return judgement(row, str(year), value, status, taken, needed, detail, last_closed, now)
 
 
 def _intensities(
@@ -103,16 +79,13 @@ def _intensities(
     lacking = []
     for year in range(base, until + 1):
         # At the prices of the base year its deflator is 1, whether anybody has entered it or not.
-        deflator = (
-            Decimal(1) if year == base else (known[_DEFLATOR, year].value if (_DEFLATOR, year) in known else None)
-        )
-        missing = [code for code in (amount, _GDP) if (code, year) not in known]
-        missing += [] if deflator is not None else [_DEFLATOR]
+        deflator = Decimal(1) if year == base else (known[DEFLATOR, year].value if (DEFLATOR, year) in known else None)
+        missing = [code for code in (amount, GDP) if (code, year) not in known]
+        missing += [] if deflator is not None else [DEFLATOR]
         if missing or deflator is None:
             lacking += [f"{code} {year}" for code in missing]
             continue
-        gdp = at_constant_prices(Fraction(known[_GDP, year].value), Fraction(deflator))
-        found[year] = intensity(Fraction(known[amount, year].value), gdp)
+        found[year] = intensity_of(known[amount, year], known[GDP, year], deflator)
     return found, lacking
 
 
@@ -138,7 +111,7 @@ def _sentence(
         return f"not assessable: {', '.join(needed)} not entered"
     text = f"{value} % since {plan.baseline_year}"
     if last.reduction is not None:
-        text += f", {decimal(100 * last.reduction, _DIGITS)} % in {last.year}"
+        text += f", {percent(last.reduction)} % in {last.year}"
     if row.target is not None:
         text += f"; target {row.wanted} by {plan.target_year}"
     if lacking:
@@ -146,51 +119,11 @@ def _sentence(
     return text
 
 
-def _judgement(
-    row: Indicator,
-    year: int,
-    value: str | None,
-    status: str,
-    valid: int,
-    expected: int,
-    detail: dict[str, Any],
-    now: int,
-) -> Judgement:
-    return Judgement(
-        Key(row.code, row.scope, str(year), ENTERED),
-        value,
-        row.unit,
-        status,
-        valid,
-        expected,
-        CODE_VERSION,
-        (),
-        detail,
-        now,
-    )
-
-
-def _last_day(year: int, last_closed: date) -> str:
-    return min(last_closed, period_days(str(year))[1]).isoformat()
-
-
-def _shown(one: Record) -> dict[str, Any]:
-    entry = known_figures()[one.code]
-    return {
-        "number": one.id, "code": one.code, "zh": entry.zh, "en": entry.en, "period": one.period, "value": str(one.value),
-        "unit": one.unit, "source": one.source, "dated": one.dated, "note": one.note, "entered_by": one.entered_by,
-        "entered_at": one.entered_at, "supersedes": one.supersedes, "reason": one.reason,
-    }  # fmt: skip
-
-
 def _year(one: YearOfIntensity) -> dict[str, Any]:
-    def percent(share: Fraction | None) -> str | None:
-        return None if share is None else str(decimal(100 * share, _DIGITS))
-
     return {
         "year": one.year,
         "intensity": str(one.intensity),
-        "reduction_percent": percent(one.reduction),
-        "cumulative_percent": percent(one.cumulative),
+        "reduction_percent": percent_text(one.reduction),
+        "cumulative_percent": percent_text(one.cumulative),
         "path": one.path,
     }

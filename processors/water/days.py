@@ -52,6 +52,7 @@ class _Day:
         self.automatic: defaultdict[str, defaultdict[str, list[Sample]]] = defaultdict(lambda: defaultdict(list))
         self.manual: defaultdict[str, list[Sample]] = defaultdict(list)
         self.counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        self.left_out: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self.classes: dict[str, list[int]] = {"automatic": [], "manual": []}
         self.cycles = 0
 
@@ -161,6 +162,8 @@ def _add(day: _Day, row: SampleRow, registry: Registry) -> None:
     for code, sample in row.samples.items():
         (day.manual[code] if row.manual else day.automatic[code][row.station]).append(sample)
         day.counts[row.station][code] += 1
+    for code, why in row.why.items():
+        day.left_out[code][why] += 1
     section = registry.entry("water", row.section, row.at - 1)
     values = {code: sample.counted for code, sample in row.samples.items()}
     cls = None if section is None else class_alone(values, kind_of(section))
@@ -188,6 +191,7 @@ def _judgement(
         **result.detail,
         "name": section.name_zh,
         "short": short,
+        "left_out": {code: dict(sorted(why.items())) for code, why in sorted(of_day.left_out.items())},
         "manual": {
             code: [f"{'<' if one.below else ''}{float(one.value)!r}" for one in samples]
             for code, samples in sorted(of_day.manual.items())
@@ -209,7 +213,7 @@ def emptied_day(before: Judgement, now: int) -> Judgement:
     """The judgement of a day of which nothing is left to judge."""
     result = judged({}, before.detail["kind"], before.detail["target"], saturation=before.detail["saturation"])
     detail = {
-        **before.detail, **result.detail, "short": {}, "manual": {}, "counts": {},
+        **before.detail, **result.detail, "short": {}, "left_out": {}, "manual": {}, "counts": {},
         "sample_classes": {"automatic": [], "manual": []}, "sentence": sentence(None, (), None),
     }  # fmt: skip
     return before._replace(value=None, status=status_of(None, None), valid=0, detail=detail, computed_at=now)

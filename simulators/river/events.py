@@ -84,8 +84,11 @@ def spills_felt(seed: int, at: int, scenario: Scenario) -> list[Spill]:
 
 def raining(seed: int, at: int, scenario: Scenario) -> float:
     """How much it rains into the river at an instant: 1 in the strongest hour of an average rain, everywhere alike."""
-    if not scenario.rain:
-        return 0.0
+    return _raining(seed, at) if scenario.rain else 0.0
+
+
+@lru_cache(maxsize=20_000)
+def _raining(seed: int, at: int) -> float:
     total, to_peak = 0.0, RIVER.rain.hours_to_peak
     for rain in (rain for year in _years(at) for rain in rains(seed, year)):
         hours = (at - rain.at) / HOUR_MS

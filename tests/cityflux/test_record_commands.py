@@ -99,6 +99,11 @@ def test_the_scorecard_of_a_year_for_scripts_and_for_a_printer(city: City, tmp_p
     assert "&lt;yearbook&gt;" in html
     assert "<yearbook>" not in html
     assert 'href="http://wall:8080/explain/forest_cover/2021"' in html
+    assert "status" in html
+    city("scorecard", "2021", "--format", "html", "--language", "zh", "--out", str(page))
+    chinese = page.read_text("utf-8")
+    assert "森林覆盖率" in chinese
+    assert "Forest cover" not in chinese
     assert city("scorecard", "2021", "--format", "csv").startswith("number,code,zh,en,kind,period,value")
     assert "--out is the file of --format html" in city("scorecard", "--format", "html", expect=2)
 
@@ -111,3 +116,24 @@ def test_what_cannot_be_entered_or_explained_says_why(city: City) -> None:
     assert "cityflux record add forest_cover" in city("explain", "forest_cover", "2025", expect=2)
     assert "has no days" in city("explain", "forest_cover", "2025", "--day", "2025-01-01", expect=2)
     assert "10⁴ yuan" in city("record", "list", "--known")
+
+
+def test_a_quarter_is_entered_to_date_and_stands_in_for_its_year(city: City) -> None:
+    said = city("record", "add", "gdp", "2021-Q2", "500", *SOURCE, expect=2)
+    assert "say --to-date where it is that" in said
+    for code, period, value in (
+        ("gdp", "2020-Q2", "480"), ("gdp_deflator", "2020-Q2", "1"), ("energy_total", "2020-Q2", "240"),
+        ("gdp", "2021-Q2", "550"), ("gdp_deflator", "2021-Q2", "1.1"), ("energy_total", "2021-Q2", "240"),
+    ):  # fmt: skip
+        city("record", "add", code, period, value, "--to-date", *SOURCE)
+    assert "both begin on 1 January" in city("record", "add", "gdp", "2021-Q1", "600", *SOURCE, expect=2)
+    city.compute("energy_intensity", "4.00")
+    row = {one["code"]: one for one in city.json("scorecard", "2021")}["energy_intensity"]
+    assert (row["period"], row["value"], row["provisional"], row["status"]) == ("2021-Q2", "4.00", True, "on track")
+    assert "provisional, January to June 2021: 4.00 % against the same months of 2020" in row["sentence"]
+    listed = {one["period"]: one for one in city.json("indicators", "--code", "energy_intensity")}
+    assert list(listed) == ["2021-Q2"]
+    assert "2021-Q2, from 1 January" in city("explain", "energy_intensity", "2021-Q2")
+    assert "stay provisional" in city("review", "finish", "2021-Q2", "--why", "audited")
+    assert city.json("indicators", "--code", "energy_intensity")[0]["finality"] == "provisional"
+    assert "1 January until its end" in city("record", "list", "--known")

@@ -182,6 +182,16 @@ def test_pictures_of_the_river(ask: Asked, tmp_path: Path, arguments: tuple[str,
         (("item", "2026", "x", "nh3_n"), "'x' is no section in 2026: there are lt-01, lt-02"),
         (("item", "2026", "lt-01", "gold"), "'gold' is no item of GB 3838"),
         (("profile", "2026", "liangtan", "nh3_n"), "no section with kilometres has a value"),
+        (
+            (
+                "profile",
+                "2026",
+                "liangtan",
+                "nh3_n",
+                *(part for n in range(1, 6) for part in ("--period", f"2026-0{n}")),
+            ),
+            "5 lines cannot be told apart in one profile: draw at most 4",
+        ),
     ],
 )
 def test_a_picture_that_cannot_be_drawn_says_why(

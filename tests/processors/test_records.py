@@ -1,8 +1,6 @@
 """Figures that people enter: append-only with source and reason; the plan's rows that rest on them, and why one changed."""
 
-import asyncio
 from collections.abc import Iterator
-from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
@@ -11,44 +9,15 @@ import pytest
 from processors.plans import PlanError, load_plan
 from processors.records.entries import checked
 from processors.records.explain import explain_row
-from processors.windows import period_bounds
-from sensors.instants import HOUR_MS
-from store.judgements import Judgement
-from store.records import Record, RecordError, Records
-from tests.processors.world import ZONE, World
-
-YEARBOOK = "yearbook 2024, file 12"
-
-
-class Entered:
-    """A city that enters figures."""
-
-    def __init__(self, folder: Path) -> None:
-        self.world = World(folder)
-        self.world.go_to(date(2026, 4, 1), 12)
-        self.records = Records(self.world.books)
-
-    def add(self, code: str, period: str, value: str, *, source: str = YEARBOOK, reason: str = "") -> int:
-        entry = checked(Record(code, "city", period, Decimal(value), "", source, "2026-03-20", reason=reason))
-        ends = period_bounds(period, ZONE)[1] // HOUR_MS - 1
-        self.world.now += 1
-        return self.records.add(entry, who="ann", now=self.world.now, ends=ends)
-
-    def row(self, code: str, year: int) -> Judgement:
-        found = self.world.judgements.current(code, "city", str(year))
-        assert found is not None
-        return found[0]
-
-    def reasons(self, code: str, year: int) -> list[str]:
-        return [one.reason for one in self.world.judgements.history(self.row(code, year).key)]
+from store.records import Record, RecordError
+from tests.processors.entered import YEARBOOK, Entered, a_city_with_figures
+from tests.processors.world import ZONE
 
 
 @pytest.fixture
 def city(tmp_path: Path) -> Iterator[Entered]:
-    made = Entered(tmp_path)
-    yield made
-    asyncio.run(made.world.store.close())
-    made.world.books.close()
+    with a_city_with_figures(tmp_path) as made:
+        yield made
 
 
 def test_a_figure_is_never_replaced_but_superseded_with_a_reason(city: Entered) -> None:
@@ -72,7 +41,10 @@ def test_a_figure_is_never_replaced_but_superseded_with_a_reason(city: Entered) 
         ({"code": "gpd"}, "did you mean gdp"),
         ({"period": "2025-03"}, "gdp is of a quarter or year: 2025-03 is a month"),
         ({"period": "soon"}, "is no period"),
-        ({"value": Decimal(-1)}, "is not within 0 to …: gdp is in 10⁴ yuan"),
+        ({"value": Decimal(-1)}, "is not within more than 0: gdp is in 10⁴ yuan"),
+        ({"value": Decimal(0)}, "is not within more than 0: gdp is in 10⁴ yuan"),
+        ({"code": "forest_cover", "value": Decimal(101)}, "is not within 0 to 100: forest_cover is in %"),
+        ({"period": "2025-Q2"}, "from 1 January until the quarter's end .累计.* say --to-date"),
         ({"value": Decimal("NaN")}, "is no number"),
         ({"source": " "}, "a figure has a source"),
         ({"dated": "yesterday"}, "yesterday"),
@@ -130,6 +102,12 @@ async def test_a_year_without_its_figures_is_not_assessable_and_says_which(city:
     found = city.row("co2_intensity", 2025)
     assert (found.value, found.status) == (None, "not assessable")
     assert "co2_total 2025" in found.detail["sentence"]
+    for code, period, value in (("co2_total", "2020", "8"), ("co2_total", "2025", "6"), ("gdp", "2020", "1000")):
+        city.add(code, period, value)
+    city.add("gdp_deflator", "2025", "1")
+    await city.world.compute()
+    assert city.reasons("co2_intensity", 2025)[-1].startswith("NA → 25.00: ")
+    assert "gdp 2020: 1000 10⁴ yuan, entered (ann)" in city.reasons("co2_intensity", 2025)[-1]
 
 
 async def test_an_entered_row_has_its_source(city: Entered) -> None:

@@ -4,7 +4,7 @@ import math
 from decimal import Decimal
 
 from processors.plans.figures import figures as known
-from simulators.figures import BASE_YEAR, LAST_YEAR, figures, true_reductions
+from simulators.figures import BASE_YEAR, LAST_YEAR, figures, quarters, true_quarters, true_reductions
 
 
 def test_amounts_give_the_rates_they_were_made_with() -> None:
@@ -20,9 +20,20 @@ def test_amounts_give_the_rates_they_were_made_with() -> None:
     assert true_reductions(2021) == {"energy_intensity": Decimal("3.10"), "co2_intensity": Decimal("3.80")}
 
 
+def test_quarters_give_the_rates_they_were_made_with() -> None:
+    of = {(one.code, one.period): float(one.value) for one in [*figures(), *quarters()]}
+
+    def intensity(code: str, period: str) -> float:
+        return of[code, period] * of["gdp_deflator", period] / of["gdp", period]
+
+    assert len(true_quarters()) == 6
+    for (row, period), true in true_quarters().items():
+        code = {"energy_intensity": "energy_total", "co2_intensity": "co2_total"}[row]
+        until = intensity(code, str(LAST_YEAR)) / intensity(code, str(BASE_YEAR))
+        now = intensity(code, period) / intensity(code, f"{LAST_YEAR}{period[4:]}")
+        assert math.isclose(100 * (1 - until * now), float(true), abs_tol=0.006)
+
+
 def test_every_figure_is_one_that_can_be_entered() -> None:
-    for one in figures():
-        assert one.code in known()
-        low, high = known()[one.code].low, known()[one.code].high
-        assert low is None or one.value >= low
-        assert high is None or one.value <= high
+    for one in [*figures(), *quarters()]:
+        assert known()[one.code].admits(one.value)

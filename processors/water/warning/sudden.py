@@ -48,6 +48,7 @@ def scores(cycles: Sequence[Cycle], code: str, rules: WarningRules) -> list[Scor
     found: list[Scored | None] = []
     sudden_since: int | None = None
     settled = False
+    near = [[_apart(one, other) <= rule.same_hour for other in range(_DAY_H)] for one in range(_DAY_H)]
     # Positions whose values are usual.
     usual: list[int] = []
     for position, cycle in enumerate(cycles):
@@ -56,10 +57,11 @@ def scores(cycles: Sequence[Cycle], code: str, rules: WarningRules) -> list[Scor
             found.append(None if code not in cycle.values else Scored(cycle.values[code], None, None))
             continue
         start = bisect_left(usual, bisect_left(at, at[position] - rule.usual_days * DAY_MS))
+        same_hour = near[hours[position]]
         known = [
             other_value
             for other in usual[start:]
-            if (other_value := scale[other]) is not None and _apart(hours[other], hours[position]) <= rule.same_hour
+            if same_hour[hours[other]] and (other_value := scale[other]) is not None
         ]
         one = _against(cycle.values[code], value, known, item, rules)
         settled = settled and one.score is None
