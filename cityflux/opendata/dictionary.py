@@ -60,16 +60,13 @@ def _guarded(text: str) -> str:
 
 
 def _package(about: About, tables: Sequence[Table]) -> dict[str, Any]:
-    resources = []
+    resources: list[dict[str, Any]] = []
     for table in tables:
-        shared = {"title": f"{table.zh} {table.en}", "description": table.meaning}
+        # The Parquet is no resource of its own: a program would take it for another table.
         resources.append({
             "name": table.name, "type": "table", "path": f"{table.path}.csv", "format": "csv", "mediatype": "text/csv",
-            "encoding": "utf-8", **shared, "schema": _schema(table),
-        })  # fmt: skip
-        resources.append({
-            "name": f"{table.name}-parquet", "path": f"{table.path}.parquet", "format": "parquet",
-            "mediatype": "application/vnd.apache.parquet", **shared,
+            "encoding": "utf-8", "title": f"{table.zh} {table.en}", "description": table.meaning,
+            "parquet": f"{table.path}.parquet", "schema": _schema(table),
         })  # fmt: skip
     resources.append({
         "name": "stations-map", "path": "stations.geojson", "format": "geojson", "mediatype": "application/geo+json",
@@ -116,6 +113,7 @@ def _readme(about: About, tables: Sequence[Table]) -> str:
             publisher=about.publisher or _NOBODY[number], licence=about.licence or _NO_LICENCE[number],
             commands=text["commands"].strip("\n"),
         )  # fmt: skip
-        rows = [f"| `{one.path}` | {one.zh} {one.en} | {one.meaning} |" for one in tables]
+        said = [(one.zh, one.meaning_zh) if language == "zh" else (one.en, one.meaning) for one in tables]
+        rows = [f"| `{one.path}` | {name} | {meaning} |" for one, (name, meaning) in zip(tables, said, strict=True)]
         parts.append("\n".join([filled, "| | | |", "|---|---|---|", *rows, ""]))
     return "\n".join(parts)

@@ -42,6 +42,7 @@ class Table(BaseModel):
     path: str
     zh: str
     en: str
+    meaning_zh: str
     meaning: str
     key: tuple[str, ...]
     fields: tuple[Field, ...]
@@ -96,6 +97,7 @@ def readings_table(family: Family, period: Period) -> Table:
         path=f"readings/{family}-{period}",
         zh=f"{of.zh}{how.zh}",
         en=f"{of.en}, {how.en}",
+        meaning_zh="只含有效值,单位统一;空单元格表示没有值或存疑",
         meaning="good values only, in canonical units; an empty cell is a value that is not there or is doubtful",
         key=key,
         fields=tuple(map(_column, (*key, *(f"{family}/{code}" for code in OF_FAMILY[family])))),
@@ -111,6 +113,7 @@ def doubtful_table(of: Table) -> Table:
         path=f"{of.path}-doubtful",
         zh=f"{of.zh}(存疑)",
         en=f"{of.en}: doubtful values",
+        meaning_zh="不参与任何平均的值,各注明原因;没有悄悄删去的数据",
         meaning="values that are in no average, each with the reason; nothing is left out silently",
         key=key,
         fields=tuple(map(_column, (*key, "flag", "doubtful_value"))),

@@ -22,7 +22,7 @@ from tests.processors.world import ZONE
 MONTH = "2026-03"
 DAYS = days_between(date(2026, 3, 1), date(2026, 3, 31))
 SECRETS = ("MN-SECRET-0001", "alice-the-clerk", "mallory-reviewed", "between-us", "preliminary-note")
-FORMULA = "=HYPERLINK(\"http://x\",\"梁滩河\")"
+FORMULA = '=HYPERLINK("http://x","梁滩河")'
 
 
 def hourly(day: date, hour: int, station: str) -> dict[str, float]:
@@ -109,7 +109,6 @@ def _station(name: str, **changes: object) -> Station:
 
 def filled(folder: Path) -> Path:
     """The city's data folder."""
+    folder.mkdir()
     asyncio.run(fill(folder))
     return folder
-
-
