@@ -57,7 +57,7 @@ def export(
     except FileExistsError as error:
         wrong(f"--out {folder} {error.strerror}")
     except OSError as error:
-        refused(f"{error.filename or folder}: {error.strerror}; nothing was made")
+        refused(f"{error.filename or folder}: {error.strerror or error}; nothing was made")
     rows = sum(one.rows or 0 for one in made.files if one.path.endswith(".csv"))
     signed = "not signed: give --key" if made.key is None else f"signed by {made.key.fingerprint}"
     out.print(f"{folder}: {len(made.files)} files, {rows} rows; {signed}", markup=False, highlight=False)
@@ -66,7 +66,9 @@ def export(
     if made.windows_waiting:
         _warn(f"{made.windows_waiting} windows have changed and are not computed yet; is `cityflux process` running?")
     if made.provisional:
-        _warn(f"{made.provisional} of {made.judgements} judgements are not final; `cityflux review` settles them")
+        _warn(
+            f"{made.provisional} of {made.judgements} judgements are not final though their period is over (`cityflux review`)"
+        )
 
 
 @opendata.command("key")

@@ -68,8 +68,8 @@ def _folder(folder: Path, key: Path | None) -> None:
         out.print(said, markup=False, highlight=False)
         if not made.closed or made.provisional or made.windows_waiting:
             out.print(
-                f"{'closed' if made.closed else 'NOT closed'}; {made.provisional} of {made.judgements} judgements are not "
-                f"final; {made.windows_waiting} windows waited to be computed",
+                f"{'closed' if made.closed else 'NOT closed'}; of {made.judgements} judgements {made.provisional} are of periods "
+                f"that are over and not final; {made.windows_waiting} windows waited to be computed",
                 markup=False, highlight=False,
             )  # fmt: skip
         if found.signed and made.key is not None:

@@ -51,5 +51,7 @@ def plain(value: str | float | Decimal) -> str:
 
 
 def string_of(cell: str) -> str | None:
-    """The text that a cell of a string stands for."""
+    """The text that a cell of a string stands for. Raises ValueError where a spreadsheet would run it."""
+    if cell.startswith(_FORMULA):
+        raise ValueError(f"{cell!r} is not written so that no spreadsheet runs it")
     return cell.removeprefix(_GUARD) or None

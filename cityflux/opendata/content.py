@@ -27,7 +27,8 @@ from store.port import ReadingsStore
 class Month:
     """The tables of a month (2026-03) of families, written into `folder`; `written` are those, with their rows.
 
-    `judgements` counts those of its days, of the month and of the year, `provisional` those that are not final.
+    `judgements` counts those of its days, of the month and of the year, `running` those of open periods, `provisional` those of
+    closed ones that are not final.
     """
 
     def __init__(
@@ -35,7 +36,7 @@ class Month:
         books: Books,
     ) -> None:  # fmt: skip
         self.written: list[tuple[Table, int]] = []
-        self.judgements = self.provisional = 0
+        self.judgements = self.running = self.provisional = 0
         self._folder = folder
         self._month = month
         self._families = families
@@ -104,9 +105,8 @@ class Month:
         found = judged.standing(self._judgements, indicator, period)
         if count:
             self.judgements += len(found)
-            self.provisional += sum(
-                one.finality != "final" or bool(one.judgement.detail.get("provisional")) for one in found
-            )
+            self.running += sum(one.finality == judged.RUNNING for one in found)
+            self.provisional += sum(one.finality not in {judged.RUNNING, "final"} for one in found)
         return found
 
     @property

@@ -13,12 +13,10 @@ from pathlib import Path
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
 from cityflux.opendata.content import Month
 from cityflux.opendata.dictionary import About, write_descriptions
 from cityflux.opendata.manifest import MANIFEST, SIGNATURE, File, Key, Manifest, PlanNamed
-from cityflux.opendata.signing import fingerprint
+from cityflux.opendata.signing import PrivateKey, fingerprint
 from processors.computation import CODE_VERSION
 from processors.plans import Plan
 from processors.windows import period_bounds
@@ -42,7 +40,7 @@ class Asked(NamedTuple):
     grace_hours: int
     publisher: str | None
     licence: str | None
-    key: Ed25519PrivateKey | None
+    key: PrivateKey | None
 
 
 def export(folder: Path, asked: Asked, store: ReadingsStore, books: Books, now: int) -> Manifest:
@@ -81,7 +79,8 @@ def _fill(folder: Path, asked: Asked, store: ReadingsStore, books: Books, now: i
         made_at=iso(now, asked.zone), made_by=f"cityflux {CODE_VERSION}", publisher=asked.publisher, licence=about.licence,
         families=tuple(asked.families), plan=PlanNamed(code=asked.plan.code, zh=asked.plan.zh, en=asked.plan.en),
         standards=month.standards(), closed=now >= end + asked.grace_hours * HOUR_MS, windows_waiting=waiting,
-        judgements=month.judgements, provisional=month.provisional, key=_key(asked.key),
+        judgements=month.judgements, running=month.running, provisional=month.provisional,
+        key=_key(asked.key),
         files=_files(folder, {table.path: rows for table, rows in month.written}),
     )  # fmt: skip
     content = manifest.to_bytes()
@@ -91,7 +90,7 @@ def _fill(folder: Path, asked: Asked, store: ReadingsStore, books: Books, now: i
     return manifest
 
 
-def _key(signs: Ed25519PrivateKey | None) -> Key | None:
+def _key(signs: PrivateKey | None) -> Key | None:
     return None if signs is None else Key(algorithm="Ed25519", fingerprint=fingerprint(signs.public_key()))
 
 

@@ -64,8 +64,9 @@ class PlanNamed(_Strict):
 class Manifest(_Strict):
     """Times are ISO 8601. What ends after `after` and not after `until` is of the month.
 
-    `closed`: the month and the time in which its late data are waited for were over. `windows_waiting`: windows that had changed
-    and were not computed again yet, of any month. `provisional`: judgements that are not final.
+    `closed`: the month was over, and the time in which its late data are waited for. `windows_waiting`: windows that had changed
+    and were not computed again yet, of any month. `judgements`: of the days, the month and the year; of them `running`: their
+    period is open; and `provisional`: it is over, and they are not final.
     """
 
     format: Literal["cityflux-opendata/1"]
@@ -83,6 +84,7 @@ class Manifest(_Strict):
     closed: bool
     windows_waiting: Annotated[int, Field(ge=0)]
     judgements: Annotated[int, Field(ge=0)]
+    running: Annotated[int, Field(ge=0)]
     provisional: Annotated[int, Field(ge=0)]
     key: Key | None
     files: tuple[File, ...]
@@ -110,7 +112,7 @@ def parse(content: bytes) -> Manifest:
         return Manifest.model_validate_json(content)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
+        where = ".".join(str(part) for part in first["loc"]) or "manifest"
         raise ManifestError(
             f"{where}: {first['msg'].removeprefix('Value error, ')} ({first['input']!r:.100})"
         ) from error

@@ -16,6 +16,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
+PrivateKey = Ed25519PrivateKey
+PublicKey = Ed25519PublicKey
 SIGNATURE_BYTES = 64
 
 # Chosen: a PEM file of a key is some 120 bytes.
@@ -34,6 +36,8 @@ def public_file(private: Path) -> Path:
 def make_key(private: Path) -> Path:
     """Make a pair of keys: the private one in `private` (mode 0600), the public one beside it, whose file is given. Nothing is
     ever written over. Raises KeyFileError."""
+    if not private.name:
+        raise KeyFileError(f"{private} is a folder; write the file that is to be made")
     public = public_file(private)
     if public.exists() or public.is_symlink():
         raise KeyFileError(f"{public} is there already, and is not written over; choose another name")
@@ -43,7 +47,7 @@ def make_key(private: Path) -> Path:
     return public
 
 
-def private_key(file: Path) -> Ed25519PrivateKey:
+def private_key(file: Path) -> PrivateKey:
     """The private key of a file. Raises KeyFileError, also where others than its owner may read it."""
     try:
         if file.stat().st_mode & 0o077:
@@ -62,7 +66,7 @@ def private_key(file: Path) -> Ed25519PrivateKey:
     return key
 
 
-def public_key(file: Path) -> Ed25519PublicKey:
+def public_key(file: Path) -> PublicKey:
     """The public key of a file. Raises KeyFileError."""
     try:
         key = load_pem_public_key(_read(file))
@@ -77,12 +81,12 @@ def public_key(file: Path) -> Ed25519PublicKey:
     return key
 
 
-def fingerprint(key: Ed25519PublicKey) -> str:
+def fingerprint(key: PublicKey) -> str:
     """SHA-256 of the key as DER, as `openssl pkey -pubin -outform DER | sha256sum` gives it."""
     return f"sha256:{sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()}"
 
 
-def is_signed_by(key: Ed25519PublicKey, signature: bytes, signed: bytes) -> bool:
+def is_signed_by(key: PublicKey, signature: bytes, signed: bytes) -> bool:
     """Whether it is the key's signature over exactly these bytes."""
     try:
         key.verify(signature, signed)

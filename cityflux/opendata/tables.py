@@ -90,8 +90,7 @@ def readings_table(family: Family, period: Period) -> Table:
     """The table of a family's readings of a period: every quantity of the family in each month, so that months fit together."""
     of, how = _FAMILIES[family], _PERIODS[period]
     # What is derived is of the city too, which is no station.
-    who = "scope" if family == "air-index" else "station"
-    key = (who, "observed_at", *(("seq",) if period == "raw" else ()))
+    key = ("scope", "observed_at") if family == "air-index" else ("station", "observed_at", "seq")
     return Table(
         name=f"{family}-{period}",
         path=f"readings/{family}-{period}",

@@ -17,7 +17,6 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from cityflux.opendata.cells import string_of
 from cityflux.opendata.manifest import (
@@ -29,7 +28,7 @@ from cityflux.opendata.manifest import (
     ManifestError,
     parse,
 )
-from cityflux.opendata.signing import SIGNATURE_BYTES, fingerprint, is_signed_by
+from cityflux.opendata.signing import SIGNATURE_BYTES, PublicKey, fingerprint, is_signed_by
 from sensors.instants import parse_instant
 
 # Of a row group: as many rows as are written into one, and what they may be unpacked. Chosen: ten times the widest table.
@@ -54,7 +53,7 @@ class Verdict(NamedTuple):
     problems: tuple[Problem, ...]
 
 
-def verify_folder(folder: Path, key: Ed25519PublicKey | None) -> Verdict:
+def verify_folder(folder: Path, key: PublicKey | None) -> Verdict:
     """Check an export. Raises OSError where the folder cannot be read."""
     found, problems = _walk(folder)
     content = _small(folder, MANIFEST, found, MOST_MANIFEST_BYTES + 1)
@@ -111,7 +110,7 @@ def _small(folder: Path, name: str, found: Mapping[str, os.stat_result], most: i
 
 
 def _signature(
-    folder: Path, found: Mapping[str, os.stat_result], content: bytes, key: Ed25519PublicKey | None
+    folder: Path, found: Mapping[str, os.stat_result], content: bytes, key: PublicKey | None
 ) -> tuple[bool | None, list[Problem]]:
     if key is None:
         return None, []
