@@ -14,7 +14,7 @@ from sensors.stations import Station
 from store.intervals import Interval, Intervals
 from store.judgements import Judgements
 from store.records import Record, Records
-from store.reviews import Reviews
+from store.reviews import Decision, Reviews
 from tests.processors.river import CLEAN as CLEAN_WATER
 from tests.processors.river import River
 from tests.processors.world import ZONE
@@ -22,6 +22,7 @@ from tests.processors.world import ZONE
 MONTH = "2026-03"
 DAYS = days_between(date(2026, 3, 1), date(2026, 3, 31))
 SECRETS = ("MN-SECRET-0001", "alice-the-clerk", "mallory-reviewed", "between-us", "preliminary-note")
+_DECIDED: Mapping[str, Decision] = {"city": "accept", "station:hx-03": "reject"}
 FORMULA = '=HYPERLINK("http://x","梁滩河")'
 
 
@@ -86,18 +87,34 @@ async def fill(folder: Path) -> None:
     ]
     await world.store.write(gone)
     records = Records(world.books)
-    ends = period_bounds("2026", ZONE)[1] // HOUR_MS - 1
     figure = Record("forest_cover", "city", "2026", Decimal("46.10"), "%", "=公报 2026", "2026-03-20", SECRETS[4])
-    records.add(figure, who=SECRETS[1], now=world.now, ends=ends)
+
+    def enter(value: str, reason: str) -> None:
+        for year in ("2025", "2026"):
+            ends = period_bounds(year, ZONE)[1] // HOUR_MS - 1
+            its = figure._replace(period=year, value=Decimal(value), reason=reason)
+            records.add(its, who=SECRETS[1], now=world.now, ends=ends)
+
+    enter("46.10", "")
     await river.compute()
-    records.add(figure._replace(value=Decimal("46.25"), reason=SECRETS[3]), who=SECRETS[1], now=world.now, ends=ends)
+    enter("46.25", SECRETS[3])
     start = day_bounds(date(2026, 3, 20), ZONE)[0]
     held = Interval("air", "hx-02", "no2", start, start + 2 * HOUR_MS, "calibration", SECRETS[3])
     Intervals(world.books).add(held, period="hour", who=SECRETS[1], now=world.now)
     await river.compute()
     judgements = Judgements(world.books)
     fifth = judgements.latest("air_daily_aqi", first="2026-03-05", last="2026-03-05")
-    Reviews(world.books).move(fifth, "final", who=SECRETS[2], why=SECRETS[3], now=world.now)
+    reviews = Reviews(world.books)
+    reviews.move(fifth, "final", who=SECRETS[2], why=SECRETS[3], now=world.now)
+    # What the fifth would become is proposed: for the city accepted, for the station rejected, for the district not decided.
+    start = day_bounds(date(2026, 3, 5), ZONE)[0]
+    held = Interval("air", "hx-03", "pm2_5", start, start + 2 * HOUR_MS, "maintenance", SECRETS[3])
+    Intervals(world.books).add(held, period="hour", who=SECRETS[1], now=world.now)
+    await river.compute()
+    proposed = {one.judgement.key.scope: one.id for one in reviews.proposals()}
+    assert sorted(proposed) == ["city", "district:gaoxin", "station:hx-03"]
+    for scope, decision in _DECIDED.items():
+        reviews.decide(proposed[scope], decision, who=SECRETS[2], why=SECRETS[3], now=world.now, window=None)
     await world.store.close()
     world.books.close()
 
