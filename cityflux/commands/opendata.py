@@ -1,6 +1,5 @@
 """`cityflux opendata`: a month as files for everybody, with their dictionary, signed; and the keys that sign them."""
 
-import re
 from pathlib import Path
 from typing import Annotated
 
@@ -32,12 +31,12 @@ def export(
     from cityflux.opendata.export import Asked
     from cityflux.opendata.export import export as make
     from cityflux.opendata.signing import KeyFileError, private_key
-    from processors.windows import period_bounds, period_days
+    from processors.records.entries import length_of
+    from processors.windows import period_bounds
 
     chosen, now = settings(), now_ms()
     try:
-        period_days(month)
-        if not re.fullmatch(r"\d{4}-\d{2}", month):
+        if length_of(month) != "month":
             wrong(f"{month} is no month: write for example 2026-03")
         signs = None if key is None else private_key(key)
     except (ValueError, KeyFileError) as error:

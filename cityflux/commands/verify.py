@@ -24,7 +24,7 @@ def verify(
     ],
     key: Annotated[Path | None, typer.Option(help="of a folder: the publisher's public key (PEM)")] = None,
     source: Annotated[
-        str | None, typer.Option(help=f"of a file: replay profile with a table [published]; else {_PROFILE}")
+        str | None, typer.Option(help=f"of a file: replay profile that knows what was published; else {_PROFILE}")
     ] = None,
     style: Annotated[
         Format | None, typer.Option("--format", help="of a file: table, csv or json: every disagreement")
@@ -49,38 +49,44 @@ def verify(
 
 
 def _folder(folder: Path, key: Path | None) -> None:
-    from cityflux.opendata.signing import KeyFileError, public_key
+    from cityflux.opendata.signing import KeyFileError, fingerprint, public_key
     from cityflux.opendata.verifying import verify_folder
 
     try:
-        found = verify_folder(folder, None if key is None else public_key(key))
+        public = None if key is None else public_key(key)
+        found = verify_folder(folder, public)
     except KeyFileError as error:
         wrong(str(error))
     except OSError as error:
         refused(f"{error.filename}: {error.strerror}")
     for problem in found.problems:
-        err.print(f"{problem.path}: {problem.why}", markup=False, highlight=False)
+        err.print(_shown(f"{problem.path}: {problem.why}"), markup=False, highlight=False)
     if found.problems:
         refused(f"{folder} is not what was published: {len(found.problems)} things are wrong, see above")
     if (made := found.manifest) is not None:
         rows = sum(one.rows or 0 for one in made.files if one.path.endswith(".csv"))
         said = f"{made.month}, made {made.made_at} by {made.made_by}: {len(made.files)} files, {rows} rows, all as published"
-        out.print(said, markup=False, highlight=False)
+        out.print(_shown(said), markup=False, highlight=False)
         if not made.closed or made.provisional or made.windows_waiting:
             out.print(
                 f"{'closed' if made.closed else 'NOT closed'}; of {made.judgements} judgements {made.provisional} are of periods "
                 f"that are over and not final; {made.windows_waiting} windows waited to be computed",
                 markup=False, highlight=False,
             )  # fmt: skip
-        if found.signed and made.key is not None:
-            out.print(f"signed by {made.key.fingerprint}", markup=False, highlight=False)
-    if not found.signed:
+        if public is not None:
+            out.print(f"signed by {fingerprint(public)}", markup=False, highlight=False)
+    if public is None:
         err.print(
             "cityflux: only checked that nothing was changed since the manifest was made, not by whom: give the publisher's "
             "public key with --key",
             markup=False, highlight=False,
         )  # fmt: skip
         raise typer.Exit(UNPROVEN)
+
+
+def _shown(text: str) -> str:
+    """What a stranger's folder says, without what would speak to the terminal."""
+    return "".join(each if each.isprintable() else "\ufffd" for each in text)
 
 
 def _file(file: Path, source: str, style: Format, least: float) -> None:

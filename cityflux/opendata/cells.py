@@ -18,6 +18,9 @@ from sensors.instants import iso
 Cell = str | int | float | Decimal | None
 """A value of a row: a datetime as milliseconds since the epoch, a date as text, a number as float, Decimal or decimal text."""
 
+Row = dict[str, Cell]
+"""Values by column; a column that is not named is empty."""
+
 # OWASP, "CSV Injection": what makes a cell a formula, full-width forms too, for programs that take them for the same.
 _FORMULA = tuple("=+-@\t\r\n＝＋－＠")
 _GUARD = "'"

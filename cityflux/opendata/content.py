@@ -1,13 +1,14 @@
 """What an export of a month holds: its tables, written one after another, never more than a day of all stations in memory."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from cityflux.opendata import judged
-from cityflux.opendata.readings import Row, Source, write_readings
+from cityflux.opendata.cells import Row
+from cityflux.opendata.readings import Source, write_readings
 from cityflux.opendata.tables import Table, tables
 from cityflux.opendata.writing import TableWriter
 from processors.plans import Plan
@@ -61,7 +62,7 @@ class Month:
         """The editions that judge a day of the month."""
         return tuple(one.name for one in self._documents() if self._in_force(one))
 
-    def _table(self, name: str, rows: Iterator[Row] | Sequence[Row]) -> None:
+    def _table(self, name: str, rows: Iterable[Row]) -> None:
         with TableWriter(self._folder, tables()[name], self._zone) as writer:
             writer.write(rows)
         self.written.append((writer.table, writer.rows))

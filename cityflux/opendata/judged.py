@@ -8,7 +8,7 @@ only what is a column here is published: sentences and reviews name people.
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from cityflux.opendata.cells import Cell
+from cityflux.opendata.cells import Row
 from cityflux.opendata.tables import indicator_names
 from processors.air.days import DAILY_AQI
 from processors.air.events import is_lifted
@@ -21,8 +21,6 @@ from processors.water.status import WATER_STATUS
 from sensors.quantities import OF_FAMILY
 from store.judgements import Finality, Judgement, Judgements, Revision
 from store.reviews import decision_of
-
-Row = dict[str, Cell]
 
 DAILY: Mapping[str, str] = {"air": DAILY_AQI, "water": WATER_DAY}
 """The indicator of the days of a family."""

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 
-from cityflux.opendata.cells import Cell
+from cityflux.opendata.cells import Row
 from cityflux.opendata.tables import Table, doubtful_table, readings_table
 from cityflux.opendata.writing import TableWriter
 from processors.air.days import CITY_STATION
@@ -20,6 +20,7 @@ from processors.scopes import CITY, STATION
 from processors.uptime import uptime
 from processors.withheld import withheld
 from sensors.instants import DAY_MS, HOUR_MS
+from sensors.presence import expected_ms
 from sensors.quantities import OF_FAMILY, Family
 from sensors.reading import PERIODS, Doubt, Period
 from sensors.stations import Registry, Station
@@ -28,8 +29,6 @@ from store.port import ReadingsStore
 
 # Chosen: rows of a day that are read at once, a thousand stations by the hour; of more than that, by the minute, an hour is.
 _MOST_AT_ONCE = 25_000
-
-Row = dict[str, Cell]
 
 
 class _Counts:
@@ -70,7 +69,9 @@ def write_readings(
             for frame in _blocks(of, family, period, entries):
                 _count_and_write(frame, table, of.registry, counts, good, doubtful)
         is_sent = any(one.period == period for its in entries.values() for one in its)
-        if any(one.rows or one.left_out for one in counts.values()) or (is_sent and family != "air-index"):
+        if any(one.rows or one.left_out or one.doubtful for one in counts.values()) or (
+            is_sent and family != "air-index"
+        ):
             written += [(each.table, each.rows) for each in (good, doubtful)]
             coverage += _coverage(table, counts, expected)
         else:
@@ -90,9 +91,9 @@ def _entries(registry: Registry, family: Family) -> dict[str, list[Station]]:
 
 
 def _expected(entries: Sequence[Station], period: Period, of: Source) -> int | None:
-    """Periods of a station in the month; None where nobody says how often it sends."""
-    its = [one for one in entries if one.period == period]
-    return uptime((), its, of.start, of.end).expected or None
+    """Periods of a station in the month; None where nobody says how often it sends in them."""
+    its = [one for one in entries if one.period == period and expected_ms(one) is not None]
+    return uptime((), its, of.start, of.end).expected if its else None
 
 
 def _blocks(of: Source, family: Family, period: Period, stations: Collection[str]) -> Iterator[pd.DataFrame]:

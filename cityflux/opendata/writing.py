@@ -6,7 +6,7 @@ is in memory.
 """
 
 import csv
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
 from types import TracebackType
@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cityflux.opendata.cells import Cell, text_of
+from cityflux.opendata.cells import Cell, Row, text_of
 from cityflux.opendata.tables import Field, Table
 
 # Chosen: rows of a row group. Of the widest table some 30 MB; a fixed number, so that the same rows make the same bytes.
@@ -53,8 +53,8 @@ class TableWriter:
         self._csv.close()
         self._parquet.close()
 
-    def write(self, rows: Iterable[Mapping[str, Cell]]) -> None:
-        """Add rows, by column; a column that a row does not name is empty. Raises KeyError for one that the table has not."""
+    def write(self, rows: Iterable[Row]) -> None:
+        """Add rows, by column. Raises KeyError for a column that the table has not."""
         fields = self.table.fields
         names = {field.name for field in fields}
         for row in rows:

@@ -324,6 +324,20 @@ def test_links_and_devices_are_not_followed(exported: Exported, received: Path) 
     }
 
 
+def test_a_name_does_not_speak_to_the_terminal(exported: Exported, received: Path) -> None:
+    (received / "\x1b[2Jall is well").write_bytes(b"")
+    (received / os.fsdecode(b"\xff\xfe")).write_bytes(b"")
+    edit(received, lambda said: said.update(made_by="\x1b]0;owned\x07"))
+    said = cityflux("verify", str(received), "--key", str(exported.public), environment={}, expect=1)
+    assert "\x1b" not in said
+    assert "\ufffd[2Jall is well: is not in the manifest" in said
+    for extra in (received / "\x1b[2Jall is well", received / os.fsdecode(b"\xff\xfe")):
+        extra.unlink()
+    said = cityflux("verify", str(received), environment={}, expect=4)
+    assert "\x1b" not in said
+    assert "by \ufffd]0;owned\ufffd: " in said
+
+
 def test_a_manifest_that_is_a_link_is_none(exported: Exported, received: Path) -> None:
     shutil.move(received / "manifest.json", received.parent / "m.json")
     (received / "manifest.json").symlink_to(received.parent / "m.json")
