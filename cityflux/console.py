@@ -21,6 +21,8 @@ WRONG_USE = 2
 """Exit code: the command or the configuration is wrong, or another ingest owns the journal."""
 TAKEN = 3
 """Exit code of ingest: another one has our session; it must not be started again by itself."""
+UNPROVEN = 4
+"""Exit code of verify: all files are whole, and nothing says from whom they are."""
 
 # Into a file or a pipe there is no width to keep to: tables get room for every cell.
 _WIDE = 200

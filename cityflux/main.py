@@ -1,5 +1,6 @@
 """The command line: `cityflux COMMAND`. Exit codes: 0 done, 1 something was refused or unavailable, 2 wrong use,
-3 another ingest has our session: it must not be started again by itself."""
+3 another ingest has our session: it must not be started again by itself, 4 what was received is whole, but nothing says from
+whom."""
 
 import logging
 import sys
@@ -23,6 +24,7 @@ from cityflux.commands import (
     keep,
     letters,
     meter,
+    opendata,
     picture,
     presence,
     quality,
@@ -32,6 +34,7 @@ from cityflux.commands import (
     sections,
     serve,
     sources,
+    verify,
     warn,
     years,
 )
@@ -50,7 +53,7 @@ app = typer.Typer(
 )
 for command in (
     serve.demo, serve.up, serve.broker, serve.ingest, serve.process, serve.watch, serve.wall,
-    feed.simulate, feed.replay, judge.evaluate, judge.verify, years.compare, years.statistics,
+    feed.simulate, feed.replay, judge.evaluate, verify.verify, years.compare, years.statistics,
     sections.sections, warn.warnings, scores.scorecard, bulletin.bulletin, ask.readings, ask.indicators, ask.explain, ask.ledger,
     meter.meter, check.doctor,
 ):  # fmt: skip
@@ -69,6 +72,7 @@ app.add_typer(record.record, name="record")
 app.add_typer(review.review, name="review")
 app.add_typer(forecast.forecast, name="forecast")
 app.add_typer(picture.picture, name="picture")
+app.add_typer(opendata.opendata, name="opendata")
 app.add_typer(gateway.gateway, name="gateway")
 
 _KNOWN = (SettingsError, JournalError, SessionTaken, BooksUnavailable, StoreError, StartError)

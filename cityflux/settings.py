@@ -90,6 +90,11 @@ class Settings(BaseSettings):
     realtime_variant: Literal["CNEMC-realtime", "clause"] = "CNEMC-realtime"
     grace_hours: int = Field(1, ge=0, le=24 * 31, description="how long after its end a day stays open")
 
+    opendata_publisher: str | None = Field(
+        None, min_length=1, description="who publishes the open data, as people read it"
+    )
+    opendata_licence: Path | None = Field(None, description="text file that every export has as its licence")
+
     # How much makes a mean of water; None: as processors/standards/water-evaluation.toml has it.
     water_values_of_day: int | None = Field(None, ge=1, le=1_440, description="values that make a day of a section")
     water_percent_of_month: int | None = Field(None, ge=1, le=100, description="days that make a month of it [%]")

@@ -218,6 +218,13 @@ class Judgements:
         with self._books.reading() as connection:
             return [_revision(row._mapping) for row in connection.execute(query)]
 
+    def histories(self, indicator: str, first: str, last: str) -> list[Revision]:
+        """Every revision of an indicator's periods from `first` to `last`, oldest first, proposed ones too."""
+        asked = _asked(revisions, indicator, None, first, last)
+        with self._books.reading() as connection:
+            rows = connection.execute(select(revisions).where(*asked).order_by(revisions.c.id))
+            return [_revision(row._mapping) for row in rows]
+
     def history(self, key: Key) -> list[Revision]:
         """Every revision of one value, oldest first, proposed ones too."""
         with self._books.reading() as connection:

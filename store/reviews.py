@@ -7,6 +7,7 @@
 Revisions are append-only; nothing here changes one.
 """
 
+import re
 from collections.abc import Iterable
 from typing import Literal
 
@@ -23,9 +24,18 @@ _BEFORE: dict[Finality, tuple[Finality, ...]] = {
 }
 """From where a value can go to each."""
 
+_DECISION = re.compile(r"(under review|final|proposal \d+ (?:accept|reject)ed): ")
+"""How the reason of a revision begins that a person made; what they say, and who they are, follows."""
+
 
 class ReviewError(ValueError):
     """What was asked cannot be done: the message says why."""
+
+
+def decision_of(reason: str) -> str | None:
+    """What was decided, without what was said and by whom; None where the revision's reason is no person's decision."""
+    found = _DECISION.match(reason)
+    return None if found is None else found[1]
 
 
 class Reviews:

@@ -44,6 +44,7 @@ ADAPTERS = {
         "store/sightings.py",
         "store/transaction.py",
     },
+    "cryptography": {"cityflux/opendata/signing.py"},
     "fastapi": {"wall/app.py"},
     "prometheus_client": {"gateway/watch.py", "ingest/metrics.py"},
     "typst": {"cityflux/printed_pdf.py"},

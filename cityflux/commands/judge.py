@@ -1,4 +1,4 @@
-"""`evaluate` and `verify`: a file of readings straight to indices, and against what was published; no broker, no store."""
+"""`evaluate`: a file of readings straight to indices; no broker, no store."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from cityflux.composition import read_registry
-from cityflux.console import Format, err, out, print_rows, refused, settings, wrong
+from cityflux.console import err, out, refused, settings, wrong
 from cityflux.replay import Tally, replay_profile
 from cityflux.settings import Settings, SettingsError
 from processors.standards.tables import UnknownStandardError
@@ -102,46 +102,3 @@ def _assessment(file: Path | None) -> tuple[str, ...] | None:
     if file is None:
         return None
     return tuple(sorted({s.id for s in read_registry(file) if s.family == "air" and s.kind == "assessment"}))
-
-
-def verify(
-    file: Annotated[Path, typer.Argument(help="CSV, gzipped or not, with what was published beside the readings")],
-    source: Annotated[str, typer.Option(help="replay profile with a table [published]")] = "cnemc-air",
-    style: Annotated[Format, typer.Option("--format", help="table, csv or json: every disagreement")] = Format.TABLE,
-    least: Annotated[float, typer.Option(help="share of the real-time index that must be equal [%]")] = 99.9,
-) -> None:
-    """Compare a file's published indices and daily values with ours; every disagreement with its cause. Exit 1 where the
-    real-time index agrees less often than asked, or a disagreement has no cause. Example: cityflux verify hours.csv.gz --format
-    csv"""
-    from cityflux.verification import INDEX, UNEXPLAINED
-    from cityflux.verification import verify as verification
-
-    tally = Tally()
-    try:
-        compared = verification(file, replay_profile(source), tally, settings().zone)
-    except ProfileError as error:
-        wrong(str(error))
-    except OSError as error:
-        wrong(f"{error.filename}: {error.strerror}")
-    found = [one._asdict() for of in compared for one in of.disagreements]
-    if style is Format.TABLE:
-        rows = [
-            {
-                "what": of.what,
-                "published": of.published,
-                "equal": of.equal,
-                "share": f"{100 * of.share:.2f} %",
-                "causes": "; ".join(f"{count} {cause}" for cause, count in of.causes),
-            }
-            for of in compared
-        ]
-        print_rows(rows, ["what", "published", "equal", "share", "causes"], style, f"{tally.rows} rows of {file}")
-    else:
-        print_rows(found, ["what", "station", "at", "published", "ours", "cause"], style)
-    index = [of for of in compared if of.what == INDEX]
-    if not index or not index[0].published:
-        refused(f"{file} has no published index to compare with")
-    if 100 * index[0].share < least:
-        refused(f"the real-time index agrees in {100 * index[0].share:.2f} % of the rows, less than {least:g} %")
-    if any(one["cause"] == UNEXPLAINED for one in found):
-        refused("some disagreements have no known cause; --format csv lists them")
