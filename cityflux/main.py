@@ -9,6 +9,7 @@ import structlog
 import typer
 
 from cityflux.commands import (
+    alerts,
     ask,
     bulletin,
     changes,
@@ -51,7 +52,7 @@ app = typer.Typer(
     help="City sensor data over MQTT, turned into the constraint indicators of a development plan.",
 )
 for command in (
-    serve.demo, serve.up, serve.broker, serve.ingest, serve.process, serve.wall,
+    serve.demo, serve.up, serve.broker, serve.ingest, serve.process, serve.watch, serve.wall,
     feed.simulate, feed.replay, judge.evaluate, verify.verify, years.compare, years.statistics,
     sections.sections, warn.warnings, scores.scorecard, bulletin.bulletin, ask.readings, ask.indicators, ask.explain, ask.ledger,
     meter.meter, check.doctor,
@@ -66,6 +67,7 @@ app.add_typer(sources.sources, name="sources")
 app.add_typer(drifts.drifts, name="drifts")
 app.add_typer(quality.quality, name="quality")
 app.add_typer(events.events, name="events")
+app.add_typer(alerts.alerts, name="alerts")
 app.add_typer(record.record, name="record")
 app.add_typer(review.review, name="review")
 app.add_typer(forecast.forecast, name="forecast")

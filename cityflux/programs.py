@@ -1,4 +1,4 @@
-"""The programs that run in the foreground: ingest, process, wall, gateway. Each opens its parts, runs until SIGTERM or
+"""The programs that run in the foreground: ingest, process, watch, wall, gateway. Each opens its parts, runs until SIGTERM or
 SIGINT, and stops cleanly: the source first, then what is under way drains."""
 
 import asyncio
@@ -199,6 +199,22 @@ async def process(settings: Settings) -> None:
         )
         try:
             await runner.run(stopped)
+        finally:
+            await store.close()
+    log.info("stopped")
+
+
+async def watch(settings: Settings) -> None:
+    """Changed windows → what the operations centre is told. Raises SettingsError before anything is started."""
+    from processors.alerts.rules import shipped_rules
+    from processors.alerts.watch import Watch
+
+    stopped = stop_signals()
+    with open_books(settings) as books:
+        store = open_store(settings)
+        prepare = partial(prepare_books, settings, books)
+        try:
+            await Watch(store, books, shipped_rules(), prepare=prepare, zone=settings.zone, clock=now_ms).run(stopped)
         finally:
             await store.close()
     log.info("stopped")

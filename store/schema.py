@@ -300,6 +300,68 @@ marks = Table(
     sqlite_with_rowid=False,
 )
 
+# What alert rules have still to look at: of a station's series the earliest hour that changed since they did.
+alert_marks = Table(
+    "alert_marks",
+    metadata,
+    Column("family", String, primary_key=True),
+    Column("station", String, primary_key=True),
+    Column("period", String, primary_key=True),
+    Column("hour", BigInteger, nullable=False),  # as in `marks`
+    Column("sequence", BigInteger, nullable=False),
+    Column("first_touched", BigInteger, nullable=False),
+    Column("last_touched", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+incidents = Table(
+    "incidents",
+    metadata,
+    Column("id", _Serial, primary_key=True, autoincrement=True),
+    Column("rule", String, nullable=False),
+    Column("subject", String, nullable=False),
+    Column("since", BigInteger, nullable=False),
+    Column("fired", BigInteger, nullable=False),
+    Column("level", Integer, nullable=False),
+    Column("greatest", Integer, nullable=False),
+    Column("phase", String, nullable=False),  # firing, recovering, resolved
+    Column("well", BigInteger),
+    Column("resolved", BigInteger),
+    Column("last", BigInteger, nullable=False),
+    Column("episodes", Integer, nullable=False),
+    Column("shown", Text, nullable=False),  # JSON: the values of its peak
+    Column("gone", String),  # NULL; withdrawn, joined: it is none any more
+    Column("joined_into", BigInteger),
+    Column("opened_at", BigInteger, nullable=False),  # when it was written first
+    Column("acknowledged_by", String),
+    Column("acknowledged_at", BigInteger),
+    Column("acknowledged_level", Integer),  # the level that somebody knows of; a higher one asks again
+    Index("incidents_by_subject", "rule", "subject", "since"),
+    sqlite_autoincrement=True,
+)
+
+incident_log = Table(
+    "incident_log",
+    metadata,
+    Column("id", _Serial, primary_key=True, autoincrement=True),
+    Column("incident", BigInteger, nullable=False, index=True),
+    Column("at", BigInteger, nullable=False),
+    Column("what", String, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("who", String, nullable=False),
+    Column("level", Integer, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+# Raised with each change of a rule's incidents at a subject: of two evaluators the loser sees it.
+incident_versions = Table(
+    "incident_versions",
+    metadata,
+    Column("rule", String, primary_key=True),
+    Column("subject", String, primary_key=True),
+    Column("version", BigInteger, nullable=False),
+)
+
 _JUDGEMENT = (
     ("value", Text, True),
     ("unit", String, False),

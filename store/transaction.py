@@ -64,6 +64,19 @@ _TOUCH_OF = {
 }
 """The upsert of the marks of one window, stations as a JSON array, in the database's own words."""
 
+_TOUCH_ALERTS = (
+    "INSERT INTO alert_marks (family, period, hour, first_touched, last_touched, sequence, station)"
+    " SELECT {0}, {0}, {0}, {0}, {0}, {0}, value FROM {1}"
+    " ON CONFLICT (family, station, period)"
+    " DO UPDATE SET sequence = excluded.sequence, last_touched = excluded.last_touched,"
+    " hour = CASE WHEN excluded.hour < alert_marks.hour THEN excluded.hour ELSE alert_marks.hour END"
+)
+_TOUCH_ALERTS_OF = {
+    "sqlite": _TOUCH_ALERTS.format("?", "json_each(?) WHERE true"),
+    "postgresql": _TOUCH_ALERTS.format("%s", "json_array_elements_text(CAST(%s AS json)) AS value"),
+}
+"""The same of what alerts have to look at: a row a series, however many of its hours changed."""
+
 
 def touch(connection: Connection, changed: "Changed", now: int) -> None:
     """Mark windows as changed: a new sequence for each, and the time of the first and the last touch."""
@@ -71,10 +84,15 @@ def touch(connection: Connection, changed: "Changed", now: int) -> None:
         return
     sequence = raise_counter(connection, "mark_sequence")
     # A statement for each window, not for each station: half the time, and this is the hot path.
-    statement = _TOUCH_OF[connection.dialect.name]
+    statement, of_alerts = _TOUCH_OF[connection.dialect.name], _TOUCH_ALERTS_OF[connection.dialect.name]
+    earliest: dict[tuple[str, str, str], int] = {}
     for (family, period, hour), stations in changed.items():
         names = json.dumps(sorted(stations))  # neighbours in the table, one after the other
         connection.exec_driver_sql(statement, (family, period, hour, now, now, sequence, names))
+        key = family, period, names
+        earliest[key] = min(hour, earliest.get(key, hour))
+    for (family, period, names), hour in earliest.items():
+        connection.exec_driver_sql(of_alerts, (family, period, hour, now, now, sequence, names))
 
 
 def list_unknown(connection: Connection, unknown: Mapping[tuple[str, str], "Unknown"], seen: int) -> None:

@@ -1,10 +1,15 @@
-"""Servers that several tests share."""
+"""Servers that several tests share, and what holds of all property tests."""
 
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from tests.servers.influx import Influx
+
+# A time is never asserted: the machine may stand still for a second.
+settings.register_profile("cityflux", deadline=None)
+settings.load_profile("cityflux")
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Commands that stay: `demo`, `up`, and the single programs `broker`, `ingest`, `process`, `wall`."""
+"""Commands that stay: `demo`, `up`, and the single programs `broker`, `ingest`, `process`, `watch`, `wall`."""
 
 import asyncio
 import os
@@ -36,7 +36,7 @@ def demo(
 
 
 def up() -> None:
-    """Broker (where none listens), ingest, process and wall over one store. Example: cityflux up"""
+    """Broker (where none listens), ingest, process, watch and wall over one store. Example: cityflux up"""
     asyncio.run(_up(settings()))
 
 
@@ -74,6 +74,11 @@ def process() -> None:
     asyncio.run(programs.process(settings()))
 
 
+def watch() -> None:
+    """Changed windows → alerts. In the foreground until SIGTERM. Example: cityflux watch"""
+    asyncio.run(programs.watch(settings()))
+
+
 def wall() -> None:
     """The status page. In the foreground until SIGTERM. Example: CITYFLUX_WALL_PORT=8080 cityflux wall"""
     asyncio.run(programs.wall(settings()))
@@ -84,6 +89,7 @@ async def _up(chosen: Settings) -> None:
     parts = [
         Part("ingest"),
         Part("process"),
+        Part("watch"),
         Part("wall", ready=partial(listening, chosen.wall_host, chosen.wall_port)),
     ]
     local = broker.host in {"127.0.0.1", "localhost"} and not broker.tls

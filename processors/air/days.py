@@ -83,11 +83,17 @@ def compute_block(
 
 
 def counting_hours(
-    store: ReadingsStore, registry: Registry, start: int, end: int, intervals: Sequence[Interval]
+    store: ReadingsStore,
+    registry: Registry,
+    start: int,
+    end: int,
+    intervals: Sequence[Interval],
+    stations: Collection[str] | None = None,
 ) -> pd.DataFrame:
-    """The hours of (start, end] [ms] that count: of stations that the registry holds active in them, without what `intervals`
-    cover. Raises StoreUnavailable, StoreMisconfigured."""
-    frame = store.readings("air", "hour", start, end, air_stations(registry), POLLUTANTS)
+    """The hours of (start, end] [ms] that count: of stations (all, or these) that the registry holds active in them, without
+    what `intervals` cover. Raises StoreUnavailable, StoreMisconfigured."""
+    of = air_stations(registry) if stations is None else stations
+    frame = store.readings("air", "hour", start, end, of, POLLUTANTS)
     return withheld(_while_active(frame, registry), intervals, "hour")
 
 

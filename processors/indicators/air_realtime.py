@@ -8,6 +8,7 @@ first that matters.
 
 from collections.abc import Collection
 from datetime import tzinfo
+from fractions import Fraction
 
 import numpy as np
 import numpy.typing as npt
@@ -72,6 +73,21 @@ def city_realtime(
         parts.append(part)
     observed_at = pd.DataFrame({"observed_at": pd.DatetimeIndex(at.astype("datetime64[ms]"), tz="UTC")})
     return pd.concat([observed_at, pd.concat(parts).sort_index()], axis=1)
+
+
+def city_statistic(
+    hours: pd.DataFrame, assessment: Collection[str], zone: tzinfo, pollutant: str, statistic: Statistic
+) -> dict[int, Fraction]:
+    """The city's mean of one statistic (`1h`, `8h_running`, `24h_running`) by the end of the hour [ms], exact [µg/m³, CO mg/m³],
+    where enough of the assessment stations have it (HJ 663)."""
+    frame = hourly(hours[hours["station"].isin(list(assessment))], zone)
+    statistics = _Statistics(frame)
+    at, hour = np.unique(ends(frame), return_inverse=True)
+    found: dict[int, Fraction] = {}
+    for rules, rows in by_rules(*civil_days(at, zone), None):
+        values = _CityHours(statistics, rules, rows, hour, len(set(assessment)))(pollutant, statistic).fractions()
+        found |= {int(at[row]): value for row, value in zip(rows, values, strict=True) if value is not None}
+    return dict(sorted(found.items()))
 
 
 class _Statistics:

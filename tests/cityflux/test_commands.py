@@ -238,7 +238,7 @@ def test_ingest_never_loads_pandas() -> None:
 
 def test_every_command_has_a_help_with_an_example(environment: dict[str, str]) -> None:
     commands = [
-        "demo", "up", "broker", "ingest", "process", "wall", "simulate", "replay", "evaluate", "readings", "indicators",
+        "demo", "up", "broker", "ingest", "process", "watch", "wall", "simulate", "replay", "evaluate", "readings", "indicators",
         "explain", "ledger", "doctor",
     ]  # fmt: skip
     for command in commands:

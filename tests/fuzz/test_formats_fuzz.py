@@ -24,7 +24,7 @@ def test_thousands_of_each_format_of_a_seed() -> None:
 
 
 @pytest.mark.parametrize("name", formats())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(payload=st.binary(max_size=200))
 def test_arbitrary_bytes(name: str, payload: bytes) -> None:
     capture = next(one for one in CAPTURES if one.format == name)

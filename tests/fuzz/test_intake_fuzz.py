@@ -59,19 +59,19 @@ def mutated(draw: st.DrawFn) -> bytes:
     return b"".join(tokens)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(st.lists(st.tuples(topics, st.binary()), max_size=5))
 def test_arbitrary_bytes(sent: list[tuple[str, bytes]]) -> None:
     judged([Message(*message) for message in sent])
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000)
 @given(topics, json)
 def test_arbitrary_json(topic: str, payload: bytes) -> None:
     judged([Message(topic, capped(payload, SESSION))])
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500)
 @given(mutated())
 def test_mutated_valid_payloads(payload: bytes) -> None:
     judged([GOOD, Message(TOPIC, capped(payload, SESSION)), GOOD])

@@ -90,7 +90,7 @@ def published(judgement: Judgement) -> tuple[object, ...]:
 
 
 # Without shrinking: an example takes a second, and its hours say enough.
-@settings(max_examples=15, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@settings(max_examples=15, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(arrivals())
 def test_any_order_any_batches_any_duplicates(made: tuple[list[Hour], list[list[Hour]]]) -> None:
     hours, batches = made

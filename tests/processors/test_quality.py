@@ -162,7 +162,7 @@ def test_a_month_without_faults_is_silent(family: str, period: str) -> None:
 
 
 @pytest.mark.parametrize(("family", "period"), MONTHS)
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(data=st.data())
 def test_order_batches_and_the_span_that_is_asked_for_change_nothing(
     family: str, period: str, data: st.DataObject

@@ -80,7 +80,7 @@ def _reading(one: Sampled) -> Reading:
     return Reading("water", one.station, "raw", one.at, one.at, {**CLEAN, "nh3_n": one.nh3_n}, doubtful)
 
 
-@settings(max_examples=10, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@settings(max_examples=10, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(arrivals())
 def test_any_order_any_batches_any_duplicates(made: tuple[list[Sampled], list[list[Sampled]]]) -> None:
     samples, batches = made

@@ -156,7 +156,7 @@ NUMBERS = st.one_of(
 CODES = st.sampled_from([*AIR.quantities, "pm25"])
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(st.dictionaries(CODES, NUMBERS, max_size=6))
 def test_the_ordinary_way_and_the_close_look_agree(values: dict[str, float | None]) -> None:
     payload = encode([{"at": NOON, "values": values}])

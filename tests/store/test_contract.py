@@ -410,7 +410,7 @@ VERSIONS = st.lists(
 
 
 @given(VERSIONS)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_interleaving_of_issued_versions_ends_the_same(
     influx: Influx, tmp_path: Path, bucket: str, fresh: "count[int]", versions: list[tuple[int, dict[str, Any], bool]]
 ) -> None:

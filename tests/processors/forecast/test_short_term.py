@@ -89,7 +89,7 @@ def test_constant_air_is_not_published() -> None:
         assert one.why.startswith("does not beat persistence")
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(seed=st.integers(0, 1000), memory=st.floats(0, 0.9), hour=st.integers(0, 23))
 def test_a_forecast_is_in_order_and_within_what_is_possible(seed: int, memory: float, hour: int) -> None:
     hours, end = made(lasting(seed, 90, memory))

@@ -30,7 +30,7 @@ def made(known: Known, last: date, target: int = 300) -> YearForecast:
     return found
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 1000), st.integers(-1, 364), st.integers(0, 366))
 def test_it_stays_within_what_is_possible(seed: int, number: int, target: int) -> None:
     known, last = mixed(seed), date(2026, 1, 1) + timedelta(days=number)
@@ -51,7 +51,7 @@ def test_it_stays_within_what_is_possible(seed: int, number: int, target: int) -
 
 
 @given(st.integers(0, 100), st.integers(0, 363))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_later_days_change_nothing(seed: int, number: int) -> None:
     known, last = mixed(seed), date(2026, 1, 1) + timedelta(days=number)
     before = {day: state for day, state in known.items() if day <= last}

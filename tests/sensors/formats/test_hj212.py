@@ -235,7 +235,6 @@ def test_a_payload_without_a_frame_is_refused() -> None:
     assert caught.value.refusal.code == "no_readings"
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=300), st.sampled_from([b"", FIRST, LATER[:60], FIRST[:-8]]))
 def test_any_bytes_give_samples_or_refusals(noise: bytes, known: bytes) -> None:
     try:
@@ -272,7 +271,7 @@ frames = st.builds(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(frames, max_size=3), frames)
 def test_what_was_read_before_changes_nothing(before: list[bytes], sent: bytes) -> None:
     warm = decoder()

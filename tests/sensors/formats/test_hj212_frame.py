@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sensors.formats import hj212_frame
@@ -49,7 +49,6 @@ def refused(data: bytes, crc: Crc = "either") -> FrameRefused:
     return caught.value
 
 
-@settings(deadline=None)
 @given(st.builds(lambda length, dice: dice.randbytes(length), st.integers(1, MAX_SEGMENT), st.randoms()))
 @example(b"\xff")
 @example(b"\x00" * 256)
@@ -166,7 +165,6 @@ def test_every_truncation_waits_for_more(capture: str) -> None:
         assert refused(data[:length]).end is None, length
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=80), st.sampled_from([b"", b"##", b"##0101", STANDARD, STANDARD[:60], b"CP=&&&&1C80"]))
 def test_any_bytes_are_a_frame_or_refused_and_never_hold_up(noise: bytes, known: bytes) -> None:
     for data in (noise, known + noise, noise + known, known[:40] + noise + known[40:]):
@@ -195,7 +193,6 @@ numbered = st.tuples(heads, st.integers(1, 9999)).flatmap(
 contents = st.text(st.characters(codec="utf-8", exclude_characters="&"), max_size=200)
 
 
-@settings(deadline=None)
 @given(st.none() | st.from_regex(r"[0-9]{14}[0-9A-Z]{3}", fullmatch=True), heads | numbered, contents)
 def test_what_is_encoded_is_what_is_taken(qn: str | None, head: Head, cp: str) -> None:
     data = encode(qn, head, cp)

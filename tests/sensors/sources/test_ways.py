@@ -54,7 +54,7 @@ def carefully(source: Source, sample: Sample) -> dict[str, float] | None:
     return record.values
 
 
-@settings(max_examples=3000, deadline=None)
+@settings(max_examples=3000)
 @given(st.dictionaries(fields, values, max_size=7))
 @example({"p": 0.0005, "q": 1500.5})
 @example({"h": 1})

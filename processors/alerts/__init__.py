@@ -1,0 +1,10 @@
+"""Alerts: what the operations centre is told of, from stored data, once, and what became of it.
+
+rules.py       which conditions, with their levels, dwell and clear times: data (`rules.toml`)
+signals.py     what rules look at: exact values by subject and instant, from stored readings
+levels.py      values to points: which level is exceeded, which is still kept up. Pure
+episodes.py    points of a series to episodes: when it was so, and when it could be said. Pure
+incidents.py   episodes against what was told before: opened, raised, resolved, corrected, withdrawn. Pure
+history.py     all of that over stored history: back-test and why-not
+watch.py       all of that as data change, into the books (`store/incidents.py`)
+"""

@@ -1,0 +1,56 @@
+"""What a rule says of stored history: its incidents in a span, and what it looked at where there was none. Nothing is written."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from processors.air.days import counting_hours
+from processors.alerts.episodes import Course, Point, course
+from processors.alerts.incidents import drafts
+from processors.alerts.levels import points
+from processors.alerts.rules import Rule
+from processors.alerts.signals import SIGNALS
+from processors.windows import civil_day
+from sensors.instants import DAY_MS, HOUR_MS
+from sensors.stations import Registry
+from store.incidents import Draft
+from store.intervals import Interval
+from store.port import ReadingsStore
+
+# Chosen: how far before a span is looked, so that what began before it has begun; longer episodes seem to begin there.
+_BEFORE_MS = 14 * DAY_MS
+
+
+class Seen(NamedTuple):
+    """What a rule saw of a subject: its points in order of time, its incidents, and since when something is pending [ms]."""
+
+    points: tuple[Point, ...]
+    incidents: tuple[Draft, ...]
+    pending: int | None
+
+
+def look_back(
+    store: ReadingsStore,
+    registry: Registry,
+    intervals: Sequence[Interval],
+    rule: Rule,
+    zone: ZoneInfo,
+    start: int,
+    end: int,
+    stations: Collection[str] | None = None,
+) -> Mapping[str, Seen]:
+    """By subject what the rule saw in (start, end] [ms]; incidents that touch the span, points of the span only. `stations`: of
+    these alone. Raises StoreUnavailable, StoreMisconfigured."""
+    signal = SIGNALS[rule.signal]
+    windows = max(clause.windows for level in rule.levels for clauses in level.any for clause in clauses)
+    begins = start - _BEFORE_MS
+    first = begins - (windows - 1) * signal.window - signal.before_h * HOUR_MS
+    hours = counting_hours(store, registry, first, end, intervals, stations)
+    found = {}
+    for subject, values in signal.make(hours, registry, zone, rule.subject).items():
+        seen = [point for point in points(rule, values, signal.window) if begins < point.at <= end]
+        its = [point for point in seen if rule.in_force(civil_day(point.at, zone))]
+        of: Course = course(its, rule.timing)
+        incidents = [one for one in drafts(of.episodes, rule.reopen_ms) if one.well is None or one.well > start]
+        found[subject] = Seen(tuple(point for point in its if point.at > start), tuple(incidents), of.pending)
+    return found

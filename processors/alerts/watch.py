@@ -1,0 +1,152 @@
+"""The watch: which series changed, what the rules say of them now, and what is to be told; saved together with the marks.
+
+    marks (books)  → the rules whose signal is of that family, at the subjects that changed
+    readings       → points → episodes → incidents, from well before the change or the oldest incident that still holds
+    known (books)  → what people were told of them
+    changes        → one books transaction with the marks
+
+What is computed depends on stored data alone, never on when or in which batches they came: a crash, a restart or a second watch
+repeats nothing. What is older than `BACK_DAYS` is history: it is found by `cityflux alerts backtest`, and nobody is told.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from processors.alerts.history import Seen, look_back
+from processors.alerts.incidents import changes
+from processors.alerts.rules import Rule
+from processors.scopes import CITY
+from sensors.instants import DAY_MS, HOUR_MS
+from sensors.stations import Registry
+from store.books import ALL_HOURS, Books, BooksUnavailable
+from store.events import EVERYWHERE
+from store.incidents import AlertMark, Change, Incidents, Known
+from store.intervals import Interval, Intervals
+from store.judgements import Superseded
+from store.port import ReadingsStore, StoreError
+
+log = structlog.get_logger()
+
+BACK_DAYS = 35
+"""Chosen: a month that is delivered late still tells, a year that is loaded does not."""
+
+# Chosen: every series of ten thousand stations at once.
+_MOST_MARKS = 10_000
+_IDLE_S = 0.1
+_RETRY_S = 5.0
+
+
+class Watch:
+    """Evaluates rules as data change, until told to stop."""
+
+    def __init__(
+        self,
+        store: ReadingsStore,
+        books: Books,
+        rules: Mapping[str, Rule],
+        *,
+        prepare: Callable[[], None],
+        zone: ZoneInfo,
+        clock: Callable[[], int],
+    ) -> None:
+        """`prepare` readies the books and may raise BooksUnavailable."""
+        self._store = store
+        self._books = books
+        self._rules = rules
+        self._prepare = prepare
+        self._zone = zone
+        self._clock = clock
+        self._incidents = Incidents(books)
+
+    async def run(self, stopped: asyncio.Event) -> None:
+        """Look at what changed, as it changes. What cannot be reached is said once and tried again."""
+        prepared, failure = False, None
+        while not stopped.is_set():
+            wait_s = _IDLE_S
+            try:
+                if not prepared:
+                    self._prepare()
+                    prepared = True
+                if self.step():
+                    wait_s = 0.0
+                if failure is not None:
+                    log.info("watching again")
+                failure = None
+            except (StoreError, BooksUnavailable) as error:
+                wait_s = _RETRY_S
+                if failure != str(error):
+                    log.error("cannot watch; what changed stays marked", why=str(error), next_try_s=wait_s)
+                failure = str(error)
+            try:
+                await asyncio.wait_for(stopped.wait(), wait_s)
+            except TimeoutError:
+                continue
+
+    def step(self) -> bool:
+        """Look at what has changed and write what is to be told; whether there was anything. Raises StoreError,
+        BooksUnavailable: nothing was written."""
+        now = self._clock()
+        marks = self._incidents.take(now, _MOST_MARKS)
+        if not marks:
+            return False
+        registry, intervals = self._books.registry(), Intervals(self._books).all("air")
+        found: dict[tuple[str, str], tuple[int, list[Change]]] = {}
+        for rule in self._rules.values():
+            its = [mark for mark in marks if (mark.family, mark.period) == ("air", "hour")]
+            if its:
+                found |= self._of_rule(rule, its, registry, intervals, now)
+        try:
+            written = self._incidents.save(found, marks, now)
+        except Superseded:
+            log.info("another watch was first; looking again")
+            return True
+        for key, numbers in written.items():
+            for number, change in zip(numbers, found[key][1], strict=True):
+                _tell(number, *key, change)
+        return True
+
+    def _of_rule(
+        self, rule: Rule, marks: Sequence[AlertMark], registry: Registry, intervals: Sequence[Interval], now: int
+    ) -> dict[tuple[str, str], tuple[int, list[Change]]]:
+        """What changed of a rule's incidents: by (rule, subject) with the version of what was known."""
+        oldest = now - BACK_DAYS * DAY_MS
+        changed = min(oldest if mark.hour == ALL_HOURS else mark.hour * HOUR_MS for mark in marks)
+        start = max(changed, oldest)
+        subjects = _subjects(rule, marks, registry)
+        known = self._incidents.known(rule.code, subjects, start - rule.reopen_ms)
+        # What holds since before the change is looked at from its beginning.
+        start = min([start, *(one.draft.since for of in known.values() for one in of.incidents)])
+        stations = None if rule.subject == "city" else subjects
+        seen = look_back(self._store, registry, intervals, rule, self._zone, start - rule.reopen_ms, now, stations)
+        return {
+            (rule.code, subject): (of.version, _changes(rule, of, seen.get(subject), start - rule.reopen_ms))
+            for subject, of in known.items()
+        }
+
+
+def _subjects(rule: Rule, marks: Sequence[AlertMark], registry: Registry) -> list[str]:
+    if rule.subject == "city":
+        return [CITY]
+    named = {mark.station for mark in marks}
+    if EVERYWHERE in named:
+        named |= {station.id for station in registry if station.family == "air"}
+    return sorted(named - {EVERYWHERE})
+
+
+def _changes(rule: Rule, known: Known, seen: Seen | None, start: int) -> list[Change]:
+    """From what people were told to what the data say. Nothing seen at all is no news: silence ends no incident."""
+    if seen is None:
+        return []
+    return changes(
+        known.incidents, [one for one in seen.incidents if one.well is None or one.well > start], rule.reopen_ms
+    )
+
+
+def _tell(number: int, rule: str, subject: str, change: Change) -> None:
+    """Log what operators would be told."""
+    if change.what != "noted":
+        level = None if change.draft is None else change.draft.level
+        log.info("alert", id=number, what=change.what, rule=rule, subject=subject, level=level, why=change.why)

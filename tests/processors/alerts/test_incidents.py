@@ -1,0 +1,109 @@
+"""Incidents: whatever the order and the batches in which points come, what is stored in the end is what the data say; nothing is
+told twice, and late data are said to be late."""
+
+import random
+from collections.abc import Sequence
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from processors.alerts.episodes import Point, Timing, course
+from processors.alerts.incidents import changes, drafts
+from store.incidents import Change, Incident
+from tests.processors.alerts.test_episodes import HOUR, hours, series, timings
+
+TIMING = Timing((0, 2 * HOUR), 2 * HOUR, 0, 3 * HOUR)
+REOPEN = 4 * HOUR
+
+
+class Book:
+    """What is stored, as the books would."""
+
+    def __init__(self, timing: Timing = TIMING, reopen: int = REOPEN) -> None:
+        self.known: list[Incident] = []
+        self.told: list[Change] = []
+        self.timing, self.reopen, self._next = timing, reopen, 1
+
+    def see(self, points: Sequence[Point]) -> list[Change]:
+        now = drafts(course(sorted(points), self.timing).episodes, self.reopen)
+        found = changes(self.known, now, self.reopen)
+        for one in found:
+            self.told.append(one)
+            if one.id is None:
+                self.known.append(_stored(self._next, one))
+                self._next += 1
+            else:
+                self.known = [k for k in self.known if k.id != one.id]
+                if one.draft is not None:
+                    self.known.append(_stored(one.id, one))
+        self.known.sort(key=lambda k: k.draft.since)
+        return found
+
+
+def _stored(number: int, change: Change) -> Incident:
+    assert change.draft is not None
+    return Incident(number, "rule", "subject", change.draft, None, None, 0, None, None, None)
+
+
+def whats(found: Sequence[Change]) -> list[str]:
+    return [one.what for one in found if one.what != "noted"]
+
+
+def test_an_incident_from_its_first_point_to_its_last() -> None:
+    book, told = Book(), []
+    for upto in range(1, 16):
+        told.append(whats(book.see(hours("012221100000000"[:upto]))))
+    # Level 2 lasts from hour 2 to 4; at hour 7 it is two hours below 2, and the first that is well.
+    assert {n: one for n, one in enumerate(told) if one} == {
+        1: ["opened"], 4: ["raised"], 7: ["lowered", "recovering"], 9: ["resolved"],
+    }  # fmt: skip
+
+
+def test_it_reopens_within_its_window_and_is_another_one_after_it() -> None:
+    book = Book()
+    for upto in range(1, 31):
+        book.see(hours("0100001000000000010000"[:upto]))
+    assert whats(book.told) == ["opened", "recovering", "resolved", "reopened", "recovering", "resolved",
+                                "opened", "recovering", "resolved"]  # fmt: skip
+    assert [one.draft.episodes for one in book.known] == [2, 1]
+
+
+def test_late_data_open_correct_join_and_withdraw() -> None:
+    book = Book()
+    assert whats(book.see(hours("0000000000"))) == []
+    opened = book.see(hours("0010000000"))
+    assert (whats(opened), opened[0].why) == (["opened"], "it was over when the data came")
+    assert whats(book.see(hours("0111000000"))) == ["corrected", "corrected"]
+    assert whats(book.see(hours("0000000000"))) == ["withdrawn"]
+    apart = hours("0100000000000000100000")
+    assert whats(book.see(apart)) == ["opened", "opened"]
+    assert whats(book.see(hours("0111111111111111100000"))) == ["joined", "corrected"]
+    assert len(book.known) == 1
+
+
+@given(series(), timings, st.integers(0, 2**32))
+def test_any_order_and_batches_end_with_what_the_data_say_and_again_says_nothing(
+    points: list[Point], timing: Timing, order: int
+) -> None:
+    rng, book = random.Random(order), Book(timing)
+    seen: list[Point] = []
+    left = list(points)
+    rng.shuffle(left)
+    while left:
+        size = rng.randint(1, 5)
+        seen, left = seen + left[:size], left[size:]
+        book.see(seen)
+        assert book.see(seen) == []
+    assert [k.draft for k in book.known] == drafts(course(points, timing).episodes, REOPEN)
+
+
+@given(series(), timings)
+def test_in_order_each_beginning_and_end_is_told_once(points: list[Point], timing: Timing) -> None:
+    book = Book(timing)
+    for upto in range(len(points) + 1):
+        book.see(points[:upto])
+    assert "withdrawn" not in whats(book.told)
+    assert "corrected" not in whats(book.told)
+    for known in book.known:
+        its = [one.what for one in book.told if one.id == known.id]
+        assert its.count("resolved") - its.count("reopened") in {0, 1}
