@@ -1,5 +1,5 @@
 """Metering: what was used between one count of a meter and the next. A function of counts and registry entries, so that order and
-batches of arrival never change it.
+batches of arrival never change it. Exact.
 
 A count that rises is what was used since the one before, times the meter's factor. One that falls has three causes:
 
@@ -10,20 +10,29 @@ A count that rises is what was used since the one before, times the meter's fact
 A count that is missing loses nothing: the next one has what was used meanwhile, in one longer interval.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
 from itertools import pairwise
 from typing import Final, Literal, NamedTuple
 
+from processors.indicators.exact import exact
 from sensors.instants import to_millis
-from sensors.quantities import OF_FAMILY, quantise
+from sensors.quantities import OF_FAMILY
 from sensors.stations import Station
 
-COUNTERS: Final[Mapping[str, str]] = {"electricity": "electricity_counter", "gas": "gas_counter"}
+COUNTERS: Final[Mapping[str, str]] = {
+    "electricity": "electricity_counter",
+    "gas": "gas_counter",
+    "heat": "heat_counter",
+    "water_use": "water_counter",
+    "generation": "generation_counter",
+    "exported": "exported_counter",
+}
 """The quantity that is a meter's count, by the one that is what was used; both have one unit."""
 
 # Chosen: a count that falls is a roll-over where the step is below a tenth of the modulus, for a meter is made to run for years
 # before it rolls over. A register that was set to 0 by accident in its first nine tenths is so never taken for one.
-_MOST_OF_MODULUS = 0.1
+_MOST_OF_MODULUS = Fraction(1, 10)
 
 How = Literal["counted", "rolled over", "replaced", "went back"]
 
@@ -35,57 +44,97 @@ class Count(NamedTuple):
     shown: float
 
 
-class Use(NamedTuple):
-    """What was used in (since, until] [ms], in the quantity's unit; None where nobody knows."""
+class Part(NamedTuple):
+    """What one meter used in (since, until] [ms], in the quantity's unit; None where nobody knows."""
 
     since: int
     until: int
-    used: float | None
+    used: Fraction | None
     how: How
 
 
+class Use(NamedTuple):
+    """What was used from one count to the next, (since, until] [ms], in the quantity's unit; None where nobody knows. `parts` are
+    those of each meter that stood there meanwhile."""
+
+    since: int
+    until: int
+    used: Fraction | None
+    how: How
+    parts: tuple[Part, ...]
+
+
 def uses(counts: Sequence[Count], entries: Sequence[Station], quantity: str) -> list[Use]:
-    """Between each two counts, in order of time, what was used of `quantity` ("electricity", "gas").
+    """Between each two counts, in order of time, what was used of `quantity` ("electricity", "gas", …).
 
     `entries` are the registry's of this station; a count while none of them holds is left out, and of two counts of one
     instant the last one stands. Raises KeyError where the quantity has no counter.
     """
-    scale = OF_FAMILY["energy"][COUNTERS[quantity]].scale
+    counter = COUNTERS[quantity]
+    power = 10 ** OF_FAMILY["energy"][counter].scale
     spans = sorted(entries, key=_start)
-    placed = {count.at: (count, index) for count in counts if (index := _index(spans, count.at)) is not None}
     found: list[Use] = []
-    for (before, first), (after, last) in pairwise(placed[at] for at in sorted(placed)):
-        used, how = _between(before.shown, after.shown, spans[first : last + 1])
-        found.append(Use(before.at, after.at, None if used is None else quantise(used, scale), how))
+    placed = _placed(counts, spans)
+    for (before, first), (after, last) in pairwise(placed):
+        between = spans[first : last + 1]
+        begin, end = (Fraction(round(count.shown * power), power) for count in (before, after))
+        parts = tuple(_parts(before.at, begin, after.at, end, between, counter))
+        unknown = next((part for part in parts if part.used is None), None)
+        if unknown is not None:
+            found.append(Use(before.at, after.at, None, unknown.how, parts))
+        else:
+            how = parts[0].how if len(parts) == 1 else "replaced"
+            used = sum((part.used or Fraction(0) for part in parts), Fraction(0))
+            found.append(Use(before.at, after.at, used, how, parts))
     return found
 
 
-def _between(before: float, after: float, entries: Sequence[Station]) -> tuple[float | None, How]:
+def _placed(counts: Sequence[Count], spans: Sequence[Station]) -> list[tuple[Count, int]]:
+    """The counts in order of time, each with the position of the entry that holds then."""
+    bounds = [(_start(entry), 2**62 if entry.active_to is None else to_millis(entry.active_to)) for entry in spans]
+    found: list[tuple[Count, int]] = []
+    index = 0
+    for count in sorted({count.at: count for count in counts}.values()):
+        while index < len(bounds) and bounds[index][1] <= count.at:
+            index += 1
+        if index < len(bounds) and bounds[index][0] <= count.at:
+            found.append((count, index))
+    return found
+
+
+def _parts(
+    since: int, begin: Fraction, until: int, end: Fraction, entries: Sequence[Station], counter: str
+) -> Iterator[Part]:
     """From a count under the first of the entries to one under the last: meter by meter."""
-    total, begin = 0.0, before
-    replaced = False
     for entry, following in pairwise(entries):
         if not _is_replaced(entry, following):
             continue
-        if entry.meter_end is None or following.meter_start is None:
-            return None, "replaced"
-        used, how = _of_one_meter(begin, entry.meter_end, entry)
-        if used is None:
-            return None, how
-        total, begin, replaced = total + used, following.meter_start, True
-    used, how = _of_one_meter(begin, after, entries[-1])
-    if used is None:
-        return None, how
-    return total + used, "replaced" if replaced else how
+        ended, began = _noted(entry.meter_end, entry, counter), _noted(following.meter_start, following, counter)
+        if ended is None or began is None or entry.active_to is None or following.active_from is None:
+            yield Part(since, until, None, "replaced")
+            return
+        stopped = to_millis(entry.active_to)
+        used, how = _of_one_meter(begin, ended, entry, counter)
+        yield Part(since, stopped, used, how)
+        since, begin = to_millis(following.active_from), began
+    used, how = _of_one_meter(begin, end, entries[-1], counter)
+    yield Part(since, until, used, how)
 
 
-def _of_one_meter(begin: float, end: float, entry: Station) -> tuple[float | None, How]:
-    factor, modulus = entry.meter_factor or 1.0, entry.meter_modulus
+def _of_one_meter(begin: Fraction, end: Fraction, entry: Station, counter: str) -> tuple[Fraction | None, How]:
+    factor = exact(entry.meter_factor or 1.0)
+    modulus = _noted(entry.meter_modulus, entry, counter)
     if end >= begin:
         return (end - begin) * factor, "counted"
     if modulus is not None and 0 <= end + modulus - begin < _MOST_OF_MODULUS * modulus:
         return (end + modulus - begin) * factor, "rolled over"
     return None, "went back"
+
+
+def _noted(number: float | None, entry: Station, counter: str) -> Fraction | None:
+    """A number of the meter's register, where it is that of this count."""
+    is_its_own = not entry.measured or COUNTERS.get(entry.measured[0]) == counter
+    return exact(number) if number is not None and is_its_own else None
 
 
 def _is_replaced(entry: Station, following: Station) -> bool:
@@ -94,10 +143,6 @@ def _is_replaced(entry: Station, following: Station) -> bool:
     same = all(getattr(entry, name) == getattr(following, name) for name in ("device", "meter_factor", "meter_modulus"))
     noted = entry.meter_end is not None or following.meter_start is not None
     return not same or noted or entry.active_to != following.active_from
-
-
-def _index(entries: Sequence[Station], at: int) -> int | None:
-    return next((index for index, entry in enumerate(entries) if entry.active_at(at)), None)
 
 
 def _start(entry: Station) -> int:
