@@ -161,19 +161,17 @@ class Sent(NamedTuple):
 
     hour: int
     values: dict[str, float]
-    period: str
 
 
 @st.composite
 def mixed(draw: st.DrawFn) -> tuple[list[Sent], list[list[Sent]]]:
     """Counts now and then, hours' amounts and powers beside them, of two quantities, with silences; in pieces and in any order."""
     hours = draw(st.sets(st.integers(1, 12 * 24), min_size=4, max_size=40))
+    some = st.sets(st.sampled_from(["electricity_counter", "electricity", "active_power", "gas_counter"]), min_size=1)
     made = []
     for hour in sorted(hours):
-        kinds = draw(
-            st.sets(st.sampled_from(["electricity_counter", "electricity", "active_power", "gas_counter"]), min_size=1)
-        )
-        made.append(Sent(hour, {kind: float(hour if kind.endswith("counter") else 1 + hour % 5) for kind in sorted(kinds)}, "hour"))  # fmt: skip
+        values = {code: float(hour if code.endswith("counter") else 1 + hour % 5) for code in sorted(draw(some))}
+        made.append(Sent(hour, values))
     shuffled = draw(st.permutations([*made, *draw(st.lists(st.sampled_from(made), max_size=5))]))
     cuts = sorted(draw(st.sets(st.integers(1, len(shuffled) - 1), max_size=5)))
     return made, [list(shuffled[a:b]) for a, b in pairwise([0, *cuts, len(shuffled)])]
