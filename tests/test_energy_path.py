@@ -8,6 +8,7 @@ import json
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing
+from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -55,9 +56,19 @@ def plain(file: Path) -> pd.DataFrame:
     """The file as it stands, by the minute's start in local time, exact: kWh of the house and of each sub-meter."""
     table = pd.read_csv(file, sep=";", dtype=str)
     found = pd.DataFrame({"at": pd.to_datetime(table["Date"] + " " + table["Time"], format="%d/%m/%Y %H:%M:%S")})
-    found["household"] = [Fraction(Decimal(text)) / 60 for text in table["Global_active_power"]]
+    found["household"] = pd.Series(
+        [Fraction(Decimal(text)) / 60 for text in table["Global_active_power"]], dtype=object
+    )
     for name, column in SUBS.items():
-        found[f"household-{name}"] = [Fraction(Decimal(text)) / 1000 for text in table[column]]
+        found[f"household-{name}"] = pd.Series([Fraction(Decimal(text)) / 1000 for text in table[column]], dtype=object)
+    return found
+
+
+def sums(keys: pd.Series, amounts: pd.Series) -> dict[Any, Fraction]:
+    """Exact sums by key."""
+    found: dict[Any, Fraction] = {}
+    for key, amount in zip(keys, amounts, strict=True):
+        found[key] = found.get(key, Fraction(0)) + amount
     return found
 
 
@@ -90,14 +101,13 @@ def test_a_house_gives_the_totals_of_a_plain_computation(environment: dict[str, 
         (one["scope"], one["period"]): one for code in ("energy_day", "energy_use")
         for one in of_json(environment, "indicators", "--code", code)
     }  # fmt: skip
-    by_day = alone.groupby(alone["at"].dt.date)[stations].agg(lambda column: sum(column, Fraction(0)))
-    for day, row in by_day.iterrows():
-        for station in stations:
-            one = judged[f"meter:{station}", str(day)]
-            assert exact(one) == row[station], (day, station)
-            assert one["valid"] == int((alone["at"].dt.date == day).sum())
-    whole = alone[stations].agg(lambda column: sum(column, Fraction(0)))
+    by_day = {station: sums(alone["at"].dt.date, alone[station]) for station in stations}
+    whole = {station: sum(of.values(), Fraction(0)) for station, of in by_day.items()}
     for station in stations:
+        for day, amount in by_day[station].items():
+            one = judged[f"meter:{station}", str(day)]
+            assert exact(one) == amount, (day, station)
+            assert one["valid"] == int((alone["at"].dt.date == day).sum())
         assert exact(judged[f"meter:{station}", "2006-12"]) == whole[station]
     for scope in ("city", "district:sceaux"):
         assert exact(judged[scope, "2006"]) == whole["household"], "the sub-meters' use is the house's: not twice"
@@ -107,7 +117,7 @@ def test_a_house_gives_the_totals_of_a_plain_computation(environment: dict[str, 
     assert "no grid factor of national for 2006" in year["carbon"]["why"]
 
     # The seventeenth is the one day that was measured whole.
-    day = by_day.loc[pd.Timestamp("2006-12-17").date()]
+    day = {station: of[date(2006, 12, 17)] for station, of in by_day.items()}
     loss = judged["meter:household", "2006-12"]["detail"]["losses"]["electricity"]
     assert (loss["days"], loss["of"], loss["assessable"]) == (1, 31, False)
     assert Fraction(loss["loss"]) == day["household"] - sum(day[station] for station in stations[1:])
@@ -118,17 +128,17 @@ def check_load(environment: Mapping[str, str], alone: pd.DataFrame) -> None:
     """The curve in quarters of an hour, and what it says, against the file."""
     span = ("--from", "2006-12-17", "--to", "2006-12-18")
     found = of_json(environment, "energy", "load", "household", *span)
-    day = alone[alone["at"].dt.date == pd.Timestamp("2006-12-17").date()]
-    quarters = day.groupby(day["at"].dt.floor("15min"))["household"].agg(lambda column: sum(column, Fraction(0)))
+    day = alone[alone["at"].dt.date == date(2006, 12, 17)]
+    quarters = sums(day["at"].dt.floor("15min"), day["household"])
     assert len(found) == len(quarters) == 96
     for row, (at, amount) in zip(found, quarters.items(), strict=True):
         assert row["since"].startswith(pd.Timestamp(at).strftime("%Y-%m-%dT%H:%M")), at
         assert row["amount"] == float(round(amount, 3))
         assert (row["measured_percent"], row["apportioned_percent"]) == (100.0, 0.0)
     said = cityflux("energy", "load", "household", *span, environment=environment)
-    assert f"maximum demand {float(round(max(quarters) * 4, 3))} kW" in said
+    assert f"maximum demand {float(round(max(quarters.values()) * 4, 3))} kW" in said
     hours = of_json(environment, "energy", "load", "household", *span, "--minutes", "60", "--duration")
-    powers = day.groupby(day["at"].dt.hour)["household"].agg(lambda column: sum(column, Fraction(0)))
+    powers = sums(day["at"].dt.hour, day["household"]).values()
     assert [one["power_kw"] for one in hours] == [float(round(one, 3)) for one in sorted(powers, reverse=True)]
     assert hours[-1]["hours"] == 24
 

@@ -165,7 +165,7 @@ class Sent(NamedTuple):
 
 @st.composite
 def mixed(draw: st.DrawFn) -> tuple[list[Sent], list[list[Sent]]]:
-    """Counts now and then, hours' amounts and powers beside them, of two quantities, with silences; in pieces and in any order."""
+    """Counts now and then, hours' amounts and powers beside them, of two quantities, with silences; in pieces, in any order."""
     hours = draw(st.sets(st.integers(1, 12 * 24), min_size=4, max_size=40))
     some = st.sets(st.sampled_from(["electricity_counter", "electricity", "active_power", "gas_counter"]), min_size=1)
     made = []
