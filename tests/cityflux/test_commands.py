@@ -286,6 +286,10 @@ def test_the_demo_from_an_empty_folder_to_a_scorecard(tmp_path: Path) -> None:
     assert found[1] == found[2]
     assert found[2] in {"11", "12"}, "yesterday is open for an hour after midnight"
     assert "空气质量优良天数" in said
+    meters = re.search(r"(\d+) of (\d+) meter months are as the simulated buildings used", said)
+    assert meters is not None, said
+    assert meters[1] == meters[2]
+    assert int(meters[2]) >= 12, "all that were measured whole; one may be late, one is read at midnight"
     assert "2 of 2 reductions per unit of GDP are as the simulated figures were made" in said
     assert "3 of 3 years of tunnel capacity are as the simulated tunnels were opened" in said
     assert "simulated city, no real figure" in said
