@@ -73,20 +73,58 @@ def uses(counts: Sequence[Count], entries: Sequence[Station], quantity: str) -> 
     counter = COUNTERS[quantity]
     power = 10 ** OF_FAMILY["energy"][counter].scale
     spans = sorted(entries, key=_start)
+    registers = [_register(entry, counter, power) for entry in spans]
     found: list[Use] = []
-    placed = _placed(counts, spans)
-    for (before, first), (after, last) in pairwise(placed):
-        between = spans[first : last + 1]
-        begin, end = (Fraction(round(count.shown * power), power) for count in (before, after))
-        parts = tuple(_parts(before.at, begin, after.at, end, between, counter))
+    for (before, first), (after, last) in pairwise(_placed(counts, spans)):
+        begin, end = round(before.shown * power), round(after.shown * power)
+        if first == last:
+            used, how = registers[first].used(begin, end)
+            parts: tuple[Part, ...] = (Part(before.at, after.at, used, how),)
+        else:
+            parts = tuple(
+                _parts((before.at, begin), (after.at, end), spans[first : last + 1], registers[first : last + 1])
+            )
         unknown = next((part for part in parts if part.used is None), None)
         if unknown is not None:
             found.append(Use(before.at, after.at, None, unknown.how, parts))
+        elif len(parts) == 1:
+            found.append(Use(before.at, after.at, parts[0].used, parts[0].how, parts))
         else:
-            how = parts[0].how if len(parts) == 1 else "replaced"
             used = sum((part.used or Fraction(0) for part in parts), Fraction(0))
-            found.append(Use(before.at, after.at, used, how, parts))
+            found.append(Use(before.at, after.at, used, "replaced", parts))
     return found
+
+
+class _Register(NamedTuple):
+    """A meter's register in parts of a unit, so that counts are whole numbers: where it begins again, what it showed at its first
+    and last instant; and what a part is worth in the quantity's unit."""
+
+    modulus: int | Fraction | None
+    start: int | Fraction | None
+    end: int | Fraction | None
+    worth: Fraction
+
+    def used(self, begin: int | Fraction, end: int | Fraction) -> tuple[Fraction | None, How]:
+        """From one count to another of this meter."""
+        if end >= begin:
+            return (end - begin) * self.worth, "counted"
+        if self.modulus is not None and 0 <= end + self.modulus - begin < _MOST_OF_MODULUS * self.modulus:
+            return (end + self.modulus - begin) * self.worth, "rolled over"
+        return None, "went back"
+
+
+def _register(entry: Station, counter: str, power: int) -> _Register:
+    is_its_own = not entry.measured or COUNTERS.get(entry.measured[0]) == counter
+
+    def in_parts(number: float | None) -> int | Fraction | None:
+        """Numbers of the meter's register, where it is that of this count."""
+        if number is None or not is_its_own:
+            return None
+        parts = exact(number) * power
+        return parts.numerator if parts.denominator == 1 else parts
+
+    worth = exact(entry.meter_factor or 1.0) / power
+    return _Register(in_parts(entry.meter_modulus), in_parts(entry.meter_start), in_parts(entry.meter_end), worth)
 
 
 def _placed(counts: Sequence[Count], spans: Sequence[Station]) -> list[tuple[Count, int]]:
@@ -103,38 +141,21 @@ def _placed(counts: Sequence[Count], spans: Sequence[Station]) -> list[tuple[Cou
 
 
 def _parts(
-    since: int, begin: Fraction, until: int, end: Fraction, entries: Sequence[Station], counter: str
+    before: tuple[int, int], after: tuple[int, int], entries: Sequence[Station], registers: Sequence[_Register]
 ) -> Iterator[Part]:
-    """From a count under the first of the entries to one under the last: meter by meter."""
-    for entry, following in pairwise(entries):
+    """From a count (instant, parts) under the first of the entries to one under the last: meter by meter."""
+    since: int = before[0]
+    begin: int | Fraction = before[1]
+    for (entry, following), (register, next_one) in zip(pairwise(entries), pairwise(registers), strict=True):
         if not _is_replaced(entry, following):
             continue
-        ended, began = _noted(entry.meter_end, entry, counter), _noted(following.meter_start, following, counter)
-        if ended is None or began is None or entry.active_to is None or following.active_from is None:
-            yield Part(since, until, None, "replaced")
+        if register.end is None or next_one.start is None or entry.active_to is None or following.active_from is None:
+            yield Part(since, after[0], None, "replaced")
             return
         stopped = to_millis(entry.active_to)
-        used, how = _of_one_meter(begin, ended, entry, counter)
-        yield Part(since, stopped, used, how)
-        since, begin = to_millis(following.active_from), began
-    used, how = _of_one_meter(begin, end, entries[-1], counter)
-    yield Part(since, until, used, how)
-
-
-def _of_one_meter(begin: Fraction, end: Fraction, entry: Station, counter: str) -> tuple[Fraction | None, How]:
-    factor = exact(entry.meter_factor or 1.0)
-    modulus = _noted(entry.meter_modulus, entry, counter)
-    if end >= begin:
-        return (end - begin) * factor, "counted"
-    if modulus is not None and 0 <= end + modulus - begin < _MOST_OF_MODULUS * modulus:
-        return (end + modulus - begin) * factor, "rolled over"
-    return None, "went back"
-
-
-def _noted(number: float | None, entry: Station, counter: str) -> Fraction | None:
-    """A number of the meter's register, where it is that of this count."""
-    is_its_own = not entry.measured or COUNTERS.get(entry.measured[0]) == counter
-    return exact(number) if number is not None and is_its_own else None
+        yield Part(since, stopped, *register.used(begin, register.end))
+        since, begin = to_millis(following.active_from), next_one.start
+    yield Part(since, after[0], *registers[-1].used(begin, after[1]))
 
 
 def _is_replaced(entry: Station, following: Station) -> bool:

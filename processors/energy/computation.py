@@ -74,16 +74,21 @@ class EnergyComputation:
         found: defaultdict[date, defaultdict[str, set[int]]] = defaultdict(lambda: defaultdict(set))
         for part in blocks(sorted(touched)):
             written: defaultdict[str, list[int]] = defaultdict(list)
+            day_of: dict[int, tuple[int, int]] = {}
             for day in part:
+                bounds = day_bounds(day, self._zone)
                 for name, hours in touched[day].items():
                     if name in self._meters.entries:
-                        written[name] += sorted(hours or hours_of_day(day, self._zone))
+                        ends = sorted(hours or hours_of_day(day, self._zone))
+                        written[name] += ends
+                        day_of |= dict.fromkeys(ends, bounds)
             for name, spans in self._felt.of_hours(written).items():
                 for one in spans:
-                    own = civil_day(one.hour, self._zone)
-                    first, last = civil_day(one.since + 1, self._zone), civil_day(one.until, self._zone)
-                    for day in days_between(first, last):
-                        if day != own:
+                    start, end = day_of[one.hour]
+                    if start <= one.since and one.until <= end:
+                        continue
+                    for day in days_between(civil_day(one.since + 1, self._zone), civil_day(one.until, self._zone)):
+                        if day != civil_day(end, self._zone):
                             found[day][name].add(one.hour)
         return {day: dict(of_day) for day, of_day in found.items()}
 

@@ -63,7 +63,8 @@ class WhereFelt:
             self._look_further(own, seen, start - NEAR_MS, end + NEAR_MS, forward=forward)
         found: dict[str, list[Felt]] = {}
         for name, hours in written.items():
-            spans = (self._span(name, hour, seen) for hour in hours)
+            codes = [code for code in COUNTS if (name, code) in own]
+            spans = (self._span(name, hour, codes, seen) for hour in hours)
             found[name] = [one for one in spans if one is not None]
         return found
 
@@ -76,12 +77,14 @@ class WhereFelt:
                 at = ends(rows).tolist()
                 found.rows[station] += at
                 doubts = rows["doubtful"].tolist()
+                doubtful = {code for of_row in doubts for code in of_row}
                 for code in COUNTS:
                     is_good = rows[code].notna().tolist()
-                    found.counts[station, code] += [
-                        one for one, good, of_row in zip(at, is_good, doubts, strict=True) if good or code in of_row
-                    ]
-                    found.good[station, code] += self._held(station, period, at, is_good)
+                    if code in doubtful or any(is_good):
+                        found.counts[station, code] += [
+                            one for one, good, of_row in zip(at, is_good, doubts, strict=True) if good or code in of_row
+                        ]
+                        found.good[station, code] += self._held(station, period, at, is_good)
         for lists in found:
             for each in lists.values():
                 each.sort()
@@ -113,12 +116,12 @@ class WhereFelt:
                     seen.good[key].sort()
                     wanted.discard(key)
 
-    def _span(self, name: str, hour: int, seen: _Rows) -> Felt | None:
+    def _span(self, name: str, hour: int, codes: Sequence[str], seen: _Rows) -> Felt | None:
         own = _within(seen.rows[name], hour - HOUR_MS, hour)
         if not own:
             return None
         since, until = self._of_periods(name, own)
-        for code in COUNTS:
+        for code in codes:
             if counts := _within(seen.counts[name, code], hour - HOUR_MS, hour):
                 before, after = _neighbours(seen.good[name, code], counts[0], counts[-1])
                 since, until = min(since, before), max(until, after)

@@ -98,15 +98,21 @@ def totals_in(said: Mapping[str, Any]) -> Totals:
     """From data, as `Totals.said` gives it."""
     return Totals(
         {
-            code: Tally(Fraction(one["exact"]), Fraction(one["apportioned"]), one["measured_ms"])
+            code: Tally(rational(one["exact"]), rational(one["apportioned"]), one["measured_ms"])
             for code, one in said["used"].items()
         },
-        {name: Fraction(one) for name, one in said["periods"].items()},
-        Fraction(said["self_use"]),
+        {name: rational(one) for name, one in said["periods"].items()},
+        rational(said["self_use"]),
         said["self_use_days"],
         said["pv_days"],
         said["days"],
     )
+
+
+def rational(text: str) -> Fraction:
+    """A number as `str` of a Fraction writes it: a third of the time that Fraction takes, which reads decimals too."""
+    numerator, _, denominator = text.partition("/")
+    return Fraction(int(numerator), int(denominator or 1))
 
 
 def sum_of(parts: Iterable[Totals]) -> Totals:

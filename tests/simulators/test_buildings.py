@@ -59,8 +59,8 @@ def test_a_seed_is_one_city_and_spans_add_up() -> None:
 
 def test_a_main_meter_has_what_its_sub_meters_have_and_a_known_loss() -> None:
     for day in (FIRST + timedelta(days=n) for n in range(60)):
-        whole = of_day("hall-it", day) + of_day("hall-cooling", day) + true_loss("hall", at(day), at(day) + DAY_MS)
-        assert of_day("hall", day) == whole
+        subs = of_day("office-light", day) + of_day("office-hvac", day)
+        assert of_day("office", day) == subs + true_loss("office", at(day), at(day) + DAY_MS)
 
 
 def test_photovoltaics_close_and_make_nothing_at_night() -> None:
