@@ -83,21 +83,25 @@ def use(
                 f"nothing is computed of {name!r} in {period}; there are {', '.join(sorted(found)[:12]) or 'none at all'}"
             )
     shown = {name: one for name, one in found.items() if not scope or name in scope}
-    rows = [_use_row(name, *shown[name]) for name in sorted(shown, key=lambda name: (name.partition(":")[0], name))]
+    rows = [_use_row(name, *shown[name]) for name in sorted(shown, key=_order)]
     columns = [
         "scope",
         "name",
         "tce",
         "basis",
         "co2_t",
-        "grid_factor",
         "electricity_kwh",
         "self_use_kwh",
         "gas_m3",
         "heat_mj",
+        "water_m3",
     ]
-    columns += ["water_m3", "demand_kw", "covered_percent", "status", "finality", "sentence"]
-    print_rows(rows, columns if style is not Format.TABLE else columns[:-1], style, f"energy of {period}")
+    columns += ["demand_kw", "covered_percent", "status", "finality"]
+    print_rows(
+        rows, columns if style is Format.TABLE else [*columns, "grid_factor", "sentence"], style, f"energy of {period}"
+    )
+    if style is Format.TABLE and "city" in shown:
+        out.print(f"city: {shown['city'][0].detail['sentence']}", markup=False)
 
 
 @energy.command("losses")
@@ -260,7 +264,7 @@ def _use_row(scope: str, judgement: Judgement, finality: str) -> dict[str, Any]:
         "scope": scope,
         "name": detail.get("name", ""),
         "tce": judgement.value if judgement.unit == "tce" else None,
-        "basis": coal.get("basis_zh", "当量值"),
+        "basis": coal.get("basis_zh", "当量值") if judgement.unit == "tce" else None,
         "co2_t": carbon.get("t"),
         "grid_factor": f"{carbon['factor']} of {carbon['of_year']}, {carbon['policy']}" if "factor" in carbon else None,
         "electricity_kwh": amount("electricity"),
@@ -274,6 +278,11 @@ def _use_row(scope: str, judgement: Judgement, finality: str) -> dict[str, Any]:
         "finality": finality,
         "sentence": detail["sentence"],
     }
+
+
+def _order(scope: str) -> tuple[int, str]:
+    """The city, districts, meters."""
+    return ("city", "district", "meter").index(scope.partition(":")[0]), scope
 
 
 def _loss_row(meter: str, quantity: str, one: Mapping[str, Any]) -> dict[str, Any]:

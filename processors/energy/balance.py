@@ -51,13 +51,15 @@ def carbon_of(totals: Totals, year: int, rules: EnergyRules) -> dict[str, Any]:
         found |= {
             "factor": str(made.grid.factor), "of_year": made.grid.of_year, "document": made.grid.document,
         }  # fmt: skip
+    # What has no factor is no zero.
+    is_known = bool(made.by_carrier)
     return {
         **found,
-        "t": str(decimal(made.tonnes, _DIGITS)),
-        "exact": str(made.tonnes),
+        "t": str(decimal(made.tonnes, _DIGITS)) if is_known else None,
+        "exact": str(made.tonnes) if is_known else None,
         "by_carrier": {code: str(tonnes) for code, tonnes in sorted(made.by_carrier.items())},
         "without_factor": list(made.without_factor),
-        "why": "",
+        "why": "" if is_known or not made.without_factor else f"no CO2 factor of {', '.join(made.without_factor)}",
     }
 
 

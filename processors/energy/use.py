@@ -177,7 +177,9 @@ def _sentence(
     parts = [f"{code} {decimal(one.amount, AMOUNT_DIGITS)} {unit_of(code)}" for code, one in totals.used.items()]
     if unit == "tce":
         parts.insert(0, f"{value} tce ({coal['basis_zh']})" if value is not None else coal["why"])
-        parts.append(f"{carbon['t']} t CO2 ({carbon['policy']})" if carbon["t"] is not None else carbon["why"])
+        lacking = f", without {', '.join(carbon['without_factor'])}" if carbon["without_factor"] else ""
+        said = f"{carbon['t']} t CO2 ({_policy(carbon)}{lacking})"
+        parts.append(said if carbon["t"] is not None else carbon["why"])
     parts += [
         f"loss of {code} {one['percent']} %" if one["assessable"]
         else f"loss of {code} not assessable: {', '.join(one['lacking'])} not measured whole on some days"
@@ -188,3 +190,10 @@ def _sentence(
     if measured < expected:
         parts.append(f"{decimal(Fraction(100 * measured, expected), 1)} % of the time measured")
     return "; ".join(parts)
+
+
+def _policy(carbon: Mapping[str, Any]) -> str:
+    """Which factor of the grid was taken; of fuels alone none was."""
+    if "factor" not in carbon:
+        return "fuels"
+    return f"grid {carbon['factor']} kg/kWh of {carbon['of_year']}: {carbon['policy']}"
