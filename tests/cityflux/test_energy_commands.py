@@ -156,6 +156,19 @@ def test_explain_goes_from_the_city_to_a_reading_and_its_message(asked: Asked) -
     assert "has no meters" in asked("explain", "good_air_days", "2026", "--meter", "office", expect=2)
 
 
+def test_a_day_is_drawn_and_one_without_readings_is_not(asked: Asked, tmp_path: Path) -> None:
+    for name in ("load.png", "load.svg"):
+        asked("picture", "load", "office-light", "2026-04-09", "--minutes", "60", "--out", str(tmp_path / name))
+        assert (tmp_path / name).stat().st_size > 5_000
+    svg = (tmp_path / "load.svg").read_text("utf-8")
+    assert 'id="bar-23"' in svg
+    assert "maximum demand" in svg
+    nothing = ("picture", "load", "office-light", "2027-04-09", "--out", str(tmp_path / "x.png"))
+    assert "nothing was measured whole" in asked(*nothing, expect=2)
+    assert "is no energy station" in asked("picture", "load", "none", "2026-04-09", "--out", "x.png", expect=2)
+    assert "is no day" in asked("picture", "load", "office", "April", "--out", "x.png", expect=2)
+
+
 def test_settings_that_name_no_factor_or_no_table_are_refused(asked: Asked, tmp_path: Path) -> None:
     span = ("energy", "load", "office", "--from", "2026-04-01", "--to", "2026-04-02")
     assert "there are chongqing" in asked(*span, expect=2, CITYFLUX_ENERGY_GRID_PLACE="atlantis")
