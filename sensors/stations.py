@@ -205,13 +205,22 @@ class Registry:
         )
 
     def _check_main_meters(self) -> None:
-        """Raises RegistryError where meters are sub-meters of each other: a circle is whole when its last entry begins."""
+        """Raises RegistryError where a meter's main meter is not there all the time, for then its use would count nowhere; or
+        where meters are sub-meters of each other: a circle is whole when its last entry begins."""
         for entry in [one for one in self if one.main_meter is not None]:
-            at = to_millis(entry.active_from) if entry.active_from else -(2**62)
+            since, until = _span(entry)
+            at = since
+            for begins, ends in sorted(_span(one) for one in self._entries.get(("energy", entry.main_meter or ""), [])):
+                at = ends if begins <= at < ends else at
+            if at < until:
+                raise RegistryError(
+                    f"meter {entry.id}: its main_meter {entry.main_meter} has no entry of energy for all of that time; add it, "
+                    "or give the meter an entry without main_meter from then on"
+                )
             way, above = [entry.id], entry.main_meter
             while above is not None and above not in way:
                 way.append(above)
-                following = self.entry("energy", above, at)
+                following = self.entry("energy", above, since)
                 above = None if following is None else following.main_meter
             if above is not None:
                 raise RegistryError(
@@ -219,12 +228,15 @@ class Registry:
                 )
 
 
+def _span(entry: Station) -> tuple[int, int]:
+    """From when till when an entry holds [ms]."""
+    since = -(2**62) if entry.active_from is None else to_millis(entry.active_from)
+    return since, 2**62 if entry.active_to is None else to_millis(entry.active_to)
+
+
 def _overlap(entries: list[Station]) -> bool:
     """Whether entries overlap in time, or one ends before it starts."""
-    spans = sorted(
-        (to_millis(e.active_from) if e.active_from else -(2**62), to_millis(e.active_to) if e.active_to else 2**62)
-        for e in entries
-    )
+    spans = sorted(_span(entry) for entry in entries)
     return any(
         start >= end or following < end
         for (start, end), (following, _) in zip(spans, [*spans[1:], (2**62, 2**62)], strict=True)

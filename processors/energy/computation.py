@@ -27,6 +27,7 @@ from processors.windows import (
 )
 from sensors.quantities import Family
 from sensors.reading import Period
+from sensors.stations import Station
 from store.books import Books, MarkKey
 from store.intervals import Intervals
 from store.judgements import Judgement, Judgements, Key, Revision, Running
@@ -221,8 +222,10 @@ class EnergyComputation:
             scope.removeprefix(METER): one for (scope, of), one in months.items()
             if of == period and scope.startswith(METER)
         }  # fmt: skip
-        for scope, district in self._places():
-            judged = place_month(scope, period, of_meters, district, self._expected_of(district, period, frame), frame)
+        for scope, district in self._places(months):
+            expected = self._expected_of(district, period, frame)
+            was_there = (scope, period) in months
+            judged = place_month(scope, period, of_meters, district, expected, frame, was_there=was_there)
             if judged is not None:
                 yield judged
 
@@ -233,14 +236,16 @@ class EnergyComputation:
             own = [months[METER + name, month] for month in inside if (METER + name, month) in months]
             if own:
                 yield meter_longer(METER + name, period, own, self._expected(name, period, frame), frame)
-        for scope, district in self._places():
+        for scope, district in self._places(months):
             own = [months[scope, month] for month in inside if (scope, month) in months]
             if own:
                 yield place_longer(scope, period, own, self._expected_of(district, period, frame), frame)
 
-    def _places(self) -> list[tuple[str, str | None]]:
-        districts = sorted({one.district for entries in self._meters.entries.values() for one in entries})
-        return [*((DISTRICT + name, name) for name in districts), (CITY, None)]
+    def _places(self, months: Iterable[tuple[str, str]]) -> list[tuple[str, str | None]]:
+        """The districts of the registry, and those that have a month in the books; and the city."""
+        districts = {one.district for entries in self._meters.entries.values() for one in entries}
+        districts |= {scope.removeprefix(DISTRICT) for scope, _ in months if scope.startswith(DISTRICT)}
+        return [*((DISTRICT + name, name) for name in sorted(districts)), (CITY, None)]
 
     def _span(self, period: str, frame: Frame) -> tuple[int, int]:
         """(start, end] of a period so far [ms]."""
@@ -251,15 +256,18 @@ class EnergyComputation:
         return active_ms(self._meters.entries[name], *self._span(period, frame))
 
     def _expected_of(self, district: str | None, period: str, frame: Frame) -> dict[str, int]:
-        """How long each meter that is no sub-meter was to measure in a district, or in the city [ms]."""
+        """How long each meter that counts in a district, or in the city, was to measure there [ms]."""
         span = self._span(period, frame)
         found = {
-            name: active_ms(
-                [one for one in entries if one.main_meter is None and district in {None, one.district}], *span
-            )
+            name: active_ms([one for one in entries if _counts(one) and district in {None, one.district}], *span)
             for name, entries in self._meters.entries.items()
         }
         return {name: length for name, length in found.items() if length > 0}
+
+
+def _counts(entry: Station) -> bool:
+    """Whether a meter's use counts in its district and the city."""
+    return entry.main_meter is None and entry.kind == "assessment"
 
 
 def _is_month(period: str) -> bool:

@@ -4,7 +4,7 @@
     demand      the greatest mean power of a quarter of an hour, or of an hour where nothing finer was sent
     self-use    generation − fed into the grid, where both were measured at the same times
 
-A day is judged where anything was read in it, or a count bridges it.
+A day is judged where anything was read within it, or a count bridges it.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -62,7 +62,8 @@ def meter_days(
                 code: there for code, of in pieces[name].items()
                 if (there := [one for one in of if one.until > start and one.since < end])
             }  # fmt: skip
-            was_read = any(start < at <= end for at in read[name].at)
+            # A first count at midnight says nothing of the day that it ends.
+            was_read = any(start < at < end for at in read[name].at)
             if entry is not None and (of_day or was_read):
                 found.append(_judgement(entry, day, of_day, read[name], zone, rules, now))
     return found
@@ -123,11 +124,13 @@ def _judgement(
     value, unit = decimal(coal.tce, TCE_DIGITS), "tce"
     if set(used) == {WATER}:
         value, unit = decimal(used[WATER].amount, AMOUNT_DIGITS), unit_of(WATER)
+    without_length = sum(start < at <= end for at in read.without_length)
     enough = expected > 0 and Fraction(measured, expected) >= LEAST_COVERAGE
     detail: dict[str, Any] = {
         "name": entry.name_zh,
         "district": entry.district,
         "main_meter": entry.main_meter,
+        "kind": entry.kind,
         "totals": totals.said(),
         "how": {code: sorted({one.how for one in of if one.amount is not None}) for code, of in sorted(pieces.items())},
         "gaps": {code: _shown(of) for code, of in missing.items() if of},
@@ -135,8 +138,8 @@ def _judgement(
         "time_of_use": rules.time_of_use.name,
         "coal": {"basis": coal.basis, **{code: str(tce) for code, tce in sorted(coal.by_carrier.items())}},
         "self_use": None if not has_pv else {"kwh": None if self_use is None else str(self_use), "why": why},
-        "without_length": sum(start < at <= end for at in read.without_length),
-        "sentence": _sentence(used, measured, expected),
+        "without_length": without_length,
+        "sentence": _sentence(used, measured, expected, without_length),
     }
     return Judgement(
         Key(ENERGY_DAY, METER + entry.id, day.isoformat(), STANDARD),
@@ -191,11 +194,13 @@ def _shown(of: Sequence[Gap]) -> dict[str, Any]:
     }
 
 
-def _sentence(used: Mapping[str, Tally], measured: int, expected: int) -> str:
+def _sentence(used: Mapping[str, Tally], measured: int, expected: int, without_length: int) -> str:
     parts = [f"{code} {decimal(one.amount, AMOUNT_DIGITS)} {unit_of(code)}" for code, one in sorted(used.items())]
     shares = [code for code, one in sorted(used.items()) if one.apportioned]
     if shares:
         parts.append(f"shared out by time in part: {', '.join(shares)}")
     if measured < expected:
         parts.append(f"{measured // 60_000} of {expected // 60_000} minutes measured")
+    if without_length:
+        parts.append(f"{without_length} amounts left out: nobody says of how long a time; set expected_period_s")
     return "; ".join(parts) or "nothing was measured"

@@ -67,10 +67,10 @@ class Meters:
 
     def __init__(self, registry: Registry, zone: ZoneInfo) -> None:
         self._zone = zone
-        self.entries: defaultdict[str, list[Station]] = defaultdict(list)
+        self.entries: dict[str, list[Station]] = {}
         for one in registry:
             if one.family == "energy":
-                self.entries[one.id].append(one)
+                self.entries.setdefault(one.id, []).append(one)
 
     def by_period(self, stations: Iterable[str]) -> dict[Period, list[str]]:
         """The stations, by the periods that they send."""
@@ -82,11 +82,11 @@ class Meters:
 
     def entry(self, station: str, period: Period, at: int) -> Station | None:
         """The entry that holds at an instant, where it sends that period."""
-        return next((one for one in self.entries[station] if one.period == period and one.active_at(at)), None)
+        return next((one for one in self.entries.get(station, ()) if one.period == period and one.active_at(at)), None)
 
     def counters(self, station: str) -> tuple[str, ...]:
         """The quantities that it may count."""
-        said = {code for one in self.entries[station] for code in one.measured or COUNTERS}
+        said = {code for one in self.entries.get(station, ()) for code in one.measured or COUNTERS}
         return tuple(code for code in COUNTERS if code in said)
 
     def since(self, at: int, entry: Station) -> int | None:
@@ -100,7 +100,8 @@ class Meters:
 
     def apart(self, station: str) -> int:
         """How far samples may be apart [ms] that are joined."""
-        expected = [one.expected_period_s for one in self.entries[station] if one.expected_period_s is not None]
+        entries = self.entries.get(station, ())
+        expected = [one.expected_period_s for one in entries if one.expected_period_s is not None]
         return 1000 * SAMPLES_APART * max(expected) if expected else SAMPLES_APART_MS
 
 
@@ -163,7 +164,7 @@ class MeterReadings:
             into.amounts[code].append(Averaged(since, at, value))
 
     def _of_station(self, station: str, read: Read, start: int, end: int) -> dict[str, list[Piece]]:
-        entries = self._meters.entries[station]
+        entries = self._meters.entries.get(station, [])
         powers = [*of_mean_powers(read.powers), *of_samples(read.samples, self._meters.apart(station))]
         powers.sort(key=lambda one: one.until)
         found = {}

@@ -1,8 +1,8 @@
 """Energy over months, quarters and years: of a meter from its days, of a district and the city from the months of their meters.
 
     value     standard coal [tce] on the basis that the city chose; of water alone the water [m³]
-    parts     of a meter's month, what it used in which district, and as whose sub-meter: a sub-meter's use is its main meter's,
-              and counts in no district and not in the city
+    parts     of a meter's month, what it used in which district, and whether that counts there and in the city: a sub-meter's
+              use is its main meter's, and only meters of the kind `assessment` count
 
 What was not measured is not made up: coverage says how much of the time the amounts are of, and below 95 % they are no answer.
 """
@@ -41,9 +41,10 @@ def meter_month(
     scope: str, period: str, days: Sequence[Judgement], losses: Mapping[str, Any], expected_ms: int, frame: Frame
 ) -> Judgement:
     """A meter's month from its days, of which there is at least one; `expected_ms` is how long it was to measure."""
-    parts: dict[tuple[str, str | None], list[Totals]] = {}
+    parts: dict[tuple[str, bool], list[Totals]] = {}
     for day in days:
-        parts.setdefault((day.detail["district"], day.detail["main_meter"]), []).append(totals_of(day))
+        counts = day.detail["main_meter"] is None and day.detail["kind"] == "assessment"
+        parts.setdefault((day.detail["district"], counts), []).append(totals_of(day))
     last = days[-1].detail
     extra = {
         "name": last["name"],
@@ -52,12 +53,12 @@ def meter_month(
         "parts": [
             {
                 "district": district,
-                "main_meter": main,
+                "counts": counts,
                 "totals": sum_of(of).said(),
                 # Of each day what everything was measured of, which is less than what each quantity was.
                 "measured_ms": sum(one.measured_ms for one in of),
             }
-            for (district, main), of in parts.items()
+            for (district, counts), of in parts.items()
         ],
         "demand": _greatest(day.detail["demand"] for day in days),
         "losses": dict(losses),
@@ -84,18 +85,18 @@ def meter_longer(scope: str, period: str, months: Sequence[Judgement], expected_
 
 def place_month(
     scope: str, period: str, meters: Mapping[str, Judgement], district: str | None, expected: Mapping[str, int],
-    frame: Frame,
+    frame: Frame, *, was_there: bool,
 ) -> Judgement | None:  # fmt: skip
     """A district's month, or (None) the city's, from the months of all meters by id; `expected` is how long each of its meters
-    that is no sub-meter was to measure [ms]. None where nothing came of any."""
+    that counts there was to measure [ms]. None where nothing came of any, unless a judgement `was_there` that said otherwise."""
     totals: dict[str, list[Totals]] = {}
     measured = 0
     for name, month in sorted(meters.items()):
         for part in month.detail["parts"]:
-            if part["main_meter"] is None and district in {None, part["district"]}:
+            if part["counts"] and district in {None, part["district"]}:
                 totals.setdefault(name, []).append(totals_in(part["totals"]))
                 measured += part["measured_ms"]
-    if not totals:
+    if not totals and not was_there:
         return None
     extra = {
         "meters": {name: {"totals": sum_of(of).said()} for name, of in totals.items()},

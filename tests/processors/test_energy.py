@@ -212,6 +212,42 @@ async def test_a_meter_that_moves_counts_where_it_stood(meters: Meters) -> None:
     assert meters.of("district:gaoxin", "2026-03").expected == 10 * 1440
 
 
+async def test_only_assessed_meters_count_and_a_district_that_has_none_any_more_says_so(meters: Meters) -> None:
+    meters.meter("m-1")
+    meters.meter("m-2", kind="research")
+    for name in ("m-1", "m-2"):
+        await meters.send(name, hourly(MARCH[0], 31, 1))
+    await meters.compute(date(2026, 4, 2))
+    assert meters.used("city", "2026-03") == 744
+    assert meters.used("meter:m-2", "2026-03") == 744
+    meters.meter("m-1", district="beibei")
+    await meters.compute()
+    assert meters.used("district:beibei", "2026-03") == 744
+    left = meters.of("district:gaoxin", "2026-03")
+    assert (left.value, left.status, left.detail["totals"]["used"]) == (None, "not assessable", {})
+    assert meters.of("district:gaoxin", "2026").value is None
+
+
+async def test_a_first_count_at_midnight_makes_no_day_before_it(meters: Meters) -> None:
+    meters.meter("m-1")
+    await meters.send("m-1", hourly(MARCH[0], 2, 1))
+    await meters.compute(date(2026, 3, 4))
+    assert meters.world.judgements.current("energy_day", "meter:m-1", "2026-02-28") is None
+    assert meters.world.judgements.current("energy_use", "city", "2026-02") is None
+
+
+async def test_single_amounts_without_a_length_are_left_out_and_said(meters: Meters) -> None:
+    meters.meter("m-1")
+    meters.meter("m-2", expected_period_s=3600)
+    for name in ("m-1", "m-2"):
+        await meters.send(name, {at(MARCH[0], hour): {"electricity": 2.0} for hour in range(1, 25)})
+    await meters.compute(date(2026, 3, 4))
+    lost = meters.of("meter:m-1", "2026-03-01")
+    assert (lost.value, lost.valid) == (None, 0)
+    assert "24 amounts left out: nobody says of how long a time; set expected_period_s" in lost.detail["sentence"]
+    assert meters.used("meter:m-2", "2026-03-01") == 48
+
+
 async def test_a_day_runs_until_it_has_closed_and_a_silent_meter_is_named(meters: Meters) -> None:
     meters.meter("m-1", active_from="2026-03-01T00:00:00+08:00")
     meters.meter("m-2", active_from="2026-03-01T00:00:00+08:00")

@@ -1,4 +1,4 @@
-"""The picture of a load curve: bars as high as their power, gaps hatched, shares outlined, everything on the sheet, the same bytes."""
+"""The picture of a load curve: bars as high as their power, gaps hatched, shares outlined, all on the sheet, the same bytes."""
 
 from pathlib import Path
 
