@@ -87,7 +87,7 @@ class Runner:
             AirComputation(store, books, plan, zone, variant),
             WaterComputation(store, books, plan, zone, water or validity()),
             TrafficComputation(books, plan, zone),
-            # Before the records, of which it takes one too: with its marks nothing of theirs is cleared that they wait for.
+            # Before the records: it takes a mark of theirs, and clears it, of a figure on which nothing of them rests.
             EnergyComputation(store, books, zone, energy or EnergyRules()),
             RecordsComputation(books, plan),
         )

@@ -1,21 +1,18 @@
 """`cityflux energy`: load curves, use and carbon dioxide, losses between meters, days that are not as others."""
 
-from collections.abc import Iterable, Mapping
 from datetime import date
-from fractions import Fraction
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cityflux.composition import energy_rules, open_books, open_store
 from cityflux.console import Format, instant, out, print_rows, settings, wrong
+from cityflux.energy_rows import buckets, loss_row, number, order, summary, use_row
 from cityflux.settings import Settings, SettingsError
-from sensors.instants import iso
 from store.books import Books
 from store.judgements import Judgement, Judgements
 
 if TYPE_CHECKING:
-    from processors.energy.profile import Profile
     from processors.energy.rules import EnergyRules
 
 energy = typer.Typer(no_args_is_help=True, help="What meters used: load curves, totals, losses, anomalies.")
@@ -53,13 +50,13 @@ def load(
         _known(books, station)
         found = profile(open_store(chosen), books, station, span, minutes, chosen.zone, rules, quantity)
     if duration:
-        rows = [{"power_kw": _number(power), "hours": _number(hours)} for power, hours in load_duration(found.buckets)]
+        rows = [{"power_kw": number(power), "hours": number(hours)} for power, hours in load_duration(found.buckets)]
         print_rows(rows, ["power_kw", "hours"], style, f"{station}: how long which power was reached")
         return
     columns = ["since", "until", "amount", "unit", "power_kw", "measured_percent", "apportioned_percent", "period"]
-    print_rows(_buckets(found, quantity, chosen), columns, style, f"{station}: {quantity}")
+    print_rows(buckets(found, quantity, chosen), columns, style, f"{station}: {quantity}")
     if style is Format.TABLE:
-        for line in _summary(found, quantity, rules, chosen):
+        for line in summary(found, quantity, rules, chosen):
             out.print(line, markup=False)
 
 
@@ -83,7 +80,7 @@ def use(
                 f"nothing is computed of {name!r} in {period}; there are {', '.join(sorted(found)[:12]) or 'none at all'}"
             )
     shown = {name: one for name, one in found.items() if not scope or name in scope}
-    rows = [_use_row(name, *shown[name]) for name in sorted(shown, key=_order)]
+    rows = [use_row(name, *shown[name]) for name in sorted(shown, key=order)]
     columns = [
         "scope",
         "name",
@@ -118,7 +115,7 @@ def losses(
         books.prepare()
         found = _standing(books, period)
     rows = [
-        _loss_row(scope.removeprefix(METER), quantity, one)
+        loss_row(scope.removeprefix(METER), quantity, one)
         for scope, (judgement, _) in sorted(found.items())
         for quantity, one in judgement.detail.get("losses", {}).items()
     ]
@@ -160,12 +157,12 @@ def anomalies(
             {
                 "meter": one.meter,
                 "day": one.use.day.isoformat(),
-                "used": _number(one.use.amount),
+                "used": number(one.use.amount),
                 "unit": unit_of(quantity),
                 "temperature": None if one.use.temperature is None else round(one.use.temperature, 1),
-                "low": one.verdict and _number(one.verdict.low),
-                "expected": one.verdict and _number(one.verdict.middle),
-                "high": one.verdict and _number(one.verdict.high),
+                "low": one.verdict and number(one.verdict.low),
+                "expected": one.verdict and number(one.verdict.middle),
+                "high": one.verdict and number(one.verdict.high),
                 "like": one.verdict.like if one.verdict else "too few days before it",
                 "days": one.verdict and one.verdict.days,
                 "anomaly": None if one.verdict is None else one.verdict.is_anomaly,
@@ -210,96 +207,3 @@ def _standing(books: Books, period: str) -> dict[str, tuple[Judgement, str]]:
     code = ENERGY_DAY if first == last else ENERGY_USE
     found = Judgements(books).standing(code, first=period, last=period)
     return {scope: one for (scope, _), one in found.items()}
-
-
-def _buckets(found: "Profile", quantity: str, chosen: Settings) -> Iterable[dict[str, Any]]:
-    from processors.energy.rules import unit_of
-
-    for one in found.buckets:
-        of = {segment.name for segment in found.segments if segment.since < one.until and segment.until > one.since}
-        is_kw = quantity in {"electricity", "generation", "exported"}
-        yield {
-            "since": iso(one.since, chosen.zone),
-            "until": iso(one.until, chosen.zone),
-            "amount": _number(one.amount) if one.measured_ms else None,
-            "unit": unit_of(quantity),
-            "power_kw": _number(one.power) if one.is_whole and is_kw else None,
-            "measured_percent": round(100 * one.measured_ms / (one.until - one.since), 1),
-            "apportioned_percent": float(round(100 * one.apportioned / one.amount, 1)) if one.amount else 0.0,
-            "period": "+".join(sorted(of)),
-        }
-
-
-def _summary(found: "Profile", quantity: str, rules: "EnergyRules", chosen: Settings) -> Iterable[str]:
-    from processors.energy.rules import unit_of
-
-    whole = found.end - found.start
-    yield f"{_number(found.total)} {unit_of(quantity)}, {100 * found.measured_ms / whole:.1f} % of the time measured"
-    if found.demand is not None:
-        at = iso(found.demand.since, chosen.zone)
-        yield f"maximum demand {_number(found.demand.power)} kW from {at} on, mean of a bucket"
-    else:
-        yield "no maximum demand: no reading is as fine as a bucket; ask for longer ones (--minutes 60)"
-    if found.base_load is not None:
-        yield f"base load {_number(found.base_load)} kW, which 95 % of the buckets reach"
-    if found.load_factor is not None:
-        yield f"load factor {float(found.load_factor):.3f}: mean over greatest power"
-    if found.periods:
-        shares = ", ".join(f"{name} {_number(amount)} kWh" for name, amount in found.periods.items())
-        yield f"{shares} (times of use: {rules.time_of_use.name}, {rules.time_of_use.document})"
-    for gap in found.gaps:
-        yield f"gap {iso(gap.since, chosen.zone)} – {iso(gap.until, chosen.zone)}: {gap.why}"
-
-
-def _use_row(scope: str, judgement: Judgement, finality: str) -> dict[str, Any]:
-    detail = judgement.detail
-    used = detail["totals"]["used"]
-    coal, carbon = detail["coal"], detail.get("carbon") or {}
-    demand = detail.get("demand")
-
-    def amount(code: str) -> float | None:
-        return _number(Fraction(used[code]["exact"])) if code in used else None
-
-    return {
-        "scope": scope,
-        "name": detail.get("name", ""),
-        "tce": judgement.value if judgement.unit == "tce" else None,
-        "basis": coal.get("basis_zh", "当量值") if judgement.unit == "tce" else None,
-        "co2_t": carbon.get("t"),
-        "grid_factor": f"{carbon['factor']} of {carbon['of_year']}, {carbon['policy']}" if "factor" in carbon else None,
-        "electricity_kwh": amount("electricity"),
-        "self_use_kwh": _number(Fraction(detail["totals"]["self_use"])) if detail["totals"]["self_use_days"] else None,
-        "gas_m3": amount("gas"),
-        "heat_mj": amount("heat"),
-        "water_m3": amount("water_use"),
-        "demand_kw": _number(Fraction(demand["kw"])) if demand else None,
-        "covered_percent": round(100 * judgement.valid / judgement.expected, 1) if judgement.expected else 0.0,
-        "status": judgement.status,
-        "finality": finality,
-        "sentence": detail["sentence"],
-    }
-
-
-def _order(scope: str) -> tuple[int, str]:
-    """The city, districts, meters."""
-    return ("city", "district", "meter").index(scope.partition(":")[0]), scope
-
-
-def _loss_row(meter: str, quantity: str, one: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "meter": meter,
-        "quantity": quantity,
-        "main": _number(Fraction(one["main"])),
-        "sub_meters": _number(sum((Fraction(amount) for amount in one["subs"].values()), Fraction(0))),
-        "loss": _number(Fraction(one["loss"])) if one["days"] else None,
-        "percent": one["percent"],
-        "status": "stated" if one["assessable"] else "not assessable",
-        "days": one["days"],
-        "of": one["of"],
-        "lacking": ", ".join(f"{name} ({days} days)" for name, days in one["lacking"].items()),
-    }
-
-
-def _number(amount: Fraction) -> float:
-    """As a person reads it: to a thousandth."""
-    return float(round(amount, 3))

@@ -103,6 +103,13 @@ def totals_of(day: Judgement) -> Totals:
     return totals_in(day.detail["totals"])
 
 
+def said_of(code: str, one: Tally) -> str:
+    """An amount as a person reads it; what was never measured is no zero."""
+    if one.measured_ms == 0:
+        return f"{code} not measured"
+    return f"{code} {decimal(one.amount, AMOUNT_DIGITS)} {unit_of(code)}"
+
+
 def _judgement(
     entry: Station, day: date, pieces: Mapping[str, Sequence[Piece]], read: Read, zone: ZoneInfo, rules: EnergyRules, now: int
 ) -> Judgement:  # fmt: skip
@@ -195,7 +202,7 @@ def _shown(of: Sequence[Gap]) -> dict[str, Any]:
 
 
 def _sentence(used: Mapping[str, Tally], measured: int, expected: int, without_length: int) -> str:
-    parts = [f"{code} {decimal(one.amount, AMOUNT_DIGITS)} {unit_of(code)}" for code, one in sorted(used.items())]
+    parts = [said_of(code, one) for code, one in sorted(used.items())]
     shares = [code for code, one in sorted(used.items()) if one.apportioned]
     if shares:
         parts.append(f"shared out by time in part: {', '.join(shares)}")

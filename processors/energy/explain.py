@@ -177,7 +177,8 @@ def _amounts(totals: Mapping[str, Any]) -> list[dict[str, Any]]:
         {
             "quantity": code,
             "exact": one["exact"],
-            "value": str(decimal(Fraction(one["exact"]), AMOUNT_DIGITS)),
+            # What was never measured is no zero.
+            "value": str(decimal(Fraction(one["exact"]), AMOUNT_DIGITS)) if one["measured_ms"] else None,
             "unit": unit_of(code),
             "apportioned_percent": _percent(one["apportioned"], one["exact"]),
             "measured_h": round(one["measured_ms"] / 3_600_000, 3),

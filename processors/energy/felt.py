@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from processors.energy.readings import COUNTS, Meters, by_station, steps_from
+from processors.energy.readings import CODES, COUNTS, Meters, by_station, steps_from
 from processors.indicators.energy_pieces import LONGEST_MS, NEAR_MS
 from processors.windows import ends
 from processors.withheld import withheld
@@ -71,7 +71,8 @@ class WhereFelt:
     def _seen(self, names: Iterable[str], start: int, end: int) -> _Rows:
         found = _Rows(defaultdict(list), defaultdict(list), defaultdict(list))
         for period, of in self._meters.by_period(names).items():
-            frame = self._store.readings("energy", period, start, end, of, COUNTS, detail=True)
+            # Every code, not only the counts: a store may leave out rows that have none of what is asked for.
+            frame = self._store.readings("energy", period, start, end, of, CODES, detail=True)
             kept = withheld(frame, self._intervals, period)
             for station, rows in by_station(kept):
                 at = ends(rows).tolist()

@@ -41,7 +41,7 @@ def _period(answer: Mapping[str, Any]) -> Page:
         ),
     ]
     if "meters" in answer:
-        rows = [(name, ", ".join(f"{one['quantity']} {one['value']} {one['unit']}" for one in used))
+        rows = [(name, ", ".join(f"{one['quantity']} {one['value'] or '–'} {one['unit']}" for one in used))
                 for name, used in answer["meters"].items()]  # fmt: skip
         parts.append(Table("Meters", ("meter", "used"), rows))
     else:
@@ -103,7 +103,7 @@ def _day(answer: Mapping[str, Any]) -> Page:
 
 def _used(title: str, used: list[dict[str, Any]]) -> Table:
     rows = [
-        (one["quantity"], one["value"], one["unit"], f"{one['measured_h']:g}", f"{one['apportioned_percent']:g}")
+        (one["quantity"], one["value"] or "–", one["unit"], f"{one['measured_h']:g}", f"{one['apportioned_percent']:g}")
         for one in used
     ]
     return Table(title, ("quantity", "amount", "unit", "hours measured", "shared out by time %"), rows)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from processors.computation import CODE_VERSION
 from processors.energy.balance import carbon_of, coal_of, photovoltaics_of
-from processors.energy.days import AMOUNT_DIGITS, LEAST_COVERAGE, TCE_DIGITS, totals_of
+from processors.energy.days import AMOUNT_DIGITS, LEAST_COVERAGE, TCE_DIGITS, said_of, totals_of
 from processors.energy.losses import sum_of_losses
 from processors.energy.rules import STANDARD, WATER, EnergyRules, unit_of
 from processors.energy.totals import Totals, sum_of, totals_in
@@ -175,7 +175,7 @@ def _sentence(
     value: str | None, unit: str, totals: Totals, detail: Mapping[str, Any], measured: int, expected: int
 ) -> str:
     coal, carbon, losses = detail["coal"], detail["carbon"], detail.get("losses", {})
-    parts = [f"{code} {decimal(one.amount, AMOUNT_DIGITS)} {unit_of(code)}" for code, one in totals.used.items()]
+    parts = [said_of(code, one) for code, one in totals.used.items()]
     if unit == "tce":
         parts.insert(0, f"{value} tce ({coal['basis_zh']})" if value is not None else coal["why"])
         lacking = f", without {', '.join(carbon['without_factor'])}" if carbon["without_factor"] else ""
