@@ -114,7 +114,7 @@ class Longer:
         return start, min(end, day_bounds(self._frame.last_closed, self._zone)[1])
 
     def _expected(self, name: str, period: str) -> int:
-        return active_ms(self._meters.entries[name], *self._span(period))
+        return active_ms(self._meters.entries.get(name, ()), *self._span(period))
 
     def _expected_of(self, district: str | None, period: str) -> dict[str, int]:
         """How long each meter that counts in a district, or in the city, was to measure there [ms]."""

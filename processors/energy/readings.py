@@ -84,10 +84,10 @@ class Meters:
         """The entry that holds at an instant, where it sends that period."""
         return next((one for one in self.entries.get(station, ()) if one.period == period and one.active_at(at)), None)
 
-    def counters(self, station: str) -> tuple[str, ...]:
-        """The quantities that it may count."""
-        said = {code for one in self.entries.get(station, ()) for code in one.measured or COUNTERS}
-        return tuple(code for code in COUNTERS if code in said)
+    def quantities(self, station: str) -> tuple[str, ...]:
+        """The quantities that it measures, as far as its entries say; what it sends besides counts for nothing."""
+        said = {code for one in self.entries.get(station, ()) for code in one.measured or USES}
+        return tuple(code for code in USES if code in said)
 
     def since(self, at: int, entry: Station) -> int | None:
         """When the period that ends at an instant began; None where nobody says how long it is."""
@@ -168,7 +168,7 @@ class MeterReadings:
         powers = [*of_mean_powers(read.powers), *of_samples(read.samples, self._meters.apart(station))]
         powers.sort(key=lambda one: one.until)
         found = {}
-        for code in USES:
+        for code in self._meters.quantities(station):
             of_counts = counted(uses(read.counts[code], entries, code)) if read.counts.get(code) else []
             of_amounts = of_intervals(read.amounts[code]) if read.amounts.get(code) else []
             made = by_precedence(of_counts, of_amounts, powers if code == "electricity" else [])
@@ -179,7 +179,7 @@ class MeterReadings:
 
     def _look_further(self, read: dict[str, Read], start: int, end: int) -> None:
         """Add the nearest counts outside of what was read: the next ones first, for without them those before say nothing."""
-        wanted = [(name, code) for name in read for code in self._meters.counters(name)]
+        wanted = [(name, code) for name in read for code in self._meters.quantities(name) if code in COUNTERS]
         ahead = {
             (name, code) for name, code in wanted
             if not any(one.at >= end for one in read[name].counts.get(code, ()))

@@ -228,6 +228,14 @@ async def test_only_assessed_meters_count_and_a_district_that_has_none_any_more_
     assert meters.of("district:gaoxin", "2026").value is None
 
 
+async def test_what_a_meter_is_not_to_measure_counts_for_nothing(meters: Meters) -> None:
+    meters.meter("m-1", measures="electricity")
+    hours = {when: {**of, "gas_counter": 5.0 * n} for n, (when, of) in enumerate(hourly(MARCH[0], 2, 1).items())}
+    await meters.send("m-1", hours)
+    await meters.compute(date(2026, 3, 4))
+    assert set(meters.of("meter:m-1", "2026-03-01").detail["totals"]["used"]) == {"electricity"}
+
+
 async def test_a_first_count_at_midnight_makes_no_day_before_it(meters: Meters) -> None:
     meters.meter("m-1")
     await meters.send("m-1", hourly(MARCH[0], 2, 1))
