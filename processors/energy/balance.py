@@ -42,7 +42,7 @@ def coal_of(totals: Totals, year: int, rules: EnergyRules, figure: Record | None
 
 def carbon_of(totals: Totals, year: int, rules: EnergyRules) -> dict[str, Any]:
     """Carbon dioxide [t] as data; `why` where the policy has no factor of the year."""
-    found: dict[str, Any] = {"policy": rules.grid.said}
+    found: dict[str, Any] = {"policy": rules.grid.said, "place": rules.grid.place}
     try:
         made = emissions(totals.grid_amounts(), year, rules.grid)
     except EnergyError as error:

@@ -211,9 +211,11 @@ def _clauses(detail: Mapping[str, Any]) -> list[dict[str, str]]:
             found.append({
                 "what": f"carbon dioxide of {code}", "document": carbon.document, "clause": carbon.clause, "mark": carbon.mark,
             })  # fmt: skip
-    if "document" in detail["carbon"]:
-        what = f"carbon dioxide of electricity: {detail['carbon']['policy']}"
+    carbon_said = detail["carbon"]
+    if "document" in carbon_said:
+        year = next(one for one in tables.grid.years if one.year == carbon_said["of_year"])
         found.append({
-            "what": what, "document": detail["carbon"]["document"], "clause": tables.grid.clause, "mark": "see energy.toml",
+            "what": f"carbon dioxide of electricity: {carbon_said['policy']}", "document": year.document,
+            "clause": tables.grid.clause, "mark": year.marks[carbon_said["place"]],
         })  # fmt: skip
     return found
