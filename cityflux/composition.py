@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cityflux.settings import MOST_WORKERS, Settings, SettingsError, read_secret
 from ingest.journal import Journal
@@ -20,6 +21,9 @@ from sensors.stations import Registry, RegistryError
 from store.books import Books
 from store.port import ReadingsStore
 from store.sqlite import SqliteStore
+
+if TYPE_CHECKING:
+    from processors.energy.rules import EnergyRules
 
 # How long a write waits for another writer's lock: chosen longer than any transaction of ours.
 PATIENCE_S = 30.0
@@ -165,6 +169,30 @@ def plan_of(settings: Settings) -> Plan:
         return load_plan(settings.plan.read_text("utf-8"), str(settings.plan))
     except (OSError, UnicodeDecodeError, PlanError) as error:
         raise SettingsError(f"plan {settings.plan}: {error}") from error
+
+
+def energy_rules(settings: Settings) -> "EnergyRules":
+    """By which rules the settings have energy judged. Raises SettingsError."""
+    from processors.energy.rules import EnergyRules, grid_policy
+    from processors.standards.energy import energy_tables
+    from processors.standards.time_of_use import TimeOfUseError, parse_time_of_use, shipped_time_of_use
+
+    places = sorted({place for year in energy_tables().grid.years for place in year.factors})
+    if settings.energy_grid_place not in places:
+        raise SettingsError(
+            f"energy_grid_place = {settings.energy_grid_place!r}: there is no factor of it; there are {', '.join(places)}"
+        )
+    policy = grid_policy(settings.energy_grid, settings.energy_grid_place)
+    path = settings.energy_time_of_use
+    if path is None:
+        return EnergyRules(settings.energy_basis, policy, shipped_time_of_use())
+    try:
+        table = parse_time_of_use(path.read_text("utf-8"), str(path))
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"energy_time_of_use {path}: {error}; point it at a readable TOML file") from error
+    except TimeOfUseError as error:
+        raise SettingsError(str(error)) from error
+    return EnergyRules(settings.energy_basis, policy, table)
 
 
 def make_data_folder(settings: Settings) -> None:

@@ -1,8 +1,8 @@
 """The demo: the main job on the embedded default, from an empty folder to a scorecard, in front of the user's eyes.
 
-Broker, ingest, process and wall run as child processes over one SQLite store; a simulated city with its river, whose true answers
-are known, publishes its year to date over MQTT, and figures that no sensor measures are entered; the scorecard comes from the
-books, and is compared with the truth.
+Broker, ingest, process and wall run as child processes over one SQLite store; a simulated city with its river and its buildings,
+whose true answers are known, publishes its year to date over MQTT, and figures that no sensor measures are entered; the
+scorecard comes from the books, and is compared with the truth.
 """
 
 import asyncio
@@ -25,12 +25,15 @@ from cityflux.scorecard import as_text
 from cityflux.settings import PREFIX, Settings, load_settings
 from cityflux.supervisor import Part, StartError, listening, supervised
 from ingest.journal import has_session, looking_at
+from processors.energy.totals import totals_in
+from processors.energy.use import ENERGY_USE
 from processors.records.entries import checked
-from processors.scopes import SECTION
+from processors.scopes import METER, SECTION
 from processors.scorecard import scorecard_rows
-from processors.windows import civil_day, period_bounds, period_days
+from processors.windows import civil_day, day_bounds, period_bounds, period_days
 from sensors.instants import HOUR_MS
 from simulators.air import truth
+from simulators.buildings import buildings_history, meters, meters_registry_text, true_use
 from simulators.city import ZONE, city, history, registry_text
 from simulators.figures import (
     DATED,
@@ -58,7 +61,7 @@ async def run(folder: Path, *, days: int | None, once: bool, seed: int, wall_por
     now = now_ms()
     today = datetime.fromtimestamp(now / 1000, ZONE).date()
     first = today - timedelta(days=days) if days else today.replace(month=1, day=1)
-    chosen = _configure(folder, wall_port)
+    chosen = _configure(folder, wall_port, meters_registry_text(seed, today))
     broker = chosen.broker
     parts = [
         Part(
@@ -81,6 +84,7 @@ async def run(folder: Path, *, days: int | None, once: bool, seed: int, wall_por
             until = civil_day(now - chosen.grace_hours * HOUR_MS, ZONE)
             _compare_air(books, seed, first, until)
             _compare_water(books, seed, first, until)
+            _compare_energy(books, seed, first, chosen)
             _compare_figures(books)
             if not once:
                 out.print(f"\nstatus page: http://{chosen.wall_host}:{chosen.wall_port}/   data: {folder}")
@@ -88,11 +92,11 @@ async def run(folder: Path, *, days: int | None, once: bool, seed: int, wall_por
                 await publish_to(chosen, live_messages(seed), lambda _: None)
 
 
-def _configure(folder: Path, wall_port: int) -> Settings:
+def _configure(folder: Path, wall_port: int, meters_text: str) -> Settings:
     """Set this process and its children to the embedded default in `folder`, whatever the shell was set to."""
     folder.mkdir(parents=True, exist_ok=True)
     registry, config = folder / "stations.toml", folder / "cityflux.toml"
-    registry.write_text("\n".join((registry_text(), river_registry_text(), tunnels_text())), "utf-8")
+    registry.write_text("\n".join((registry_text(), river_registry_text(), tunnels_text(), meters_text)), "utf-8")
     config.write_text("# the demo runs on the defaults\n", "utf-8")
     version = "" if brokers.find_mosquitto() else "?version=3"
     wall = wall_port if wall_port and is_free(wall_port) else free_port()
@@ -122,8 +126,10 @@ async def _subscribed(chosen: Settings) -> None:
 
 async def _load(chosen: Settings, books: Books, seed: int, first: date, now: int) -> None:
     """Publish the history and wait until the last of it is in the store and every window is computed."""
-    total = (len(city()) + len(river())) * ((datetime.fromtimestamp(now / 1000, ZONE).date() - first).days + 1)
-    everything = chain(history(seed, first, now), river_history(seed, first, now))
+    total = (len(city()) + len(river()) + len(meters())) * (
+        (datetime.fromtimestamp(now / 1000, ZONE).date() - first).days + 1
+    )
+    everything = chain(history(seed, first, now), river_history(seed, first, now), buildings_history(seed, first, now))
     with progress_bar() as bar:
         published = bar.add_task("published over MQTT", total=total)
         stored = bar.add_task("journalled and stored", total=total)
@@ -181,6 +187,23 @@ def _compare_water(books: Books, seed: int, first: date, until: date) -> None:
         out.print(
             f"{outcomes[True]} of {outcomes.total()} months of sections are judged as the simulated river was made"
         )
+
+
+def _compare_energy(books: Books, seed: int, first: date, chosen: Settings) -> None:
+    """What each meter used in each month so far, of those that were measured whole: exact."""
+    outcomes: Counter[bool] = Counter()
+    for (scope, period), (judged, _) in Judgements(books).standing(ENERGY_USE, first=first.isoformat()[:7]).items():
+        if not scope.startswith(METER) or len(period) != len("2026-03") or "Q" in period:
+            continue
+        start = max(day_bounds(first, chosen.zone)[0], period_bounds(period, chosen.zone)[0])
+        end = day_bounds(date.fromisoformat(judged.detail["last_day"]), chosen.zone)[1]
+        used = totals_in(judged.detail["totals"]).used
+        if used and all(one.measured_ms == end - start for one in used.values()):
+            name = scope.removeprefix(METER)
+            true = {code: true_use(seed, name, code, start, end) for code in used}
+            outcomes[true == {code: one.amount for code, one in used.items()}] += 1
+    if outcomes:
+        out.print(f"{outcomes[True]} of {outcomes.total()} meter months are as the simulated buildings used")
 
 
 def _compare_figures(books: Books) -> None:

@@ -16,6 +16,7 @@ from cityflux.commands import (
     check,
     downlink,
     drifts,
+    energy,
     events,
     feed,
     forecast,
@@ -68,6 +69,7 @@ app.add_typer(drifts.drifts, name="drifts")
 app.add_typer(quality.quality, name="quality")
 app.add_typer(events.events, name="events")
 app.add_typer(alerts.alerts, name="alerts")
+app.add_typer(energy.energy, name="energy")
 app.add_typer(record.record, name="record")
 app.add_typer(review.review, name="review")
 app.add_typer(forecast.forecast, name="forecast")

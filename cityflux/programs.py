@@ -16,6 +16,7 @@ import structlog
 from cityflux.composition import (
     INGEST_PATIENCE_S,
     connect_to,
+    energy_rules,
     horizons,
     journal_folder,
     letters_folder,
@@ -183,7 +184,7 @@ async def process(settings: Settings) -> None:
     from processors.water.validity import Validity, validity
 
     stopped = stop_signals()
-    plan = plan_of(settings)
+    plan, rules = plan_of(settings), energy_rules(settings)
     with open_books(settings) as books:
         store = open_store(settings)
         runner = Runner(
@@ -196,6 +197,7 @@ async def process(settings: Settings) -> None:
             variant=settings.realtime_variant,
             grace_hours=settings.grace_hours,
             water=validity(**{name: getattr(settings, f"water_{name}") for name in Validity._fields}),
+            energy=rules,
         )
         try:
             await runner.run(stopped)

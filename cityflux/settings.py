@@ -102,6 +102,21 @@ class Settings(BaseSettings):
     water_months_of_year: int | None = Field(None, ge=1, le=12, description="months that make a year of it")
     water_saturation: bool = Field(False, description="whether oxygen of 90 % of saturation is class I")
 
+    energy_basis: Literal["equivalent", "coal_equivalent"] = Field(
+        "equivalent",
+        description="standard coal of electricity: 当量值, or 等价值 (coal_per_kwh of the year is entered)",
+    )
+    # Chosen: a year that runs has no factor of its own yet; every result names the one it took.
+    energy_grid: str = Field(
+        "latest",
+        pattern=r"^(latest|year|\d{4})$",
+        description="the grid's CO2 factor: the latest by then, the year's own, or that of one year for all",
+    )
+    energy_grid_place: str = Field("national", description="whose factor: national, or a province such as chongqing")
+    energy_time_of_use: Path | None = Field(
+        None, description="times of use of electricity (TOML); default: the shipped example"
+    )
+
     ingest_http_host: str = Field("127.0.0.1", description="where ingest answers /health and /metrics")
     ingest_http_port: int = Field(9108, ge=-1, le=65_535, description="0: any free one; -1: none")
 

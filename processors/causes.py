@@ -69,6 +69,30 @@ def why_water_day(before: Judgement, now: Judgement, touched: Mapping[str, int])
     return _told(before, now, causes)
 
 
+def why_energy_day(
+    before: Judgement, now: Judgement, touched: Mapping[str, Collection[int]], start: int, end: int
+) -> str:
+    """Of a meter's day (start, end] [ms]. `touched` says the ends of the hours that were written, of this day and of others: a
+    count of another day says what was used on this one too. An empty collection is all of the day's hours."""
+    causes = []
+    for station in now.stations:
+        hours = touched.get(station)
+        if hours is None:
+            continue
+        own = [hour for hour in hours if start < hour <= end]
+        if own or not hours:
+            causes.append(f"{len(own) or 'all'} {_plural(len(own), 'hour')} of {station} written")
+        if len(own) < len(hours):
+            elsewhere = len(hours) - len(own)
+            causes.append(
+                f"{elsewhere} {_plural(elsewhere, 'hour')} of {station} on other days written, whose counts reach here"
+            )
+    for name, said in (("main_meter", "main meter"), ("district", "district")):
+        if before.detail[name] != now.detail[name]:
+            causes.append(f"{said} {before.detail[name]} → {now.detail[name]}")
+    return _told(before, now, causes)
+
+
 def _exact(judgement: Judgement) -> dict[str, str]:
     every = {**judgement.detail["items"], **judgement.detail["others"]}
     return {code: one["exact"] for code, one in every.items()}

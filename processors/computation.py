@@ -76,6 +76,10 @@ class Computation(Protocol):
         """The readings (family, station, period) that say what days a changed entry of a station is felt on."""
         ...
 
+    def felt_on(self, touched: Touched) -> Touched:
+        """On which other days what was written is felt, with the hours it was written in; none where each day is its own."""
+        ...
+
     def days(self, block: Sequence[date], touched: Touched, now: int) -> Block:
         """The judgements of consecutive days; `derived` only of the hours that were touched."""
         ...
@@ -94,7 +98,15 @@ class Computation(Protocol):
         ...
 
 
-class WithoutDays:
+class DaysOfTheirOwn:
+    """What a computation answers of which each day is made of its own readings alone."""
+
+    def felt_on(self, touched: Touched) -> Touched:
+        """On no other day."""
+        return {}
+
+
+class WithoutDays(DaysOfTheirOwn):
     """What a computation answers whose indicators have no days."""
 
     daily = ""

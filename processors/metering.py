@@ -1,5 +1,5 @@
 """Metering: what was used between one count of a meter and the next. A function of counts and registry entries, so that order and
-batches of arrival never change it.
+batches of arrival never change it. Exact.
 
 A count that rises is what was used since the one before, times the meter's factor. One that falls has three causes:
 
@@ -10,20 +10,29 @@ A count that rises is what was used since the one before, times the meter's fact
 A count that is missing loses nothing: the next one has what was used meanwhile, in one longer interval.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
 from itertools import pairwise
 from typing import Final, Literal, NamedTuple
 
+from processors.indicators.exact import exact
 from sensors.instants import to_millis
-from sensors.quantities import OF_FAMILY, quantise
+from sensors.quantities import OF_FAMILY
 from sensors.stations import Station
 
-COUNTERS: Final[Mapping[str, str]] = {"electricity": "electricity_counter", "gas": "gas_counter"}
+COUNTERS: Final[Mapping[str, str]] = {
+    "electricity": "electricity_counter",
+    "gas": "gas_counter",
+    "heat": "heat_counter",
+    "water_use": "water_counter",
+    "generation": "generation_counter",
+    "exported": "exported_counter",
+}
 """The quantity that is a meter's count, by the one that is what was used; both have one unit."""
 
 # Chosen: a count that falls is a roll-over where the step is below a tenth of the modulus, for a meter is made to run for years
 # before it rolls over. A register that was set to 0 by accident in its first nine tenths is so never taken for one.
-_MOST_OF_MODULUS = 0.1
+_MOST_OF_MODULUS = Fraction(1, 10)
 
 How = Literal["counted", "rolled over", "replaced", "went back"]
 
@@ -35,57 +44,118 @@ class Count(NamedTuple):
     shown: float
 
 
-class Use(NamedTuple):
-    """What was used in (since, until] [ms], in the quantity's unit; None where nobody knows."""
+class Part(NamedTuple):
+    """What one meter used in (since, until] [ms], in the quantity's unit; None where nobody knows."""
 
     since: int
     until: int
-    used: float | None
+    used: Fraction | None
     how: How
 
 
+class Use(NamedTuple):
+    """What was used from one count to the next, (since, until] [ms], in the quantity's unit; None where nobody knows. `parts` are
+    those of each meter that stood there meanwhile."""
+
+    since: int
+    until: int
+    used: Fraction | None
+    how: How
+    parts: tuple[Part, ...]
+
+
 def uses(counts: Sequence[Count], entries: Sequence[Station], quantity: str) -> list[Use]:
-    """Between each two counts, in order of time, what was used of `quantity` ("electricity", "gas").
+    """Between each two counts, in order of time, what was used of `quantity` ("electricity", "gas", …).
 
     `entries` are the registry's of this station; a count while none of them holds is left out, and of two counts of one
     instant the last one stands. Raises KeyError where the quantity has no counter.
     """
-    scale = OF_FAMILY["energy"][COUNTERS[quantity]].scale
+    counter = COUNTERS[quantity]
+    power = 10 ** OF_FAMILY["energy"][counter].scale
     spans = sorted(entries, key=_start)
-    placed = {count.at: (count, index) for count in counts if (index := _index(spans, count.at)) is not None}
+    registers = [_register(entry, counter, power) for entry in spans]
     found: list[Use] = []
-    for (before, first), (after, last) in pairwise(placed[at] for at in sorted(placed)):
-        used, how = _between(before.shown, after.shown, spans[first : last + 1])
-        found.append(Use(before.at, after.at, None if used is None else quantise(used, scale), how))
+    for (before, first), (after, last) in pairwise(_placed(counts, spans)):
+        begin, end = round(before.shown * power), round(after.shown * power)
+        if first == last:
+            used, how = registers[first].used(begin, end)
+            parts: tuple[Part, ...] = (Part(before.at, after.at, used, how),)
+        else:
+            parts = tuple(
+                _parts((before.at, begin), (after.at, end), spans[first : last + 1], registers[first : last + 1])
+            )
+        unknown = next((part for part in parts if part.used is None), None)
+        if unknown is not None:
+            found.append(Use(before.at, after.at, None, unknown.how, parts))
+        elif len(parts) == 1:
+            found.append(Use(before.at, after.at, parts[0].used, parts[0].how, parts))
+        else:
+            used = sum((part.used or Fraction(0) for part in parts), Fraction(0))
+            found.append(Use(before.at, after.at, used, "replaced", parts))
     return found
 
 
-def _between(before: float, after: float, entries: Sequence[Station]) -> tuple[float | None, How]:
-    """From a count under the first of the entries to one under the last: meter by meter."""
-    total, begin = 0.0, before
-    replaced = False
-    for entry, following in pairwise(entries):
+class _Register(NamedTuple):
+    """A meter's register in parts of a unit, so that counts are whole numbers: where it begins again, what it showed at its first
+    and last instant; and what a part is worth in the quantity's unit."""
+
+    modulus: int | Fraction | None
+    start: int | Fraction | None
+    end: int | Fraction | None
+    worth: Fraction
+
+    def used(self, begin: int | Fraction, end: int | Fraction) -> tuple[Fraction | None, How]:
+        """From one count to another of this meter."""
+        if end >= begin:
+            return (end - begin) * self.worth, "counted"
+        if self.modulus is not None and 0 <= end + self.modulus - begin < _MOST_OF_MODULUS * self.modulus:
+            return (end + self.modulus - begin) * self.worth, "rolled over"
+        return None, "went back"
+
+
+def _register(entry: Station, counter: str, power: int) -> _Register:
+    is_its_own = not entry.measured or COUNTERS.get(entry.measured[0]) == counter
+
+    def in_parts(number: float | None) -> int | Fraction | None:
+        """Numbers of the meter's register, where it is that of this count."""
+        if number is None or not is_its_own:
+            return None
+        parts = exact(number) * power
+        return parts.numerator if parts.denominator == 1 else parts
+
+    worth = exact(entry.meter_factor or 1.0) / power
+    return _Register(in_parts(entry.meter_modulus), in_parts(entry.meter_start), in_parts(entry.meter_end), worth)
+
+
+def _placed(counts: Sequence[Count], spans: Sequence[Station]) -> list[tuple[Count, int]]:
+    """The counts in order of time, each with the position of the entry that holds then."""
+    bounds = [(_start(entry), 2**62 if entry.active_to is None else to_millis(entry.active_to)) for entry in spans]
+    found: list[tuple[Count, int]] = []
+    index = 0
+    for count in sorted({count.at: count for count in counts}.values()):
+        while index < len(bounds) and bounds[index][1] <= count.at:
+            index += 1
+        if index < len(bounds) and bounds[index][0] <= count.at:
+            found.append((count, index))
+    return found
+
+
+def _parts(
+    before: tuple[int, int], after: tuple[int, int], entries: Sequence[Station], registers: Sequence[_Register]
+) -> Iterator[Part]:
+    """From a count (instant, parts) under the first of the entries to one under the last: meter by meter."""
+    since: int = before[0]
+    begin: int | Fraction = before[1]
+    for (entry, following), (register, next_one) in zip(pairwise(entries), pairwise(registers), strict=True):
         if not _is_replaced(entry, following):
             continue
-        if entry.meter_end is None or following.meter_start is None:
-            return None, "replaced"
-        used, how = _of_one_meter(begin, entry.meter_end, entry)
-        if used is None:
-            return None, how
-        total, begin, replaced = total + used, following.meter_start, True
-    used, how = _of_one_meter(begin, after, entries[-1])
-    if used is None:
-        return None, how
-    return total + used, "replaced" if replaced else how
-
-
-def _of_one_meter(begin: float, end: float, entry: Station) -> tuple[float | None, How]:
-    factor, modulus = entry.meter_factor or 1.0, entry.meter_modulus
-    if end >= begin:
-        return (end - begin) * factor, "counted"
-    if modulus is not None and 0 <= end + modulus - begin < _MOST_OF_MODULUS * modulus:
-        return (end + modulus - begin) * factor, "rolled over"
-    return None, "went back"
+        if register.end is None or next_one.start is None or entry.active_to is None or following.active_from is None:
+            yield Part(since, after[0], None, "replaced")
+            return
+        stopped = to_millis(entry.active_to)
+        yield Part(since, stopped, *register.used(begin, register.end))
+        since, begin = to_millis(following.active_from), next_one.start
+    yield Part(since, after[0], *registers[-1].used(begin, after[1]))
 
 
 def _is_replaced(entry: Station, following: Station) -> bool:
@@ -94,10 +164,6 @@ def _is_replaced(entry: Station, following: Station) -> bool:
     same = all(getattr(entry, name) == getattr(following, name) for name in ("device", "meter_factor", "meter_modulus"))
     noted = entry.meter_end is not None or following.meter_start is not None
     return not same or noted or entry.active_to != following.active_from
-
-
-def _index(entries: Sequence[Station], at: int) -> int | None:
-    return next((index for index, entry in enumerate(entries) if entry.active_at(at)), None)
 
 
 def _start(entry: Station) -> int:

@@ -22,6 +22,8 @@ import structlog
 from processors.air.computation import AirComputation
 from processors.causes import why_longer
 from processors.computation import Block, Computation, Moved
+from processors.energy.computation import EnergyComputation
+from processors.energy.rules import EnergyRules
 from processors.plans import Plan
 from processors.records.computation import RecordsComputation
 from processors.traffic.computation import TrafficComputation
@@ -68,10 +70,12 @@ class Runner:
         variant: str,
         grace_hours: int,
         water: Validity | None = None,
+        energy: EnergyRules | None = None,
     ) -> None:
         """`prepare` readies the books and may raise BooksUnavailable; `variant` names the practice of the real-time AQI;
         a day or year stays open for `grace_hours` after its end; `water` is how much makes a mean of water (None: as the tables
-        have it)."""
+        have it); `energy` is by which rules energy is judged (None: 当量值, the grid's latest factor, the shipped times of
+        use)."""
         self._store = store
         self._prepare = prepare
         self._zone = zone
@@ -83,6 +87,8 @@ class Runner:
             AirComputation(store, books, plan, zone, variant),
             WaterComputation(store, books, plan, zone, water or validity()),
             TrafficComputation(books, plan, zone),
+            # Before the records: it takes a mark of theirs, and clears it, of a figure on which nothing of them rests.
+            EnergyComputation(store, books, zone, energy or EnergyRules()),
             RecordsComputation(books, plan),
         )
         self._longer_as_of: date | None = None
@@ -142,7 +148,7 @@ class Runner:
         return True
 
     def _expand(self, of: Computation, marks: Sequence[Mark], ended: Sequence[Key]) -> dict[date, dict[str, set[int]]]:
-        """The civil days that the marks touch, and those that ended."""
+        """The civil days that the marks touch or are felt on, and those that ended."""
         touched: dict[date, dict[str, set[int]]] = {}
         for key, _ in marks:
             if key.hour == ALL_HOURS:
@@ -159,6 +165,11 @@ class Runner:
         for day_of in ended:
             if day_of.indicator == of.daily:
                 touched.setdefault(date.fromisoformat(day_of.period), {})
+        for day, felt in of.felt_on(touched).items():
+            of_day = touched.setdefault(day, {})
+            for station, hours in felt.items():
+                if of_day.get(station) != set():
+                    of_day.setdefault(station, set()).update(hours)
         return touched
 
     async def _compute(self, of: Computation, marks: Sequence[Mark], ended: Sequence[Key], now: int) -> None:

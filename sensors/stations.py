@@ -12,7 +12,7 @@ from typing import Literal, Self
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from sensors.instants import to_millis
-from sensors.quantities import Family
+from sensors.quantities import OF_FAMILY, Family
 from sensors.reading import Period
 from sensors.topics import is_id
 
@@ -86,7 +86,13 @@ class Station(BaseModel):
     """What the meter showed at active_from and at active_to [canonical unit of the count]: with both, nothing is lost where a
     meter is replaced."""
 
-    @field_validator("id", "district", "section", "river", "downstream", "tunnel")
+    measures: str | None = None
+    """What a meter measures, as quantities of use between blanks: `electricity generation exported`; meter_start, meter_end and
+    meter_modulus are of the count of the first. Absent: whatever it sends."""
+    main_meter: str | None = None
+    """The meter that this one is a sub-meter of: the id of another entry of energy."""
+
+    @field_validator("id", "district", "section", "river", "downstream", "tunnel", "main_meter")
     @classmethod
     def _is_an_id(cls, text: str | None) -> str | None:
         if text is not None and not is_id(text):
@@ -101,12 +107,25 @@ class Station(BaseModel):
             raise ValueError(f"{text!r} is no name of a device: it may not have + # / or control characters")
         return text
 
+    @field_validator("measures")
+    @classmethod
+    def _are_uses(cls, text: str | None) -> str | None:
+        uses = [one.code for one in OF_FAMILY["energy"].values() if one.averages == "sum"]
+        if text is not None and (not text.split() or set(text.split()) - set(uses)):
+            raise ValueError(f"{text!r} does not name what a meter measures: there are {', '.join(uses)}")
+        return text
+
     @model_validator(mode="after")
     def _is_not_its_own(self) -> Self:
-        for field in ("section", "downstream"):
+        for field, what in (("section", "section"), ("downstream", "section"), ("main_meter", "meter")):
             if getattr(self, field) == self.id:
-                raise ValueError(f"{field} is {self.id} itself: leave it out, or name another section")
+                raise ValueError(f"{field} is {self.id} itself: leave it out, or name another {what}")
         return self
+
+    @property
+    def measured(self) -> tuple[str, ...]:
+        """The quantities that it measures; none where the entry does not say."""
+        return () if self.measures is None else tuple(self.measures.split())
 
     def active_at(self, at: int) -> bool:
         """Whether the entry holds at `at` [ms since the epoch]."""
@@ -142,6 +161,8 @@ class Registry:
                     f"device {entries[0].device!r} is that of {of} at the same time; "
                     "set active_to of the earlier to active_from of the later, or give each its own device"
                 )
+
+        self._check_main_meters()
 
     def __iter__(self) -> Iterator[Station]:
         for entries in self._entries.values():
@@ -183,13 +204,39 @@ class Registry:
             key=lambda s: s.id,
         )
 
+    def _check_main_meters(self) -> None:
+        """Raises RegistryError where a meter's main meter is not there all the time, for then its use would count nowhere; or
+        where meters are sub-meters of each other: a circle is whole when its last entry begins."""
+        for entry in [one for one in self if one.main_meter is not None]:
+            since, until = _span(entry)
+            at = since
+            for begins, ends in sorted(_span(one) for one in self._entries.get(("energy", entry.main_meter or ""), [])):
+                at = ends if begins <= at < ends else at
+            if at < until:
+                raise RegistryError(
+                    f"meter {entry.id}: its main_meter {entry.main_meter} has no entry of energy for all of that time; add it, "
+                    "or give the meter an entry without main_meter from then on"
+                )
+            way, above = [entry.id], entry.main_meter
+            while above is not None and above not in way:
+                way.append(above)
+                following = self.entry("energy", above, since)
+                above = None if following is None else following.main_meter
+            if above is not None:
+                raise RegistryError(
+                    f"meters {' → '.join([*way, above])} are sub-meters of each other; take main_meter from one of them"
+                )
+
+
+def _span(entry: Station) -> tuple[int, int]:
+    """From when till when an entry holds [ms]."""
+    since = -(2**62) if entry.active_from is None else to_millis(entry.active_from)
+    return since, 2**62 if entry.active_to is None else to_millis(entry.active_to)
+
 
 def _overlap(entries: list[Station]) -> bool:
     """Whether entries overlap in time, or one ends before it starts."""
-    spans = sorted(
-        (to_millis(e.active_from) if e.active_from else -(2**62), to_millis(e.active_to) if e.active_to else 2**62)
-        for e in entries
-    )
+    spans = sorted(_span(entry) for entry in entries)
     return any(
         start >= end or following < end
         for (start, end), (following, _) in zip(spans, [*spans[1:], (2**62, 2**62)], strict=True)

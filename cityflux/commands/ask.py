@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from cityflux.composition import journal_folders, now_ms, open_books, open_store, plan_of
+from cityflux.composition import energy_rules, journal_folders, now_ms, open_books, open_store, plan_of
 from cityflux.console import Format, instant, out, print_rows, settings, wrong
-from cityflux.settings import Settings
+from cityflux.settings import Settings, SettingsError
 from ingest.journal import Ledger, looking_at, read_ledger
 from sensors.instants import iso
 from sensors.quantities import OF_FAMILY, Family
@@ -154,23 +154,33 @@ def _row(
 
 
 def explain(
-    indicator: Annotated[str, typer.Argument(help="of the plan: good_air_days, water_sections")],
+    indicator: Annotated[str, typer.Argument(help="of the plan: good_air_days, water_sections; or energy_use")],
     period: Annotated[
         str,
-        typer.Argument(help="a year, e.g. 2026; of a section a month or quarter too, of energy and carbon a quarter"),
+        typer.Argument(
+            help="a year, e.g. 2026; of a section or energy a month or quarter too, of energy and carbon of the plan a quarter"
+        ),
     ],
     section: Annotated[str | None, typer.Option(help="of water: one section")] = None,
+    meter: Annotated[str | None, typer.Option(help="of energy_use: one meter; else the city")] = None,
+    district: Annotated[str | None, typer.Option(help="of energy_use: one district")] = None,
     day: Annotated[str | None, typer.Option(help="one day of it, down to hours or samples, e.g. 2026-03-05")] = None,
     style: Annotated[TextOrJson, typer.Option("--format", help="text or json")] = TextOrJson.TEXT,
 ) -> None:
     """Why an indicator is what it is, down to hours and samples and the messages they came in. Example:
     cityflux explain good_air_days 2026 --day 2026-03-05"""
     from cityflux.explained import as_text, page_as_text
+    from processors.energy.use import ENERGY_USE
     from processors.explain_page import page_of
     from processors.explain_parts import NotFound
     from processors.explaining import explained
 
     chosen = settings()
+    if indicator == ENERGY_USE:
+        _explain_energy(chosen, day or period, meter, district, style)
+        return
+    if meter is not None or district is not None:
+        wrong(f"{indicator} has no meters; leave --meter and --district out")
     with open_books(chosen) as books:
         books.prepare()
         try:
@@ -184,6 +194,29 @@ def explain(
         page_as_text(page_of(answer), out)
     else:
         as_text(answer, out)
+
+
+def _explain_energy(chosen: Settings, period: str, meter: str | None, district: str | None, style: TextOrJson) -> None:
+    from cityflux.explained import page_as_text
+    from processors.energy.explain import explain_energy
+    from processors.energy.page import energy_page
+    from processors.explain_parts import NotFound
+    from processors.scopes import CITY, DISTRICT, METER
+
+    scope = CITY if district is None else DISTRICT + district
+    if meter is not None:
+        scope = METER + meter
+    try:
+        rules = energy_rules(chosen)
+        with open_books(chosen) as books:
+            books.prepare()
+            answer = explain_energy(books, open_store(chosen), period, scope, chosen.zone, rules)
+    except (NotFound, SettingsError) as error:
+        wrong(str(error))
+    if style is TextOrJson.JSON:
+        sys.stdout.write(json.dumps(answer, ensure_ascii=False, indent=2) + "\n")
+    else:
+        page_as_text(energy_page(answer), out)
 
 
 def ledger(style: Annotated[Format, typer.Option("--format", help="table or json")] = Format.TABLE) -> None:

@@ -1,6 +1,6 @@
 """The command `meter`: what was used between the counts of a meter."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,12 +11,17 @@ from sensors.instants import HOUR_MS, iso
 from sensors.quantities import OF_FAMILY
 from sensors.reading import Period
 
+if TYPE_CHECKING:
+    from processors.metering import Use
+
 
 def meter(
     station: Annotated[str, typer.Argument(help="the energy station whose counts are looked at")],
     since: Annotated[str, typer.Option("--from", help="counts after this moment")],
     until: Annotated[str, typer.Option("--to", help="up to and including this moment")],
-    quantity: Annotated[str, typer.Option(help="electricity or gas")] = "electricity",
+    quantity: Annotated[
+        str, typer.Option(help="electricity, gas, heat, water_use, generation or exported")
+    ] = "electricity",
     period: Annotated[Period, typer.Option(help="of the readings that hold the counts")] = "raw",
     style: Annotated[Format, typer.Option("--format", help="table, csv or json")] = Format.TABLE,
 ) -> None:
@@ -41,16 +46,16 @@ def meter(
         for at, value in zip(shown["observed_at"], shown[counter], strict=True)
     ]
     unit = OF_FAMILY["energy"][quantity].unit
-    rows = [_row(*use, unit, chosen) for use in uses(counts, entries, quantity)]
+    rows = [_row(use, unit, chosen) for use in uses(counts, entries, quantity)]
     print_rows(rows, ["since", "until", "hours", "used", "unit", "how"], style)
 
 
-def _row(since: int, until: int, used: float | None, how: str, unit: str, chosen: Settings) -> dict[str, Any]:
+def _row(use: "Use", unit: str, chosen: Settings) -> dict[str, Any]:
     return {
-        "since": iso(since, chosen.zone),
-        "until": iso(until, chosen.zone),
-        "hours": round((until - since) / HOUR_MS, 3),
-        "used": used,
+        "since": iso(use.since, chosen.zone),
+        "until": iso(use.until, chosen.zone),
+        "hours": round((use.until - use.since) / HOUR_MS, 3),
+        "used": None if use.used is None else float(use.used),
         "unit": unit,
-        "how": how,
+        "how": use.how,
     }

@@ -1,4 +1,4 @@
-"""`cityflux picture`: a year of air or water as a PNG or SVG, for a wall or a report."""
+"""`cityflux picture`: a year of air or water, or a day of a meter, as a PNG or SVG, for a wall or a report."""
 
 from collections.abc import Callable
 from datetime import date
@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cityflux.composition import open_books, plan_of
+from cityflux.composition import energy_rules, open_books, open_store, plan_of
 from cityflux.console import err, out, refused, settings, wrong
-from cityflux.settings import Settings
+from cityflux.settings import Settings, SettingsError
 from store.books import Books
 
 if TYPE_CHECKING:
@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from cityflux.pictured import Pictured
     from cityflux.pictured_water import PicturedWater
 
-picture = typer.Typer(no_args_is_help=True, help="Pictures of a year of air or water, as PNG (1600 × 900) or SVG.")
+picture = typer.Typer(
+    no_args_is_help=True,
+    help="Pictures of a year of air or water, and of a day of a meter, as PNG (1600 × 900) or SVG.",
+)
 
 
 class Tongue(StrEnum):
@@ -102,6 +105,31 @@ def profile(
 ) -> None:
     """An item along a river. Example: cityflux picture profile 2026 liangtan nh3_n --period 2026-06 --out profile.png"""
     _draw_water(year, file, language, lambda pictured: pictured.profile(of, code, period or [str(year)]))
+
+
+@picture.command("load")
+def load(
+    station: Annotated[str, typer.Argument(help="an energy station's id")],
+    day: Annotated[str, typer.Argument(help="a day, e.g. 2026-03-05")],
+    file: Out,
+    minutes: Annotated[int, typer.Option(min=1, max=240, help="length of a bar, e.g. 15 or 60")] = 15,
+    language: LanguageOption = Tongue.EN,
+) -> None:
+    """A meter's load curve of a day, with peak and valley. Example: cityflux picture load m-07 2026-03-05 --out load.png"""
+    from cityflux.pictured_energy import pictured_load
+
+    civil = _day(day, "DAY")
+    if civil is None:
+        wrong("DAY is missing; write 2026-03-05")
+
+    def made(books: Books, chosen: Settings) -> "Figure":
+        try:
+            rules = energy_rules(chosen)
+        except SettingsError as error:
+            wrong(str(error))
+        return pictured_load(open_store(chosen), books, station, civil, minutes, chosen.zone, rules, language.value)
+
+    _save(file, language, made)
 
 
 def _draw(year: int, file: Path, language: Tongue, make: "Callable[[Pictured], Figure]") -> None:

@@ -8,7 +8,7 @@ from processors.air.days import DAILY_AQI, compute_block, scopes
 from processors.air.statistics import AIR_STATISTICS, period_judgement
 from processors.air.year import year_judgement
 from processors.causes import Cause, why_air_day, within
-from processors.computation import Block, Moved, Touched, hours_written
+from processors.computation import Block, DaysOfTheirOwn, Moved, Touched, hours_written
 from processors.plans import Plan
 from processors.scopes import STATION
 from processors.windows import days_between, hours_of_day, period_days
@@ -24,7 +24,7 @@ from store.port import ReadingsStore
 FORECAST_YEARS = 10
 
 
-class AirComputation:
+class AirComputation(DaysOfTheirOwn):
     """One plan's indicators of air, from one store; `variant` names the practice of the real-time AQI."""
 
     daily = DAILY_AQI

@@ -1,4 +1,4 @@
-"""Pictures of a year of air or water: plain data in, a figure or a file out. The same data give the same bytes.
+"""Pictures of a year of air or water, and of a meter's day: plain data in, a figure or a file out. The same data, the same bytes.
 
 Everything is drawn with matplotlib's objects, without pyplot; its settings are changed only while a file is made, for one at a
 time.
@@ -7,6 +7,7 @@ time.
 from processors.pictures.cumulation import cumulative
 from processors.pictures.item_calendar import item_calendar
 from processors.pictures.letters import drawn_language
+from processors.pictures.load_day import LoadBar, LoadSpan, load_day
 from processors.pictures.marks import DayMark, FanPoint
 from processors.pictures.matrix import station_matrix
 from processors.pictures.river_profile import river_profile
@@ -31,6 +32,8 @@ __all__ = [
     "FanPoint",
     "ItemDay",
     "Language",
+    "LoadBar",
+    "LoadSpan",
     "Place",
     "ProfileLine",
     "SectionMark",
@@ -43,6 +46,7 @@ __all__ = [
     "drawn",
     "drawn_language",
     "item_calendar",
+    "load_day",
     "primary_shares",
     "river_profile",
     "river_strip",

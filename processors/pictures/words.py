@@ -60,6 +60,13 @@ _SAID: Final[Mapping[str, tuple[str, str]]] = {
     "no_class": ("No class", "无类别"),
     "inferior": (">Ⅴ", "劣Ⅴ"),
     "tributary": ("tributary", "支流"),
+    "period_peak": ("peak", "峰"),
+    "period_flat": ("flat", "平"),
+    "period_valley": ("valley", "谷"),
+    "demand": ("maximum demand {power} kW", "最大需量 {power} kW"),
+    "measured": ("measured", "实测"),
+    "apportioned": ("shared out by time", "按时间分摊"),
+    "gap": ("not measured", "未测得"),
     "rug": ("{count} not assessable", "{count} 天无法评价"),
 }
 

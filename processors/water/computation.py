@@ -6,7 +6,7 @@ from datetime import date
 from zoneinfo import ZoneInfo
 
 from processors.causes import Cause, why_water_day, within
-from processors.computation import Block, Moved, Touched, hours_written
+from processors.computation import Block, DaysOfTheirOwn, Moved, Touched, hours_written
 from processors.plans import Plan
 from processors.scopes import CITY, DISTRICT, RIVER, SECTION
 from processors.water.days import PERIODS, WATER_DAY, emptied_day, section_days, sections
@@ -23,7 +23,7 @@ from store.judgements import Judgement, Judgements, Key, Revision
 from store.port import ReadingsStore
 
 
-class WaterComputation:
+class WaterComputation(DaysOfTheirOwn):
     """One plan's indicators of water, from one store."""
 
     daily = WATER_DAY

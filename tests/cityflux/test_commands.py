@@ -290,6 +290,10 @@ def test_the_demo_from_an_empty_folder_to_a_scorecard(tmp_path: Path) -> None:
     assert found is not None, said
     assert found[1] == found[2]
     assert int(found[2]) in {2, 4, 6, 8}, "the last year, and of the quarters after it those that have ended"
+    meters = re.search(r"(\d+) of (\d+) meter months are as the simulated buildings used", said)
+    assert meters is not None, said
+    assert meters[1] == meters[2]
+    assert int(meters[2]) >= 9, "all that were measured whole; one may be late, one is read at midnight"
     assert "3 of 3 years of tunnel capacity are as the simulated tunnels were opened" in said
     assert "simulated city, no real figure" in said
     here = {"CITYFLUX_DATA_DIR": str(tmp_path / "demo")}

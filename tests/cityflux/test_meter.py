@@ -51,4 +51,4 @@ async def test_counts_in_wh_become_kwh_used_over_a_roll_over(tmp_path: Path) -> 
             (2.0, 1.5, "kWh", "rolled over"),
         ]
         assert "m-99" in cityflux("meter", "m-99", *span, environment=environment, expect=2)
-        assert "gas" in cityflux("meter", "m-07", *span, "--quantity", "heat", environment=environment, expect=2)
+        assert "gas" in cityflux("meter", "m-07", *span, "--quantity", "diesel", environment=environment, expect=2)

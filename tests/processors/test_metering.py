@@ -1,13 +1,14 @@
 """Meters: what was used between counts, over roll-over, replacement and gaps."""
 
 from datetime import UTC, datetime
+from fractions import Fraction
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processors.metering import Count, Use, uses
+from processors.metering import Count, Part, Use, uses
 from sensors.instants import HOUR_MS
 from sensors.stations import Station
 
@@ -37,12 +38,13 @@ def meter(**of: Any) -> Station:
 
 def used(counts: list[tuple[float, float]], *entries: Station) -> list[tuple[float | None, str]]:
     found = uses([Count(at(when), count) for when, count in counts], entries or (meter(),), "electricity")
-    return [(use.used, use.how) for use in found]
+    return [(None if use.used is None else float(use.used), use.how) for use in found]
 
 
 def test_what_a_count_rose_by_was_used() -> None:
     found = uses([Count(at(0), 999.9), Count(at(1), 1000.3)], [meter()], "electricity")
-    assert found == [Use(at(0), at(1), 0.4, "counted")]
+    used = Fraction("0.4")
+    assert found == [Use(at(0), at(1), used, "counted", (Part(at(0), at(1), used, "counted"),))]
 
 
 def test_the_factor_of_its_transformers_multiplies() -> None:
@@ -71,6 +73,26 @@ def test_a_replaced_meter_loses_nothing_where_both_counts_were_written_down() ->
     old = meter(device="a", meter_factor=2, active_to=hour(1.5), meter_end=105.0)
     new = meter(device="b", meter_factor=10, active_from=hour(1.5), meter_start=7.0)
     assert used([(0, 100.0), (1, 104.0), (2, 8.0)], old, new) == [(8.0, "counted"), (12.0, "replaced")]
+
+
+def test_what_each_meter_used_is_told_apart_at_the_time_of_the_replacement() -> None:
+    old = meter(device="a", active_to=hour(1), meter_end=105.0)
+    new = meter(device="b", active_from=hour(1.5), meter_start=7.0)
+    [use] = uses([Count(at(0), 100.0), Count(at(2), 8.0)], [old, new], "electricity")
+    assert (use.used, use.how) == (Fraction(6), "replaced")
+    assert [(part.since, part.until, part.used) for part in use.parts] == [
+        (at(0), at(1), Fraction(5)),
+        (at(1.5), at(2), Fraction(1)),
+    ]
+
+
+def test_counts_that_were_written_down_are_those_of_one_count_where_a_meter_has_several() -> None:
+    noted = {"measures": "generation electricity"}
+    old = meter(device="a", active_to=hour(1), meter_end=105.0, **noted)
+    new = meter(device="b", active_from=hour(1), meter_start=7.0, **noted)
+    counts = [Count(at(0), 100.0), Count(at(2), 8.0)]
+    assert [use.used for use in uses(counts, [old, new], "generation")] == [Fraction(6)]
+    assert [use.used for use in uses(counts, [old, new], "electricity")] == [None]
 
 
 def test_a_replaced_meter_without_them_says_nothing_even_where_the_count_rises() -> None:

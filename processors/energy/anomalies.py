@@ -1,0 +1,78 @@
+"""Days of meters that are not as days like them were, from the days in the books and the temperature that the air stations of the
+meter's district measured."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import date, timedelta
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from processors.energy.days import ENERGY_DAY, totals_of
+from processors.indicators.energy_anomaly import DAYS_BEFORE, DayUse, Verdict, judge
+from processors.scopes import METER
+from processors.windows import civil_day, day_bounds, ends
+from store.books import Books
+from store.judgements import Judgement, Judgements
+from store.port import ReadingsStore
+
+# Chosen: the mean of fewer hours is no day's.
+_LEAST_HOURS = 18
+
+
+class JudgedDay(NamedTuple):
+    """A day of a meter and what was expected of it; None where too few days were like it."""
+
+    meter: str
+    use: DayUse
+    verdict: Verdict | None
+
+
+def judged_days(
+    store: ReadingsStore, books: Books, names: Sequence[str], first: date, last: date, zone: ZoneInfo, *,
+    quantity: str = "electricity", holidays: Collection[date] = (),
+) -> Iterator[JudgedDay]:  # fmt: skip
+    """The days of meters from `first` to `last` that were measured whole, against the sixty before each. Raises
+    StoreUnavailable, StoreMisconfigured, BooksUnavailable."""
+    judgements = Judgements(books)
+    since = first - timedelta(days=DAYS_BEFORE)
+    warmth: dict[str, Mapping[date, float]] = {}
+    for name in names:
+        found = judgements.latest(ENERGY_DAY, scope=METER + name, first=since.isoformat(), last=last.isoformat())
+        uses = []
+        for day in (one.judgement for one in found):
+            district = day.detail["district"]
+            if district not in warmth:
+                warmth[district] = _temperatures(store, books, district, since, last, zone)
+            if (use := _use(day, quantity, warmth[district])) is not None:
+                uses.append(use)
+        for use in uses:
+            if use.day >= first:
+                yield JudgedDay(name, use, judge(use, uses, holidays))
+
+
+def _use(day: Judgement, quantity: str, warmth: Mapping[date, float]) -> DayUse | None:
+    """What was used on a day that was measured whole."""
+    one = totals_of(day).used.get(quantity)
+    if one is None or one.measured_ms < day.expected * 60_000:
+        return None
+    civil = date.fromisoformat(day.key.period)
+    return DayUse(civil, one.amount, warmth.get(civil))
+
+
+def _temperatures(
+    store: ReadingsStore, books: Books, district: str, first: date, last: date, zone: ZoneInfo
+) -> dict[date, float]:
+    """The mean of a district's hourly air temperatures [°C], by day; days with too few hours are left out."""
+    names = sorted({one.id for one in books.registry() if one.family == "air" and one.district == district})
+    if not names:
+        return {}
+    start, end = day_bounds(first, zone)[0], day_bounds(last, zone)[1]
+    frame = store.readings("air", "hour", start, end, names, ["air_temperature"])
+    frame = frame[frame["air_temperature"].notna()]
+    by_day: dict[date, dict[int, list[float]]] = {}
+    for at, value in zip(ends(frame).tolist(), frame["air_temperature"].tolist(), strict=True):
+        by_day.setdefault(civil_day(at, zone), {}).setdefault(at, []).append(value)
+    return {
+        day: sum(sum(of) / len(of) for of in hours.values()) / len(hours)
+        for day, hours in by_day.items()
+        if len(hours) >= _LEAST_HOURS
+    }

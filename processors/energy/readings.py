@@ -1,0 +1,221 @@
+"""Meters' readings from the store, as pieces of use.
+
+A count says what was used since the one before it, however long ago. So the readings of a span are read with two days on both
+sides, and further away only where the nearest counts do not bridge its edges: in a few steps that grow, up to what a count may
+bridge at all. What is read is a question of the store alone, so that the order in which readings came changes nothing.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
+from math import isnan
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pandas as pd
+
+from processors.energy.rules import USES
+from processors.indicators.energy_pieces import (
+    LONGEST_MS,
+    NEAR_MS,
+    SAMPLES_APART,
+    SAMPLES_APART_MS,
+    Averaged,
+    Piece,
+    by_precedence,
+    counted,
+    of_intervals,
+    of_mean_powers,
+    of_samples,
+)
+from processors.metering import COUNTERS, Count, uses
+from processors.windows import ends
+from processors.withheld import withheld
+from sensors.instants import DAY_MS, HOUR_MS, to_datetime, to_millis
+from sensors.reading import Period
+from sensors.stations import Registry, Station
+from store.intervals import Interval
+from store.port import ReadingsStore
+
+POWER = "active_power"
+COUNTS = tuple(COUNTERS.values())
+USE_OF: Mapping[str, str] = {counter: use for use, counter in COUNTERS.items()}
+"""The quantity of use, by the count that says it."""
+CODES = (*USES, *COUNTS, POWER)
+"""What is read of a meter."""
+
+# Chosen: in how many days a nearest count is looked for, step by step; the last is what a count may bridge.
+STEPS = (8 * DAY_MS, 32 * DAY_MS, LONGEST_MS)
+_LENGTH: Mapping[Period, int] = {"minute": 60_000, "hour": HOUR_MS}
+
+
+class Read(NamedTuple):
+    """What was read of a station: the instants [ms] at which anything was, counts and amounts by quantity of use, mean powers,
+    samples of power, and the instants of amounts of which nobody knows the period."""
+
+    at: list[int]
+    counts: defaultdict[str, list[Count]]
+    amounts: defaultdict[str, list[Averaged]]
+    powers: list[Averaged]
+    samples: list[tuple[int, float]]
+    without_length: list[int]
+
+
+class Meters:
+    """The meters of a registry, by what their entries say over time."""
+
+    def __init__(self, registry: Registry, zone: ZoneInfo) -> None:
+        self._zone = zone
+        self.entries: dict[str, list[Station]] = {}
+        for one in registry:
+            if one.family == "energy":
+                self.entries.setdefault(one.id, []).append(one)
+
+    def by_period(self, stations: Iterable[str]) -> dict[Period, list[str]]:
+        """The stations, by the periods that they send."""
+        found: defaultdict[Period, set[str]] = defaultdict(set)
+        for name in stations:
+            for entry in self.entries.get(name, ()):
+                found[entry.period].add(name)
+        return {period: sorted(names) for period, names in found.items()}
+
+    def entry(self, station: str, period: Period, at: int) -> Station | None:
+        """The entry that holds at an instant, where it sends that period."""
+        return next((one for one in self.entries.get(station, ()) if one.period == period and one.active_at(at)), None)
+
+    def quantities(self, station: str) -> tuple[str, ...]:
+        """The quantities that it measures, as far as its entries say; what it sends besides counts for nothing."""
+        said = {code for one in self.entries.get(station, ()) for code in one.measured or USES}
+        return tuple(code for code in USES if code in said)
+
+    def since(self, at: int, entry: Station) -> int | None:
+        """When the period that ends at an instant began; None where nobody says how long it is."""
+        if entry.period == "raw":
+            return None if entry.expected_period_s is None else at - 1000 * entry.expected_period_s
+        if entry.period == "day":
+            # The same time of the day before by the clock: 23 or 25 hours where it changes.
+            return to_millis(to_datetime(at, self._zone) - timedelta(days=1))
+        return at - _LENGTH[entry.period]
+
+    def apart(self, station: str) -> int:
+        """How far samples may be apart [ms] that are joined."""
+        entries = self.entries.get(station, ())
+        expected = [one.expected_period_s for one in entries if one.expected_period_s is not None]
+        return 1000 * SAMPLES_APART * max(expected) if expected else SAMPLES_APART_MS
+
+
+class MeterReadings:
+    """The readings of a city's meters. Every call raises StoreUnavailable, StoreMisconfigured."""
+
+    def __init__(self, store: ReadingsStore, meters: Meters, intervals: Sequence[Interval]) -> None:
+        self._store = store
+        self._meters = meters
+        self._intervals = intervals
+
+    def read(self, stations: Iterable[str], start: int, end: int) -> dict[str, Read]:
+        """What was read in (start, end] [ms] of those stations of which anything was."""
+        found: dict[str, Read] = {}
+        for period, names in self._meters.by_period(stations).items():
+            frame = self._store.readings("energy", period, start, end, names, CODES)
+            frame = withheld(frame[frame["seq"] == 0], self._intervals, period)
+            for station, rows in by_station(frame):
+                self._take(found.setdefault(station, nothing_read()), station, period, rows)
+        return found
+
+    def pieces(
+        self, stations: Iterable[str], start: int, end: int
+    ) -> tuple[dict[str, dict[str, list[Piece]]], dict[str, Read]]:
+        """By station and quantity the pieces of use that touch (start, end] [ms], and what they were made from."""
+        names = sorted(stations)
+        found = self.read(names, start - NEAR_MS, end + NEAR_MS)
+        read = {name: found.get(name, nothing_read()) for name in names}
+        self._look_further(read, start, end)
+        return {name: self._of_station(name, read[name], start, end) for name in names}, read
+
+    def _take(self, into: Read, station: str, period: Period, rows: pd.DataFrame) -> None:
+        """Add rows of one station and period; those of a time in which its entry has another period are not of this meter."""
+        columns = {code: values for code in CODES if not np.isnan(values := rows[code].to_numpy(np.float64)).all()}
+        for index, at in enumerate(ends(rows).tolist()):
+            entry = self._meters.entry(station, period, at)
+            # An averaged period that ends as its entry does is still of that entry; a count then is the next one's.
+            of_period = entry or self._meters.entry(station, period, at - 1)
+            if of_period is None:
+                continue
+            into.at.append(at)
+            for code, values in columns.items():
+                value = float(values[index])
+                if isnan(value):
+                    continue
+                if code not in USE_OF:
+                    self._take_averaged(into, code, at, value, of_period)
+                elif entry is not None:
+                    into.counts[USE_OF[code]].append(Count(at, value))
+
+    def _take_averaged(self, into: Read, code: str, at: int, value: float, entry: Station) -> None:
+        since = self._meters.since(at, entry)
+        if code == POWER and entry.period == "raw":
+            into.samples.append((at, value))
+        elif since is None:
+            into.without_length.append(at)
+        elif code == POWER:
+            into.powers.append(Averaged(since, at, value))
+        else:
+            into.amounts[code].append(Averaged(since, at, value))
+
+    def _of_station(self, station: str, read: Read, start: int, end: int) -> dict[str, list[Piece]]:
+        entries = self._meters.entries.get(station, [])
+        powers = [*of_mean_powers(read.powers), *of_samples(read.samples, self._meters.apart(station))]
+        powers.sort(key=lambda one: one.until)
+        found = {}
+        for code in self._meters.quantities(station):
+            of_counts = counted(uses(read.counts[code], entries, code)) if read.counts.get(code) else []
+            of_amounts = of_intervals(read.amounts[code]) if read.amounts.get(code) else []
+            made = by_precedence(of_counts, of_amounts, powers if code == "electricity" else [])
+            touching = [one for one in made if one.until > start and one.since < end]
+            if touching:
+                found[code] = touching
+        return found
+
+    def _look_further(self, read: dict[str, Read], start: int, end: int) -> None:
+        """Add the nearest counts outside of what was read: the next ones first, for without them those before say nothing."""
+        wanted = [(name, code) for name in read for code in self._meters.quantities(name) if code in COUNTERS]
+        ahead = {
+            (name, code) for name, code in wanted
+            if not any(one.at >= end for one in read[name].counts.get(code, ()))
+        }  # fmt: skip
+        self._nearest(ahead, read, end + NEAR_MS, forward=True)
+        behind = {
+            (name, code) for name, code in wanted
+            if read[name].counts.get(code) and not any(one.at <= start for one in read[name].counts[code])
+        }  # fmt: skip
+        self._nearest(behind, read, start - NEAR_MS, forward=False)
+
+    def _nearest(self, wanted: set[tuple[str, str]], read: dict[str, Read], edge: int, *, forward: bool) -> None:
+        for since, until in steps_from(edge, forward=forward):
+            if not wanted:
+                return
+            further = self.read({name for name, _ in wanted}, since, until)
+            for name, code in sorted(wanted):
+                if name in further and (counts := further[name].counts.get(code)):
+                    read[name].counts[code].append(min(counts) if forward else max(counts))
+                    wanted.discard((name, code))
+
+
+def steps_from(edge: int, *, forward: bool) -> Iterator[tuple[int, int]]:
+    """Spans (since, until] [ms] that go away from `edge`, one after the other."""
+    reached = 0
+    for step in STEPS:
+        yield (edge + reached, edge + step) if forward else (edge - step, edge - reached)
+        reached = step
+
+
+def nothing_read() -> Read:
+    """Of a station of which nothing was read."""
+    return Read([], defaultdict(list), defaultdict(list), [], [], [])
+
+
+def by_station(frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """The rows of each station."""
+    for name, rows in frame.groupby("station", sort=True):
+        yield str(name), rows
