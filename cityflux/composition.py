@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cityflux.settings import MOST_WORKERS, Settings, SettingsError, read_secret
 from ingest.journal import Journal
@@ -20,6 +21,9 @@ from sensors.stations import Registry, RegistryError
 from store.books import Books
 from store.port import ReadingsStore
 from store.sqlite import SqliteStore
+
+if TYPE_CHECKING:
+    from processors.traffic.rules import TrafficRules
 
 # How long a write waits for another writer's lock: chosen longer than any transaction of ours.
 PATIENCE_S = 30.0
@@ -165,6 +169,36 @@ def plan_of(settings: Settings) -> Plan:
         return load_plan(settings.plan.read_text("utf-8"), str(settings.plan))
     except (OSError, UnicodeDecodeError, PlanError) as error:
         raise SettingsError(f"plan {settings.plan}: {error}") from error
+
+
+def traffic_rules_of(settings: Settings) -> "TrafficRules":
+    """By what traffic is judged. Raises SettingsError, with the names that there are."""
+    from processors.standards.tables import UnknownStandardError
+    from processors.standards.traffic import traffic_tables
+    from processors.standards.tunnel_air import TunnelAirError, parse_tunnel_air
+    from processors.traffic.rules import traffic_rules
+    from sensors.vehicles import known_coding
+
+    path, air = settings.tunnel_air_limits, None
+    try:
+        traffic_tables().scheme(settings.traffic_pcu_scheme)
+    except UnknownStandardError as error:
+        raise SettingsError(f"traffic_pcu_scheme: {error}") from error
+    try:
+        known_coding(settings.traffic_vehicle_coding)
+    except ValueError as error:
+        raise SettingsError(f"traffic_vehicle_coding: {error}") from error
+    try:
+        air = None if path is None else parse_tunnel_air(path.read_text("utf-8"), str(path))
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(
+            f"tunnel_air_limits {path}: {error}; point CITYFLUX_TUNNEL_AIR_LIMITS at a readable TOML file"
+        ) from error
+    except TunnelAirError as error:
+        raise SettingsError(str(error)) from error
+    names = ("percent_of_day", "percent_of_period", "silence_s")
+    given = {name: value for name in names if (value := getattr(settings, f"traffic_{name}")) is not None}
+    return traffic_rules(settings.traffic_pcu_scheme, settings.traffic_vehicle_coding, air, **given)
 
 
 def make_data_folder(settings: Settings) -> None:

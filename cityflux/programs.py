@@ -27,6 +27,7 @@ from cityflux.composition import (
     prepare_books,
     read_registry,
     sources_of,
+    traffic_rules_of,
 )
 from cityflux.settings import PREFIX, Settings, SettingsError
 from ingest.consume import Consumer
@@ -183,7 +184,7 @@ async def process(settings: Settings) -> None:
     from processors.water.validity import Validity, validity
 
     stopped = stop_signals()
-    plan = plan_of(settings)
+    plan, rules = plan_of(settings), traffic_rules_of(settings)
     with open_books(settings) as books:
         store = open_store(settings)
         runner = Runner(
@@ -196,6 +197,7 @@ async def process(settings: Settings) -> None:
             variant=settings.realtime_variant,
             grace_hours=settings.grace_hours,
             water=validity(**{name: getattr(settings, f"water_{name}") for name in Validity._fields}),
+            traffic=rules,
         )
         try:
             await runner.run(stopped)

@@ -25,6 +25,7 @@ from processors.computation import Block, Computation, Moved
 from processors.plans import Plan
 from processors.records.computation import RecordsComputation
 from processors.traffic.computation import TrafficComputation
+from processors.traffic.rules import TrafficRules, traffic_rules
 from processors.water.computation import WaterComputation
 from processors.water.validity import Validity, validity
 from processors.windows import blocks, civil_day, day_bounds, period_bounds
@@ -68,10 +69,11 @@ class Runner:
         variant: str,
         grace_hours: int,
         water: Validity | None = None,
+        traffic: TrafficRules | None = None,
     ) -> None:
-        """`prepare` readies the books and may raise BooksUnavailable; `variant` names the practice of the real-time AQI;
-        a day or year stays open for `grace_hours` after its end; `water` is how much makes a mean of water (None: as the tables
-        have it)."""
+        """`prepare` readies the books and may raise BooksUnavailable; `variant` names the practice of the real-time
+        AQI; a day or year stays open for `grace_hours` after its end; `water` is how much makes a mean of water (None:
+        as the tables have it), `traffic` by what traffic is judged (None: as shipped)."""
         self._store = store
         self._prepare = prepare
         self._zone = zone
@@ -82,7 +84,7 @@ class Runner:
         self._computations: tuple[Computation, ...] = (
             AirComputation(store, books, plan, zone, variant),
             WaterComputation(store, books, plan, zone, water or validity()),
-            TrafficComputation(books, plan, zone),
+            TrafficComputation(store, books, plan, zone, traffic or traffic_rules()),
             RecordsComputation(books, plan),
         )
         self._longer_as_of: date | None = None

@@ -26,7 +26,9 @@ class TextOrJson(StrEnum):
 
 
 def readings(
-    family: Annotated[Family, typer.Argument(help="air, water, energy, traffic; air-index: what was derived")],
+    family: Annotated[
+        Family, typer.Argument(help="air, water, energy, traffic; air-index, traffic-flow: what was derived")
+    ],
     period: Annotated[Period, typer.Argument(help="raw, minute, hour, day")],
     since: Annotated[str, typer.Option("--from", help="after this moment")],
     until: Annotated[str, typer.Option("--to", help="up to and including this moment")],
