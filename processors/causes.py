@@ -77,7 +77,9 @@ def why_traffic_day(before: Judgement, now: Judgement, touched: Mapping[str, int
     causes = _moved(station, had, has, noun)
     if not causes and before.detail["by_class"] != now.detail["by_class"] and station in touched:
         causes.append(f"counts of {touched[station]} {_plural(touched[station], 'hour')} of {station} corrected")
-    for name, said in (("capacity_pcu_h", "capacity"), ("interval_s", "interval"), ("rule", "rules")):
+    if not causes and before.valid != now.valid:
+        causes.append(f"{station} was counting in {before.valid} → {now.valid} of its intervals")
+    for name, said in (("capacity_pcu_h", "capacity"), ("interval_s", "interval"), ("silence_s", "silence")):
         if before.detail[name] != now.detail[name]:
             causes.append(f"{said} {before.detail[name]} → {now.detail[name]}")
     return _told(before, now, causes)

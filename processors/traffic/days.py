@@ -28,7 +28,7 @@ from processors.indicators.traffic_flow import (
 )
 from processors.scopes import STATION
 from processors.traffic.air import air_of_day
-from processors.traffic.counts import COUNTED, PERIODS, Counts, counted
+from processors.traffic.counts import COUNTED, PERIODS, Counts, counted, step_of
 from processors.traffic.rules import TrafficRules
 from processors.windows import day_bounds, hours_of_day
 from processors.withheld import withheld
@@ -85,7 +85,7 @@ def counts_of_day(
         for name in traffic_stations(registry)
         if (stations is None or name in stations) and (entry := entry_of_day(registry, name, start, end))
     }
-    by_station = readings_of(store, start, end, list(entries), rules, intervals)
+    by_station = readings_of(store, start, end, entries, rules, intervals)
     found = []
     for name, frames in by_station.items():
         entry = entries[name]
@@ -95,18 +95,28 @@ def counts_of_day(
 
 
 def readings_of(
-    store: ReadingsStore, start: int, end: int, stations: Sequence[str], rules: TrafficRules, intervals:
-    Sequence[Interval], *, detail: bool = False,
-) -> dict[str, dict[str, pd.DataFrame]]:  # fmt: skip
-    """The readings in (start, end] [ms] without what `intervals` cover, by station and period; stations of which there
-    are none are left out."""
+    store: ReadingsStore,
+    start: int,
+    end: int,
+    entries: Mapping[str, Station],
+    rules: TrafficRules,
+    intervals: Sequence[Interval],
+    *,
+    detail: bool = False,
+) -> dict[str, dict[str, pd.DataFrame]]:
+    """The readings in (start, end] [ms] of the stations of `entries` without what `intervals` cover, by station and period;
+    stations of which there are none are left out."""
     codes = [*COUNTED, *sorted({limit.quantity for limit in rules.air.limits})]
     found: dict[str, dict[str, pd.DataFrame]] = {}
     for period in PERIODS:
-        frame = store.readings("traffic", period, start, end, stations, codes, detail=detail) if stations else None
-        if frame is not None and len(frame):
-            for station, of in withheld(frame, intervals, period).groupby("station", sort=False):
-                found.setdefault(str(station), {})[period] = of.reset_index(drop=True)
+        frame = store.readings("traffic", period, start, end, list(entries), codes, detail=detail) if entries else None
+        if frame is None:
+            continue
+        for station, of in frame.groupby("station", sort=False):
+            entry = entries[str(station)]
+            length = 1_000 * step_of(entry) if period == entry.period != "raw" else None
+            kept = withheld(of.reset_index(drop=True), intervals, period, length)
+            found.setdefault(str(station), {})[period] = kept
     return dict(sorted(found.items()))
 
 
@@ -136,6 +146,7 @@ def judgement_of(of: DayCounts, rules: TrafficRules, zone: ZoneInfo, now: int) -
         "tunnel": entry.tunnel,
         "form": ("vehicles" if entry.period == "raw" else "intervals") if counts_vehicles else None,
         "interval_s": counts.step // 1_000,
+        "silence_s": (entry.expected_period_s or rules.silence_s) if entry.period == "raw" else None,
         "capacity_pcu_h": entry.capacity_pcu_h,
         "vehicles": vehicles,
         "pcu": str(decimal(pcu, 3)),
