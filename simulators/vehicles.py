@@ -1,15 +1,16 @@
-"""Vehicles through the simulated tunnels: rush hours, trucks by night, queues, incidents of known time and place, air that follows.
+"""Vehicles through the simulated tunnels: rush hours, trucks by night, queues, incidents of known time and place, air
+that follows.
 
-A direction passes what arrives, up to its capacity; what is left waits. Its speed is that of the fundamental diagram of Greenshields
-(1935): with a flow q of a capacity C the speed is ½ v (1 ± √(1 - q/C)), with v that of free flow; + where traffic flows, - where
-something waits. An incident leaves a share of the capacity. Counts are whole vehicles of a class in an interval; single vehicles are
-made of the same counts, so both have the same totals, and the truth of any span is a sum of them. A day is made alone: it begins
-without a queue, and randomness is keyed by what it is for.
+A direction passes what arrives, up to its capacity; what is left waits. Its speed is that of the fundamental diagram of
+Greenshields (1935): with a flow q of a capacity C the speed is ½ v (1 ± √(1 - q/C)), with v that of free flow; + where
+traffic flows, - where something waits. An incident leaves a share of the capacity. Counts are whole vehicles of a class
+in an interval; single vehicles are made of the same counts, so both have the same totals, and the truth of any span is
+a sum of them. A day is made alone: it begins without a queue, and randomness is keyed by what it is for.
 """
 
 import tomllib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -17,19 +18,14 @@ from functools import lru_cache
 from importlib.resources import files
 from math import floor, sqrt
 from random import Random
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
-from sensors.formats.native import encode
 from sensors.instants import to_millis
-from sensors.reading import Period
 from sensors.stations import Station, load_registry
-from sensors.topics import Address, topic_of
-from sensors.vehicles import COUNTS, VEHICLE_CLASSES
 from simulators.city import ZONE
 from simulators.figures import tunnels_text
-from simulators.message import OutMessage
 
 
 class Incident(NamedTuple):
@@ -82,7 +78,6 @@ class _Day(_Data):
 
 class _Speed(_Data):
     scatter: float
-    vehicle_scatter: float
     detector_m: float
 
 
@@ -130,8 +125,6 @@ _UNITS = {
     when: 1 + sum(share * (float(_OF.pcu[cls]) - 1) for cls, share in mix.items()) for when, mix in _OF.mix.items()
 }
 """Passenger car units of a vehicle on average [pcu]."""
-_CLASS_NUMBER = {cls: number for number, cls in enumerate(VEHICLE_CLASSES, start=1)}
-"""As the native coding has them."""
 
 
 @lru_cache(maxsize=1)
@@ -147,7 +140,7 @@ def incidents(seed: int, year: int) -> tuple[Incident, ...]:
     first, length = date(year, 1, 1), (date(year + 1, 1, 1) - date(year, 1, 1)).days
     found = []
     for _ in range(of.per_year):
-        midnight = _midnight(first + timedelta(days=rng.randrange(length)))
+        midnight = midnight_of(first + timedelta(days=rng.randrange(length)))
         start = midnight + round(rng.uniform(of.from_hour, of.to_hour) * 3_600_000)
         end = start + 60_000 * rng.randint(*of.minutes)
         found.append(Incident(rng.choice(sorted(_OF.daily)), start, end, rng.uniform(*of.passes)))
@@ -160,10 +153,12 @@ def counted(seed: int, station: str, day: date) -> tuple[Interval, ...]:
     entry, rng = tunnel_stations()[station], Random(f"{seed}/vehicles/{station}/{day}")
     capacity, lanes, free = entry.capacity_pcu_h or 0.0, entry.lanes or 1, entry.free_flow_km_h or 0.0
     expected, weather = _demand(seed, station, day, rng)
-    midnight, waiting, found = _midnight(day), 0.0, []
+    midnight, waiting, found = midnight_of(day), 0.0, []
     tomorrow = midnight + _SLOTS * INTERVAL_MS
     events = [
-        one for one in incidents(seed, day.year) if one.station == station and midnight < one.end and one.start < tomorrow
+        one
+        for one in incidents(seed, day.year)
+        if one.station == station and midnight < one.end and one.start < tomorrow
     ]
     lost = _missing(seed, station, day)
     jam = 4 * capacity / free
@@ -193,7 +188,7 @@ def driven(seed: int, station: str, since: int, until: int) -> Driven:
     """What the intervals that end in (since, until] [ms] and are sent hold."""
     by_class, intervals = Counter[str](), 0
     day = datetime.fromtimestamp(since / 1000, ZONE).date()
-    while _midnight(day) < until:
+    while midnight_of(day) < until:
         for one in counted(seed, station, day):
             if one.sent and since < one.at <= until:
                 by_class.update(one.by_class)
@@ -201,45 +196,6 @@ def driven(seed: int, station: str, since: int, until: int) -> Driven:
         day += timedelta(days=1)
     pcu = sum((number * Fraction(_OF.pcu[cls]) for cls, number in by_class.items()), Fraction(0))
     return Driven(by_class.total(), {cls: n for cls, n in sorted(by_class.items()) if n}, pcu, intervals)
-
-
-def vehicles_history(seed: int, start_day: date, end_ms: int) -> Iterator[OutMessage]:
-    """Counts by interval from a civil day on that end by `end_ms`: day by day one message per direction."""
-    day = start_day
-    while _midnight(day) < end_ms:
-        for station in tunnel_stations().values():
-            records = [_record(one) for one in counted(seed, station.id, day) if one.sent and one.at <= end_ms]
-            if records:
-                yield _message(station, "minute", records)
-        day += timedelta(days=1)
-
-
-def single_vehicles(seed: int, station: str, since: int, until: int) -> list[dict[str, Any]]:
-    """The vehicles of the same intervals one by one, as records in order of time; an interval without any is a sign of life."""
-    rng, found, day = Random(f"{seed}/single/{station}/{since}"), [], datetime.fromtimestamp(since / 1000, ZONE).date()
-    while _midnight(day) < until:
-        for one in counted(seed, station, day):
-            if one.sent and since < one.at <= until:
-                classes = [cls for cls, number in one.by_class.items() for _ in range(number)]
-                rng.shuffle(classes)
-                instants = sorted(one.at - rng.randrange(INTERVAL_MS) for _ in classes)
-                found += [(at, cls, one.speed) for at, cls in zip(instants, classes, strict=True)] or [(one.at, None, 0.0)]
-        day += timedelta(days=1)
-    numbered, of_instant = [], Counter[int]()
-    for at, cls, mean in found:
-        values = {"vehicles": 0.0}
-        if cls is not None:
-            speed = max(0.1, rng.gauss(mean, mean * _OF.speed.vehicle_scatter))
-            values = {"vehicle_class": float(_CLASS_NUMBER[cls]), "speed": round(speed, 1)}
-        numbered.append({"at": at, "seq": of_instant[at], "values": values})
-        of_instant[at] += 1
-    return numbered
-
-
-def vehicle_messages(seed: int, station: str, since: int, until: int) -> list[OutMessage]:
-    """The same as messages, a thousand vehicles each."""
-    records, entry = single_vehicles(seed, station, since, until), tunnel_stations()[station]
-    return [_message(entry, "raw", records[first : first + 1_000]) for first in range(0, len(records), 1_000)]
 
 
 def _demand(seed: int, station: str, day: date, rng: Random) -> tuple[list[float], float]:
@@ -278,7 +234,10 @@ def _split(number: int, mix: Mapping[str, float], rng: Random) -> dict[str, int]
 
 def _air(density: float, speed: float, rng: Random) -> dict[str, float]:
     of = _OF.air
-    air = {name: low + more * density for name, (low, more) in (("co", of.co), ("no2", of.no2), ("extinction", of.extinction))}
+    air = {
+        name: low + more * density
+        for name, (low, more) in (("co", of.co), ("no2", of.no2), ("extinction", of.extinction))
+    }
     air["wind"] = of.wind[0] + of.wind[1] * speed
     return {name: value * rng.gauss(1, of.scatter) for name, value in air.items()}
 
@@ -293,17 +252,6 @@ def _missing(seed: int, station: str, day: date) -> set[int]:
     return lost
 
 
-def _record(one: Interval) -> dict[str, Any]:
-    air = {"tunnel_co": round(one.air["co"], 2), "tunnel_no2": round(one.air["no2"], 3),
-           "tunnel_extinction": round(one.air["extinction"], 6), "tunnel_wind": round(one.air["wind"], 2)}  # fmt: skip
-    driving: dict[str, float] = {"speed": one.speed, "occupancy": one.occupancy} if one.vehicles else {"occupancy": 0.0}
-    counts = {COUNTS[cls]: number for cls, number in one.by_class.items()}
-    return {"at": one.at, "values": {"vehicles": one.vehicles, **counts, **driving, **air}}
-
-
-def _message(station: Station, period: Period, records: list[dict[str, Any]]) -> OutMessage:
-    return OutMessage(topic_of(Address(station.district, "traffic", station.id, period)), encode(records))
-
-
-def _midnight(day: date) -> int:
+def midnight_of(day: date) -> int:
+    """When a civil day of the city begins [ms]."""
     return to_millis(datetime.combine(day, time(), ZONE))

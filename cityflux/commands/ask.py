@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cityflux.composition import journal_folders, now_ms, open_books, open_store, plan_of
+from cityflux.composition import journal_folders, now_ms, open_books, open_store, plan_of, traffic_rules_of
 from cityflux.console import Format, instant, out, print_rows, settings, wrong
 from cityflux.settings import Settings
 from ingest.journal import Ledger, looking_at, read_ledger
@@ -156,9 +156,13 @@ def _row(
 
 
 def explain(
-    indicator: Annotated[str, typer.Argument(help="of the plan: good_air_days, water_sections")],
-    period: Annotated[str, typer.Argument(help="a year, e.g. 2026; of a section a month or quarter too")],
+    indicator: Annotated[
+        str, typer.Argument(help="of the plan: good_air_days, water_sections; tunnel_flow, traffic_day")
+    ],
+    period: Annotated[str, typer.Argument(help="a year, e.g. 2026; of a section or tunnel a month or quarter too")],
     section: Annotated[str | None, typer.Option(help="of water: one section")] = None,
+    tunnel: Annotated[str | None, typer.Option(help="of tunnel_flow: one tunnel")] = None,
+    station: Annotated[str | None, typer.Option(help="of traffic_day: the station")] = None,
     day: Annotated[str | None, typer.Option(help="one day of it, down to hours or samples, e.g. 2026-03-05")] = None,
     style: Annotated[TextOrJson, typer.Option("--format", help="text or json")] = TextOrJson.TEXT,
 ) -> None:
@@ -170,6 +174,11 @@ def explain(
     from processors.explaining import explained
 
     chosen = settings()
+    if indicator in {"tunnel_flow", "traffic_day"}:
+        _explain_traffic(chosen, indicator, period, tunnel, station, day, style)
+        return
+    if tunnel is not None or station is not None:
+        wrong(f"{indicator} has no tunnels and stations; --tunnel is of tunnel_flow, --station of traffic_day")
     with open_books(chosen) as books:
         books.prepare()
         try:
@@ -183,6 +192,39 @@ def explain(
         page_as_text(page_of(answer), out)
     else:
         as_text(answer, out)
+
+
+def _explain_traffic(
+    chosen: Settings,
+    indicator: str,
+    period: str,
+    tunnel: str | None,
+    station: str | None,
+    day: str | None,
+    style: TextOrJson,
+) -> None:
+    from cityflux.explained import page_as_text
+    from processors.explain_parts import NotFound
+    from processors.traffic.explain_flow import explain_flow, explain_station_day
+    from processors.traffic.page import traffic_page
+
+    rules = traffic_rules_of(chosen)
+    with open_books(chosen) as books:
+        books.prepare()
+        store = open_store(chosen)
+        try:
+            if indicator == "tunnel_flow":
+                answer = explain_flow(books, store, period, chosen.zone, rules, tunnel, day)
+            elif station is None:
+                wrong("traffic_day is of a station: name it with --station")
+            else:
+                answer = explain_station_day(books, store, station, period, chosen.zone, rules)
+        except NotFound as error:
+            wrong(str(error))
+    if style is TextOrJson.JSON:
+        sys.stdout.write(json.dumps(answer, ensure_ascii=False, indent=2) + "\n")
+    else:
+        page_as_text(traffic_page(answer), out)
 
 
 def ledger(style: Annotated[Format, typer.Option("--format", help="table or json")] = Format.TABLE) -> None:

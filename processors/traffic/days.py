@@ -67,9 +67,13 @@ def traffic_days(
     for day in days:
         for one in counts_of_day(store, registry, day, zone, rules, intervals, now, stations):
             judgements.append(judgement_of(one, rules, zone, now))
-            station = one.counts.entry.id
-            ends = [end for end in hours_of_day(day, zone) if end in hours.get(station, ())]
-            derived += [_flow_reading(one.counts, end, rules, now) for end in ends]
+            touched = hours.get(one.counts.entry.id, ())
+            reach = _reach_ms(one.counts.entry, rules)
+            derived += [
+                _flow_reading(one.counts, end, rules, now)
+                for end in hours_of_day(day, zone)
+                if any(abs(end - at) < HOUR_MS + reach for at in touched)
+            ]
     return Block(derived, judgements)
 
 
@@ -104,8 +108,8 @@ def readings_of(
     *,
     detail: bool = False,
 ) -> dict[str, dict[str, pd.DataFrame]]:
-    """The readings in (start, end] [ms] of the stations of `entries` without what `intervals` cover, by station and period;
-    stations of which there are none are left out."""
+    """The readings in (start, end] [ms] of the stations of `entries` without what `intervals` cover, by station and
+    period; stations of which there are none are left out."""
     codes = [*COUNTED, *sorted({limit.quantity for limit in rules.air.limits})]
     found: dict[str, dict[str, pd.DataFrame]] = {}
     for period in PERIODS:
@@ -169,8 +173,8 @@ def judgement_of(of: DayCounts, rules: TrafficRules, zone: ZoneInfo, now: int) -
     detail["sentence"] = _sentence(detail, valid, expected, enough=enough)
     return Judgement(
         Key(TRAFFIC_DAY, STATION + entry.id, of.day.isoformat(), rules.scheme.name),
-        str(vehicles) if enough else None, "veh", "stated" if enough else "not assessable", valid, expected, CODE_VERSION,
-        (entry.id,), detail, now,
+        str(vehicles) if enough else None, "veh", "stated" if enough else "not assessable", valid, expected,
+        CODE_VERSION, (entry.id,), detail, now,
     )  # fmt: skip
 
 
@@ -250,6 +254,12 @@ def _said(peak: PeakHour | Flow, entry: Station, zone: ZoneInfo) -> dict[str, An
     }  # fmt: skip
     ratio = _saturation(peak.pcu, entry)
     return said if ratio is None else said | {"saturation": str(decimal(ratio, 3)), "level": level_of_service(ratio)}
+
+
+def _reach_ms(entry: Station, rules: TrafficRules) -> int:
+    """How far from an hour what came in another one is felt [ms]: by a single vehicle, as long as a silence that is
+    none."""
+    return 1_000 * (entry.expected_period_s or rules.silence_s) if entry.period == "raw" else 0
 
 
 def _saturation(pcu_per_hour: Fraction, entry: Station) -> Fraction | None:

@@ -1,5 +1,5 @@
-"""Days of traffic by hand: counts and single vehicles, what is whole and what is not, revisions with their causes; the simulator's
-truth, the same from counts and from single vehicles."""
+"""Days of traffic by hand: counts and single vehicles, what is whole and what is not, revisions with their causes; the
+simulator's truth, the same from counts and from single vehicles."""
 
 import asyncio
 from collections.abc import Iterator
@@ -17,13 +17,8 @@ from sensors.instants import HOUR_MS
 from sensors.reading import Doubt, Reading
 from sensors.stations import Station
 from sensors.vehicles import COUNTS, VEHICLE_CLASSES, Coding, codings
-from simulators.vehicles import (
-    counted,
-    driven,
-    single_vehicles,
-    tunnel_stations,
-    vehicles_history,
-)
+from simulators.vehicle_messages import single_vehicles, vehicles_history
+from simulators.vehicles import counted, driven, tunnel_stations
 from store.intervals import Interval, Intervals
 from tests.processors.traffic import MINUTE_MS, STEP_MS, Road, every_five
 from tests.processors.world import ZONE
@@ -54,7 +49,10 @@ async def test_a_day_of_counts_by_hand(road: Road) -> None:
     road.station("g", capacity_pcu_h=400, free_flow_km_h=80, length_km=2, lanes=2)
     rows = every_five(DAY, TEN)
     for slot in range(8 * 12 + 3, 9 * 12 + 3):  # 08:15 to 09:15
-        rows[slot] = (rows[slot][0], {**TEN, "vehicles": 20.0, "vehicles_car": 16.0, "vehicles_large": 4.0, "speed": 20.0})
+        rows[slot] = (
+            rows[slot][0],
+            {**TEN, "vehicles": 20.0, "vehicles_car": 16.0, "vehicles_large": 4.0, "speed": 20.0},
+        )
     await road.send("g", rows)
     await road.compute()
     day = road.of("station:g", "2026-03-05")
@@ -63,7 +61,12 @@ async def test_a_day_of_counts_by_hand(road: Road) -> None:
     assert detail["pcu"] == "3900.000", "276 intervals of 8 + 2 x 2.5, 12 of twice as much"
     assert (detail["by_class"], detail["without_pcu"]) == ({"car": 2400, "large": 600}, 0)
     peak = detail["peak"]
-    assert (peak["from"][11:16], peak["to"][11:16], peak["pcu"], peak["factor"]) == ("08:15", "09:15", "312.000", "1.000")
+    assert (peak["from"][11:16], peak["to"][11:16], peak["pcu"], peak["factor"]) == (
+        "08:15",
+        "09:15",
+        "312.000",
+        "1.000",
+    )
     assert (peak["saturation"], peak["level"]) == ("0.780", 4)
     # 2,760 vehicles at 40 and 240 at 20 km/h: the mean of vehicles, and the mean of their times.
     assert detail["speed_km_h"] == "38.40"
@@ -100,10 +103,14 @@ async def test_late_corrected_and_withdrawn_intervals_revise_the_day_and_say_so(
     road.station("g", tunnel="huxi")
     await road.send("g", every_five(DAY, TEN, lacking=range(96, 101)))
     await road.compute()
-    await road.send("g", [row for row in every_five(DAY, TEN) if START + 96 * STEP_MS < row[0] <= START + 101 * STEP_MS])
+    await road.send(
+        "g", [row for row in every_five(DAY, TEN) if START + 96 * STEP_MS < row[0] <= START + 101 * STEP_MS]
+    )
     await road.compute()
     at = START + 12 * STEP_MS
-    await road.write([Reading("traffic", "g", "minute", at, road.world.now, {**TEN, "vehicles_car": 6.0, "vehicles_bus": 2.0})])
+    await road.write(
+        [Reading("traffic", "g", "minute", at, road.world.now, {**TEN, "vehicles_car": 6.0, "vehicles_bus": 2.0})]
+    )
     await road.compute()
     withdrawn = {code: Doubt("withdrawn", None) for code in TEN} | {"vehicles_bus": Doubt("withdrawn", None)}
     await road.write([Reading("traffic", "g", "minute", at, road.world.now + 1, {}, withdrawn)])
@@ -127,12 +134,16 @@ async def test_late_corrected_and_withdrawn_intervals_revise_the_day_and_say_so(
 
 async def test_single_vehicles_silence_and_signs_of_life(road: Road) -> None:
     road.station("e", period="raw", expected_period_s=None)
-    minutes = [at for at in range(START + MINUTE_MS, END, MINUTE_MS) if not START + 9 * HOUR_MS < at <= START + 12 * HOUR_MS]
+    minutes = [
+        at for at in range(START + MINUTE_MS, END, MINUTE_MS) if not START + 9 * HOUR_MS < at <= START + 12 * HOUR_MS
+    ]
     await road.send("e", [(at, {"vehicle_class": 1.0, "speed": 60.0}) for at in minutes], "raw")
     await road.send("e", [(START + MINUTE_MS, {"vehicle_class": 9.0})] * 3, "raw")
     await road.compute()
     day = road.of("station:e", "2026-03-05")
-    assert (day.valid, day.expected, day.status) == (252, 288, "not assessable"), "three hours of silence are no empty road"
+    assert (day.valid, day.expected, day.status) == (252, 288, "not assessable"), (
+        "three hours of silence are no empty road"
+    )
     assert day.detail["by_class"]["car"] == len(minutes) - 1, "the first was sent again with another class"
     assert day.detail["without_pcu"] == 3, "a class that the coding does not have"
     # What says only that it lives makes the same silence an empty road.
@@ -203,13 +214,19 @@ async def test_hours_that_are_counted_whole_have_no_quarters(road: Road) -> None
     await road.compute()
     day = road.of("station:h", "2026-03-05")
     assert (day.value, day.valid, day.expected) == (str(2400 + 276), 24, 24)
-    assert (day.detail["peak"]["pcu"], day.detail["peak"]["factor"], day.detail["peak"]["level"]) == ("123.000", None, 1)
+    assert (day.detail["peak"]["pcu"], day.detail["peak"]["factor"], day.detail["peak"]["level"]) == (
+        "123.000",
+        None,
+        1,
+    )
 
 
 async def test_the_scheme_is_the_citys_and_another_one_is_another_value(road: Road) -> None:
     road.station("g")
     road.rules = traffic_rules("CJJ-37-2012")
-    await road.send("g", every_five(DAY, {"vehicles": 3.0, "vehicles_car": 1.0, "vehicles_medium": 1.0, "vehicles_bus": 1.0}))
+    await road.send(
+        "g", every_five(DAY, {"vehicles": 3.0, "vehicles_car": 1.0, "vehicles_medium": 1.0, "vehicles_bus": 1.0})
+    )
     await road.compute()
     day = road.of("station:g", "2026-03-05")
     assert (day.key.standard, day.detail["pcu"], day.detail["without_pcu"]) == ("CJJ-37-2012", "864.000", 288)
@@ -246,7 +263,13 @@ async def test_air_against_its_limits(road: Road) -> None:
     await road.compute()
     moving, slow, wind = road.of("station:t", "2026-03-05").detail["air"]
     assert (moving["limit"], moving["above"], moving["greatest"], moving["at"][11:16]) == ("125", 2, "126.00", "01:15")
-    assert (slow["while"], slow["limit"], slow["means"], slow["above"], slow["greatest"]) == ("slow", "150", 1, 0, "140.00")
+    assert (slow["while"], slow["limit"], slow["means"], slow["above"], slow["greatest"]) == (
+        "slow",
+        "150",
+        1,
+        0,
+        "140.00",
+    )
     assert (wind["quantity"], wind["limit"], wind["greatest"], wind["above"]) == ("tunnel_wind", "10", "3.00", 0)
     assert "tunnel_co above 125" in road.of("station:t", "2026-03-05").detail["sentence"]
 
@@ -266,7 +289,9 @@ async def test_simulated_tunnels_from_counts_and_from_single_vehicles(road: Road
             [Reading("traffic", name, "raw", one["at"], END, one["values"], seq=one["seq"]) for one in records]
         )
         rows = [one for one in counted(3, name, DAY) if one.sent]
-        await road.send(name, [(one.at, {"vehicles": one.vehicles, "speed": one.speed, **of_classes(one)}) for one in rows])
+        await road.send(
+            name, [(one.at, {"vehicles": one.vehicles, "speed": one.speed, **of_classes(one)}) for one in rows]
+        )
     try:
         await road.compute()
         await single.compute()
@@ -299,7 +324,9 @@ async def test_a_month_of_a_tunnel_and_the_city(road: Road) -> None:
     for number in range(28):
         day = first + timedelta(days=number)
         await road.send("a-e", every_five(day, {"vehicles": 10.0, "vehicles_car": 10.0}))
-        await road.send("a-w", every_five(day, {"vehicles": 20.0, "vehicles_car": 20.0}, lacking=range(40) if number < 7 else ()))
+        await road.send(
+            "a-w", every_five(day, {"vehicles": 20.0, "vehicles_car": 20.0}, lacking=range(40) if number < 7 else ())
+        )
         await road.send("fan", every_five(day, {"tunnel_co": 12.0}, lacking=range(3, 288)))
         if number >= 14:
             rows = every_five(day, {"vehicles": 5.0, "vehicles_car": 5.0})
@@ -308,7 +335,9 @@ async def test_a_month_of_a_tunnel_and_the_city(road: Road) -> None:
             await road.send("b-e", rows)
     await road.compute(date(2026, 3, 6))
     tunnel = road.of("tunnel:a", "2026-02", "tunnel_flow")
-    assert (tunnel.value, tunnel.unit, tunnel.status) == ("8640", "veh/d", "stated"), "288 x 30, of days that are assessable"
+    assert (tunnel.value, tunnel.unit, tunnel.status) == ("8640", "veh/d", "stated"), (
+        "288 x 30, of days that are assessable"
+    )
     assert (tunnel.valid, tunnel.expected) == (28 + 21, 56)
     assert tunnel.detail["mean_saturation"] is not None
     assert set(tunnel.detail["directions"]) == {"a-e", "a-w"}, "where only air is measured nobody counts"
@@ -342,8 +371,8 @@ def test_what_the_tables_of_vehicles_say_of_one_another() -> None:
     assert {one.quantity for one in shipped_tunnel_air().limits} == {
         code for code in OF_FAMILY["traffic"] if code.startswith("tunnel_")
     }
-    with pytest.raises(TunnelAirError, match=r"own.toml: limit.0: 'co' is no quantity of tunnel air: there are tunnel_co"):
-        text = 'document="x"\nmark="1 source"\nslow_km_h=20\n[[limit]]\nquantity="co"\nminutes=15\nmost="1"\nclause="x"'
+    text = 'document="x"\nmark="1 source"\nslow_km_h=20\n[[limit]]\nquantity="co"\nminutes=15\nmost="1"\nclause="x"'
+    with pytest.raises(TunnelAirError, match=r"own.toml: limit.0: 'co' is no quantity of tunnel air"):
         parse_tunnel_air(text, "own.toml")
 
 

@@ -28,7 +28,8 @@ class Road:
 
     def station(self, name: str, **changes: Any) -> None:
         """An entry of counts each five minutes, if nothing else is said."""
-        fields = {"id": name, "family": "traffic", "name_zh": name, "district": "gaoxin", "kind": "traffic", "period": "minute",
+        fields = {"id": name, "family": "traffic", "name_zh": name, "district": "gaoxin", "kind": "traffic", "period":
+        "minute",
                   "expected_period_s": 300, **changes}  # fmt: skip
         entry = Station.model_validate({key: value for key, value in fields.items() if value is not None})
         self.world.books.register([entry], who="test", now=0)
@@ -77,7 +78,9 @@ class Road:
         return self.world.judgements.history(self.of(scope, period, indicator).key)
 
 
-def every_five(day: date, values: Mapping[str, float], lacking: Iterable[int] = ()) -> list[tuple[int, dict[str, float]]]:
+def every_five(
+    day: date, values: Mapping[str, float], lacking: Iterable[int] = ()
+) -> list[tuple[int, dict[str, float]]]:
     """The same counts for each interval of a day, but for those that lack (0 to 287)."""
     start, end = day_bounds(day, ZONE)
     left_out = set(lacking)
