@@ -148,8 +148,8 @@ def incidents(seed: int, year: int) -> tuple[Incident, ...]:
 
 
 @lru_cache(maxsize=1024)
-def counted(seed: int, station: str, day: date) -> tuple[Interval, ...]:
-    """The intervals of a direction on a civil day."""
+def counted(seed: int, station: str, day: date, *, disturbed: bool = True) -> tuple[Interval, ...]:
+    """The intervals of a direction on a civil day; where not `disturbed`, as they had been without an incident."""
     entry, rng = tunnel_stations()[station], Random(f"{seed}/vehicles/{station}/{day}")
     capacity, lanes, free = entry.capacity_pcu_h or 0.0, entry.lanes or 1, entry.free_flow_km_h or 0.0
     expected, weather = _demand(seed, station, day, rng)
@@ -158,7 +158,7 @@ def counted(seed: int, station: str, day: date) -> tuple[Interval, ...]:
     events = [
         one
         for one in incidents(seed, day.year)
-        if one.station == station and midnight < one.end and one.start < tomorrow
+        if disturbed and one.station == station and midnight < one.end and one.start < tomorrow
     ]
     lost = _missing(seed, station, day)
     jam = 4 * capacity / free
