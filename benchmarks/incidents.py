@@ -1,11 +1,13 @@
-"""What the hints at incidents see and what they cry for nothing: simulated tunnels with incidents of known time and place.
+"""What the hints at incidents see and what they cry for nothing: simulated tunnels with incidents of known time and
+place.
 
     python -m benchmarks.incidents [--seeds 20] [--first-seed 1000] [--days 90] [--jobs 2] [--into docs/TRAFFIC.md]
 
-An incident is felt where at least a fifth of the vehicles that had passed without it, while it lasted, did not. It is detected
-where a hint begins while it lasts, or an interval after; the delay is from its start to when that could be said. A hint is false
-where it begins neither during an incident of its direction nor in the hour after, in which the queue drains. Rain, holidays, queues of rush
-hours and missing intervals are in the days. Rules were chosen on seeds below 1000.
+An incident is felt where at least a fifth of the vehicles that had passed without it, while it lasted, did not. It is
+detected where a hint begins while it lasts, or an interval after; the delay is from its start to when that could be
+said. A hint is false where it begins neither during an incident of its direction nor in the hour after, in which the
+queue drains. Rain, holidays, queues of rush hours and missing intervals are in the days. Rules were chosen on seeds
+below 1000.
 """
 
 import argparse
@@ -21,6 +23,7 @@ from typing import Any, NamedTuple
 from benchmarks.pages import put, table
 from processors.traffic.incidents.hints import Hint, Slot, hints
 from processors.traffic.incidents.rules import incident_rules
+from processors.windows import civil_day
 from sensors.instants import DAY_MS, HOUR_MS
 from simulators.city import ZONE
 from simulators.vehicles import INTERVAL_MS, Incident, counted, incidents, midnight_of, tunnel_stations
@@ -31,8 +34,8 @@ _MINUTE_MS = 60_000
 
 
 class Felt(NamedTuple):
-    """An incident: what share passed of the vehicles that had, the capacity it left, and how long after its start it was said [min]
-    by which rule (None: never)."""
+    """An incident: what share passed of the vehicles that had, the capacity it left, and how long after its start it
+    was said [min] by which rule (None: never)."""
 
     passed: float
     left: float
@@ -63,18 +66,18 @@ def outcome_of(seed: int, days: int) -> Outcome:
             if one.sent
         ]
         said = [one for one in hints(station, slots, INTERVAL_MS, end, rules, ZONE) if start <= one.since < end]
-        happened = [one for one in incidents(seed, _FIRST.year) if one.station == station and start <= one.start < end - DAY_MS]
+        its = [one for one in incidents(seed, _FIRST.year) if one.station == station]
+        happened = [one for one in its if start <= one.start < end - DAY_MS]
         for incident in happened:
             passed = _passed(seed, incident)
             if passed > _FELT:
                 unfelt += 1
                 continue
-            its = [one for one in said if incident.start - INTERVAL_MS <= one.since <= incident.end + INTERVAL_MS]
-            first = min(its, key=lambda one: one.said, default=None)
+            seen = [one for one in said if incident.start - INTERVAL_MS <= one.since <= incident.end + INTERVAL_MS]
+            first = min(seen, key=lambda one: one.said, default=None)
             felt.append(_felt(incident, passed, first))
         for one in said:
-            if not any(each.start - INTERVAL_MS <= one.since <= each.end + HOUR_MS for each in incidents(seed, _FIRST.year)
-                       if each.station == station):  # fmt: skip
+            if not any(each.start - INTERVAL_MS <= one.since <= each.end + HOUR_MS for each in its):
                 false[one.rule] += 1
     return Outcome(felt, unfelt, false, days * len(tunnel_stations()))
 
@@ -87,7 +90,7 @@ def _felt(incident: Incident, passed: float, first: Hint | None) -> Felt:
 
 def _passed(seed: int, incident: Incident) -> float:
     """The share that passed, while it lasted, of what had passed without it."""
-    first = date.fromtimestamp(incident.start / 1000)
+    first = civil_day(incident.start + 1, ZONE)
     totals = [
         sum(
             one.vehicles
@@ -127,7 +130,11 @@ def text(outcomes: Sequence[Outcome]) -> str:
         [
             f"{len(outcomes)} seeds, {days:,} days of directions, {len(felt)} incidents felt and {unfelt} that were not.",
             table("Incidents detected", ("of what had passed", "felt", "detected", "delay, median (95 %)"), rows),
-            table("Hints by rule", ("rule", "first to see an incident", "false", "false per direction and 30 days"), alarms),
+            table(
+                "Hints by rule",
+                ("rule", "first to see an incident", "false", "false per direction and 30 days"),
+                alarms,
+            ),
         ]
     )
 

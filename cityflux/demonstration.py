@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import date, datetime, timedelta
+from fractions import Fraction
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -26,14 +27,16 @@ from cityflux.settings import PREFIX, Settings, load_settings
 from cityflux.supervisor import Part, StartError, listening, supervised
 from ingest.journal import has_session, looking_at
 from processors.records.entries import checked
-from processors.scopes import SECTION
+from processors.scopes import SECTION, STATION
 from processors.scorecard import scorecard_rows
-from processors.windows import civil_day, period_bounds, period_days
+from processors.windows import civil_day, day_bounds, days_between, period_bounds, period_days
 from sensors.instants import HOUR_MS
 from simulators.air import truth
 from simulators.city import ZONE, city, history, registry_text
 from simulators.figures import DATED, LAST_YEAR, SOURCE, TRUE_TUNNEL_CAPACITY, figures, true_reductions, tunnels_text
 from simulators.river import arrivals, river, river_history, river_registry_text, spills, true_class
+from simulators.vehicle_messages import vehicles_history
+from simulators.vehicles import driven, tunnel_stations
 from store.books import Books
 from store.judgements import Claims, Judgements
 from store.records import Record, Records
@@ -41,6 +44,8 @@ from store.records import Record, Records
 _LOOK_EVERY_S = 0.2
 # Chosen: a cold start of broker and ingest takes about two seconds.
 _START_WITHIN_S = 60.0
+# Chosen: vehicles are counted each five minutes, so only the last weeks of them are sent, in some five seconds.
+_VEHICLE_DAYS = 21
 
 
 async def run(folder: Path, *, days: int | None, once: bool, seed: int, wall_port: int) -> None:
@@ -71,6 +76,7 @@ async def run(folder: Path, *, days: int | None, once: bool, seed: int, wall_por
             until = civil_day(now - chosen.grace_hours * HOUR_MS, ZONE)
             _compare_air(books, seed, first, until)
             _compare_water(books, seed, first, until)
+            _compare_traffic(books, seed, _counted_from(first, now), until)
             _compare_figures(books)
             if not once:
                 out.print(f"\nstatus page: http://{chosen.wall_host}:{chosen.wall_port}/   data: {folder}")
@@ -112,8 +118,14 @@ async def _subscribed(chosen: Settings) -> None:
 
 async def _load(chosen: Settings, books: Books, seed: int, first: date, now: int) -> None:
     """Publish the history and wait until the last of it is in the store and every window is computed."""
-    total = (len(city()) + len(river())) * ((datetime.fromtimestamp(now / 1000, ZONE).date() - first).days + 1)
-    everything = chain(history(seed, first, now), river_history(seed, first, now))
+    today = datetime.fromtimestamp(now / 1000, ZONE).date()
+    total = (len(city()) + len(river())) * ((today - first).days + 1)
+    total += len(tunnel_stations()) * ((today - _counted_from(first, now)).days + 1)
+    everything = chain(
+        history(seed, first, now),
+        river_history(seed, first, now),
+        vehicles_history(seed, _counted_from(first, now), now),
+    )
     with progress_bar() as bar:
         published = bar.add_task("published over MQTT", total=total)
         stored = bar.add_task("journalled and stored", total=total)
@@ -166,6 +178,27 @@ def _compare_water(books: Books, seed: int, first: date, until: date) -> None:
         out.print(
             f"{outcomes[True]} of {outcomes.total()} months of sections are judged as the simulated river was made"
         )
+
+
+def _counted_from(first: date, now: int) -> date:
+    """The first day of which vehicles are sent."""
+    return max(first, datetime.fromtimestamp(now / 1000, ZONE).date() - timedelta(days=_VEHICLE_DAYS))
+
+
+def _compare_traffic(books: Books, seed: int, first: date, until: date) -> None:
+    """What passed the tunnels on the days that have closed: vehicles, classes and passenger car units of each direction."""
+    outcomes: Counter[bool] = Counter()
+    found = Judgements(books).standing("traffic_day", first=first.isoformat(), last=until.isoformat())
+    for day in days_between(first, until - timedelta(days=1)):
+        for station in tunnel_stations():
+            true = driven(seed, station, *day_bounds(day, ZONE))
+            judged, finality = found.get((STATION + station, day.isoformat()), (None, ""))
+            if judged is None or finality == "running":
+                outcomes[False] += 1
+                continue
+            passed = judged.detail["vehicles"], judged.detail["by_class"], Fraction(judged.detail["pcu"]), judged.valid
+            outcomes[passed == (true.vehicles, true.by_class, true.pcu, true.intervals)] += 1
+    out.print(f"{outcomes[True]} of {outcomes.total()} tunnel days are as the simulated vehicles drove")
 
 
 def _compare_figures(books: Books) -> None:

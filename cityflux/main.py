@@ -30,6 +30,7 @@ from cityflux.commands import (
     sections,
     serve,
     sources,
+    traffic,
     warn,
     years,
 )
@@ -67,6 +68,7 @@ app.add_typer(review.review, name="review")
 app.add_typer(forecast.forecast, name="forecast")
 app.add_typer(picture.picture, name="picture")
 app.add_typer(gateway.gateway, name="gateway")
+app.add_typer(traffic.traffic, name="traffic")
 
 _KNOWN = (SettingsError, JournalError, SessionTaken, BooksUnavailable, StoreError, StartError)
 

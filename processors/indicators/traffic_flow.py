@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
+from math import lcm
 from typing import NamedTuple
 
 from processors.standards.traffic import CongestionLevel, Scheme, traffic_tables
@@ -59,23 +60,26 @@ def flows(passed: Iterable[Vehicles], scheme: Scheme, start: int, end: int, minu
     width = minutes * MINUTE_MS
     if minutes < 1 or end <= start or (end - start) % width:
         raise ValueError(f"{end - start} ms is no whole number of intervals of {minutes} min")
-    vehicles, without, pcu = Counter[int](), Counter[int](), dict[int, Fraction]()
+    vehicles, without, scaled = Counter[int](), Counter[int](), Counter[int]()
+    # The same whole number of parts of a unit for each class: an exact sum of integers.
+    parts = lcm(*(Fraction(factor).denominator for factor in scheme.factors.values()))
+    factors = {cls: int(Fraction(factor) * parts) for cls, factor in scheme.factors.items()}
     for one in passed:
         if not start < one.at <= end:
             continue
         number = (one.at - start - 1) // width
         vehicles[number] += one.number
-        factor = None if one.cls is None else scheme.factors.get(one.cls)
+        factor = None if one.cls is None else factors.get(one.cls)
         if factor is None:
             without[number] += one.number
         else:
-            pcu[number] = pcu.get(number, Fraction(0)) + one.number * Fraction(factor)
+            scaled[number] += one.number * factor
     return [
         Flow(
             start + number * width,
             start + (number + 1) * width,
             vehicles[number],
-            pcu.get(number, Fraction(0)),
+            Fraction(scaled[number], parts),
             without[number],
         )
         for number in range((end - start) // width)

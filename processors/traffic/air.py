@@ -7,12 +7,13 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from processors.indicators.exact import decimal, exact, scaled
 from processors.standards.tunnel_air import AirLimit, TunnelAir
 from processors.traffic.counts import Counts
-from processors.windows import ends
+from processors.windows import Ints, ends
 from sensors.instants import iso
 from sensors.quantities import OF_FAMILY
 
@@ -24,30 +25,37 @@ def air_of_day(
 ) -> list[dict[str, Any]]:
     """Of each limit whose quantity was measured: how many means there are, how many are above it, the greatest and when
     it ended. `frames` are the station's readings of the day by period."""
+    at = {period: ends(of) for period, of in frames.items()}
     found = []
     for limit in air.limits:
-        parts = [of[["observed_at", limit.quantity]].dropna() for of in frames.values()]
-        measured = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
-        if not measured.empty:
-            found.append(_held(limit, measured, counts, air, zone))
+        values = {period: of[limit.quantity].to_numpy(np.float64) for period, of in frames.items()}
+        there = {period: ~np.isnan(of) for period, of in values.items()}
+        if any(of.any() for of in there.values()):
+            moments = np.concatenate([at[period][of] for period, of in there.items()])
+            measured = np.concatenate([values[period][of] for period, of in there.items()])
+            found.append(_held(limit, moments, measured, counts, air, zone))
     return found
 
 
-def _held(limit: AirLimit, measured: pd.DataFrame, counts: Counts, air: TunnelAir, zone: tzinfo) -> dict[str, Any]:
+def _held(
+    limit: AirLimit, at: Ints, measured: npt.NDArray[np.float64], counts: Counts, air: TunnelAir, zone: tzinfo
+) -> dict[str, Any]:
     quantity = OF_FAMILY["traffic"][limit.quantity]
     width = limit.minutes * _MINUTE_MS
-    window = (ends(measured) - counts.start - 1) // width
-    n, power = scaled(np.abs(measured[limit.quantity].to_numpy(np.float64)), quantity.scale)
+    window = (at - counts.start - 1) // width
+    n, power = scaled(np.abs(measured), quantity.scale)
     length = counts.entry.length_km
     most = limit.of(None if length is None else exact(length))
+    many = np.bincount(window)
+    totals = np.zeros(len(many), n.dtype)
+    np.add.at(totals, window, n)
     means, above = 0, 0
     worst: tuple[Fraction, int] | None = None
-    for number in np.unique(window).tolist():
+    for number in np.flatnonzero(many).tolist():
         until = counts.start + (number + 1) * width
         if limit.state is not None and limit.state != _state(counts, until - width, until, air.slow_km_h):
             continue
-        values = n[window == number]
-        mean = Fraction(int(values.sum()), power * len(values))
+        mean = Fraction(int(totals[number]), power * int(many[number]))
         means, above = means + 1, above + (mean > most)
         if worst is None or mean > worst[0]:
             worst = mean, until

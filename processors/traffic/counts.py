@@ -13,17 +13,18 @@ interval came where something passed in it, or where the silence that it lies in
 silent. A day is judged from its own readings alone, so its first and last silence end at midnight.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import accumulate
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from processors.indicators.exact import scaled
-from processors.indicators.traffic_flow import Vehicles
-from processors.windows import ends
+from processors.indicators.traffic_flow import MINUTE_MS, Vehicles
+from processors.windows import Ints, ends
 from sensors.quantities import OF_FAMILY
 from sensors.reading import Period
 from sensors.stations import Station
@@ -41,8 +42,7 @@ _PERIOD_S: Mapping[str, int] = {"minute": 60, "hour": 3_600}
 # A share of an hour is added up in units of 10^-30: exact as far as anybody prints, and the same in any order.
 _TINY = 10**30
 _FINE = 10 ** OF_FAMILY["traffic"]["speed"].scale
-
-Ints = npt.NDArray[np.int64]
+_SHARE = 10 ** OF_FAMILY["traffic"]["occupancy"].scale
 
 
 def step_of(entry: Station) -> int:
@@ -50,6 +50,19 @@ def step_of(entry: Station) -> int:
     if entry.period == "raw":
         return _EVENTS_STEP_S
     return entry.expected_period_s or _PERIOD_S.get(entry.period, 3_600)
+
+
+class _Sums(NamedTuple):
+    """Sums of the intervals before each, so that those of any span are a difference: vehicles that have a speed, their
+    speeds in 1/_FINE km/h, their hours for a kilometre in 1/_TINY, those that stood; readings with an occupancy, and
+    these in 1/_SHARE %."""
+
+    measured: Sequence[int]
+    speeds: Sequence[int]
+    hours: Sequence[int]
+    stood: Sequence[int]
+    occupied: Sequence[int]
+    occupancy: Sequence[int]
 
 
 @dataclass(frozen=True)
@@ -69,10 +82,7 @@ class Counts:
     """Readings whose classes are more than their vehicles: the classes are taken."""
     other_periods: int
     """Readings of what passed that came with a period which is not the entry's."""
-    speeds: pd.DataFrame
-    """Readings with a speed: `slot`, `vehicles`, `speed` [km/h]."""
-    occupancy: pd.DataFrame
-    """Readings with an occupancy: `slot`, `occupancy` [%]."""
+    sums: _Sums
 
     def slots(self, since: int, until: int) -> slice:
         """The intervals that end in (since, until] [ms]."""
@@ -84,41 +94,35 @@ class Counts:
         of = self.came[self.slots(since, until)]
         return int(of.sum()), len(of)
 
-    def passed(self) -> Iterator[Vehicles]:
-        """What passed, at the ends of the intervals."""
+    def passed(self, minutes: int) -> Iterator[Vehicles]:
+        """What passed, gathered by so many minutes, or by the intervals where these are longer or do not divide
+        them."""
+        width = max(minutes * MINUTE_MS, self.step)
+        width -= width % self.step
         for cls, numbers in self.by_class.items():
-            for slot in np.flatnonzero(numbers).tolist():
-                yield Vehicles(min(self.start + (slot + 1) * self.step, self.end), cls, int(numbers[slot]))
+            gathered = np.add.reduceat(numbers, np.arange(0, len(numbers), width // self.step))
+            for number in np.flatnonzero(gathered).tolist():
+                yield Vehicles(min(self.start + (number + 1) * width, self.end), cls, int(gathered[number]))
 
     def mean_speed(self, since: int, until: int) -> Fraction | None:
         """The mean speed of the vehicles that have one [km/h], each vehicle as much as another."""
-        number, total, _ = self._speeds(since, until)
-        return Fraction(total, number * _FINE) if number else None
+        of = self.slots(since, until)
+        number = _between(self.sums.measured, of)
+        return Fraction(_between(self.sums.speeds, of), number * _FINE) if number else None
 
     def travel(self, since: int, until: int) -> Fraction | None:
         """The mean time that they take for a kilometre [h]; where something stood still there is none."""
-        number, _, hours = self._speeds(since, until)
-        return Fraction(hours, number * _TINY) if number and hours is not None else None
+        of = self.slots(since, until)
+        number = _between(self.sums.measured, of)
+        if not number or _between(self.sums.stood, of):
+            return None
+        return Fraction(_between(self.sums.hours, of), number * _TINY)
 
     def mean_occupancy(self, since: int, until: int) -> Fraction | None:
         """The mean share of time in which the detectors were occupied [%]."""
-        within = _within(self.occupancy, self.slots(since, until))
-        if within.empty:
-            return None
-        n, power = scaled(within["occupancy"].to_numpy(np.float64), OF_FAMILY["traffic"]["occupancy"].scale)
-        return Fraction(int(n.sum()), power * len(within))
-
-    def _speeds(self, since: int, until: int) -> tuple[int, int, int | None]:
-        """(vehicles, Σ vehicles · speed in 1/_FINE km/h, Σ vehicles / speed in 10^-30 h), of those that have a
-        speed."""
-        within = _within(self.speeds, self.slots(since, until))
-        numbers = within["vehicles"].to_numpy(np.int64)
-        speeds = np.rint(within["speed"].to_numpy(np.float64) * _FINE).astype(np.int64)
-        by_speed: dict[int, int] = {}
-        for speed, number in zip(speeds.tolist(), numbers.tolist(), strict=True):
-            by_speed[speed] = by_speed.get(speed, 0) + number
-        hours = None if by_speed.get(0) else sum(n * _FINE * _TINY // speed for speed, n in by_speed.items() if speed)
-        return int(numbers.sum()), int((numbers * speeds).sum()), hours
+        of = self.slots(since, until)
+        number = _between(self.sums.occupied, of)
+        return Fraction(_between(self.sums.occupancy, of), number * _SHARE) if number else None
 
 
 def counted(
@@ -137,7 +141,6 @@ def counted(
     slots = -(-(end - start) // step)
     frame = _of_vehicles(frames.get(entry.period))
     slot = (ends(frame) - start - 1) // step
-    frame = frame.assign(slot=slot)
     total, of_class, contradicting = _by_class(frame, classes)
     known = sum(of_class.values(), np.zeros(len(frame), np.int64))
     by_class: dict[str | None, Ints] = {}
@@ -148,17 +151,46 @@ def counted(
         came = _alive(ends(frame), start, end, step, slots, 1_000 * (entry.expected_period_s or silence_s))
         came &= np.minimum(start + step * (np.arange(slots) + 1), end) <= now
     else:
-        of_lanes = frame.drop_duplicates(["seq", "slot"])
-        came = np.bincount(of_lanes["slot"], minlength=slots) >= max(frame["seq"].nunique(), 1)
-    frame = frame.assign(counted=total)
-    with_speed = frame[frame["speed"].notna() & (total > 0)]
-    with_occupancy = frame[frame["occupancy"].notna()]
+        lanes = np.unique(np.stack((slot, frame["seq"].to_numpy(np.int64))), axis=1)
+        came = np.bincount(lanes[0], minlength=slots) >= max(len(np.unique(lanes[1])), 1)
     return Counts(
-        entry, start, end, step, came, np.bincount(slot, total, slots).astype(np.int64), by_class, contradicting,
+        entry,
+        start,
+        end,
+        step,
+        came,
+        np.bincount(slot, total, slots).astype(np.int64),
+        by_class,
+        contradicting,
         sum(len(_of_vehicles(of)) for period, of in frames.items() if period != entry.period),
-        pd.DataFrame({"slot": with_speed["slot"], "vehicles": with_speed["counted"], "speed": with_speed["speed"]}),
-        pd.DataFrame({"slot": with_occupancy["slot"], "occupancy": with_occupancy["occupancy"]}),
+        _sums(frame, slot, total, slots),
+    )
+
+
+def _sums(frame: pd.DataFrame, slot: Ints, total: Ints, slots: int) -> _Sums:
+    speed, occupancy = frame["speed"].to_numpy(np.float64), frame["occupancy"].to_numpy(np.float64)
+    at_speed, occupied = ~np.isnan(speed) & (total > 0), ~np.isnan(occupancy)
+    fine = np.rint(np.where(at_speed, speed, 0) * _FINE).astype(np.int64)
+    share = np.rint(np.where(occupied, occupancy, 0) * _SHARE).astype(np.int64)
+    hours = [0] * slots
+    for place, speed_of, number in zip(
+        slot[at_speed].tolist(), fine[at_speed].tolist(), total[at_speed].tolist(), strict=True
+    ):
+        hours[place] += number * _FINE * _TINY // speed_of if speed_of else 0
+
+    def summed(values: Ints) -> Sequence[int]:
+        return [0, *np.cumsum(np.bincount(slot, values, slots).astype(np.int64)).tolist()]
+
+    measured = np.where(at_speed, total, 0)
+    return _Sums(
+        summed(measured), summed(measured * fine), [0, *accumulate(hours)], summed(np.where(fine == 0, measured, 0)),
+        summed(occupied.astype(np.int64)), summed(share),
     )  # fmt: skip
+
+
+def _between(sums: Sequence[int], of: slice) -> int:
+    first, after = int(of.start), int(of.stop)
+    return sums[after] - sums[first]
 
 
 def _of_vehicles(frame: pd.DataFrame | None) -> pd.DataFrame:
@@ -197,8 +229,3 @@ def _alive(at: Ints, start: int, end: int, step: int, slots: int, silence: int) 
     first = start + step * np.arange(slots)
     gap = np.searchsorted(edges, first, side="right")
     return came | (edges[np.minimum(gap, len(edges) - 1)] - edges[gap - 1] <= silence)
-
-
-def _within(frame: pd.DataFrame, slots: slice) -> pd.DataFrame:
-    found: pd.DataFrame = frame[(frame["slot"] >= slots.start) & (frame["slot"] < slots.stop)]
-    return found

@@ -30,7 +30,7 @@ from processors.scopes import STATION
 from processors.traffic.air import air_of_day
 from processors.traffic.counts import COUNTED, PERIODS, Counts, counted, step_of
 from processors.traffic.rules import TrafficRules
-from processors.windows import day_bounds, hours_of_day
+from processors.windows import day_bounds
 from processors.withheld import withheld
 from sensors.instants import HOUR_MS, iso
 from sensors.quantities import OF_FAMILY
@@ -55,6 +55,10 @@ class DayCounts(NamedTuple):
     counts: Counts
     frames: Mapping[str, pd.DataFrame]
 
+    def flows(self, minutes: int, rules: TrafficRules) -> list[Flow]:
+        """Its flow by so many minutes."""
+        return flows(self.counts.passed(minutes), rules.scheme, self.counts.start, self.counts.end, minutes)
+
 
 def traffic_days(
     store: ReadingsStore, registry: Registry, days: Sequence[date], zone: ZoneInfo, rules: TrafficRules,
@@ -70,9 +74,9 @@ def traffic_days(
             touched = hours.get(one.counts.entry.id, ())
             reach = _reach_ms(one.counts.entry, rules)
             derived += [
-                _flow_reading(one.counts, end, rules, now)
-                for end in hours_of_day(day, zone)
-                if any(abs(end - at) < HOUR_MS + reach for at in touched)
+                _flow_reading(one.counts, flow, now)
+                for flow in one.flows(60, rules)
+                if any(abs(flow.end - at) < HOUR_MS + reach for at in touched)
             ]
     return Block(derived, judgements)
 
@@ -138,13 +142,13 @@ def judgement_of(of: DayCounts, rules: TrafficRules, zone: ZoneInfo, now: int) -
     """The judgement of a station's day."""
     counts = of.counts
     entry, start, end = counts.entry, counts.start, counts.end
-    hours = flows(counts.passed(), rules.scheme, start, end, 60)
+    hours = of.flows(60, rules)
     whole = [_is_whole(counts, hour.start, hour.end) for hour in hours]
     vehicles, pcu = sum(hour.vehicles for hour in hours), sum((hour.pcu for hour in hours), Fraction(0))
     valid, expected = counts.coverage(start, end)
     counts_vehicles = bool(counts.came.any())
     enough = counts_vehicles and 100 * valid >= rules.percent_of_day * expected
-    peak = _peak(counts, rules)
+    peak = _peak(of, rules)
     detail: dict[str, Any] = {
         "name": entry.name_zh,
         "tunnel": entry.tunnel,
@@ -233,15 +237,14 @@ def _is_whole(counts: Counts, since: int, until: int) -> bool:
     return 0 < expected == valid
 
 
-def _peak(counts: Counts, rules: TrafficRules) -> PeakHour | Flow | None:
+def _peak(of: DayCounts, rules: TrafficRules) -> PeakHour | Flow | None:
     """The busiest hour of quarters that came whole; where intervals are longer than quarters the busiest hour of the
     clock. None where no hour came whole, or nothing passed."""
+    counts = of.counts
     if _QUARTER_MS % counts.step:
-        hours = flows(counts.passed(), rules.scheme, counts.start, counts.end, 60)
-        busy = [hour for hour in hours if hour.pcu and _is_whole(counts, hour.start, hour.end)]
+        busy = [hour for hour in of.flows(60, rules) if hour.pcu and _is_whole(counts, hour.start, hour.end)]
         return max(busy, key=lambda hour: (hour.pcu, -hour.start), default=None)
-    quarters = flows(counts.passed(), rules.scheme, counts.start, counts.end, 15)
-    runs = groupby(quarters, key=lambda quarter: _is_whole(counts, quarter.start, quarter.end))
+    runs = groupby(of.flows(15, rules), key=lambda quarter: _is_whole(counts, quarter.start, quarter.end))
     found = [one for whole, run in runs if whole and (one := peak_hour(list(run))) is not None]
     return max(found, key=lambda one: (one.pcu, -one.start), default=None)
 
@@ -252,7 +255,7 @@ def _said(peak: PeakHour | Flow, entry: Station, zone: ZoneInfo) -> dict[str, An
         "factor": str(decimal(peak.factor, 3)) if isinstance(peak, PeakHour) else None, "saturation": None, "level":
         None,
     }  # fmt: skip
-    ratio = _saturation(peak.pcu, entry)
+    ratio = saturation_of(peak.pcu, entry)
     return said if ratio is None else said | {"saturation": str(decimal(ratio, 3)), "level": level_of_service(ratio)}
 
 
@@ -262,7 +265,8 @@ def _reach_ms(entry: Station, rules: TrafficRules) -> int:
     return 1_000 * (entry.expected_period_s or rules.silence_s) if entry.period == "raw" else 0
 
 
-def _saturation(pcu_per_hour: Fraction, entry: Station) -> Fraction | None:
+def saturation_of(pcu_per_hour: Fraction, entry: Station) -> Fraction | None:
+    """v / C of a station [1]; None where its capacity is not known."""
     return None if entry.capacity_pcu_h is None else saturation(pcu_per_hour, Decimal(repr(entry.capacity_pcu_h)))
 
 
@@ -282,12 +286,11 @@ def _sentence(detail: Mapping[str, Any], valid: int, expected: int, *, enough: b
     return "; ".join([text, *dict.fromkeys(above)])
 
 
-def _flow_reading(counts: Counts, end: int, rules: TrafficRules, now: int) -> Reading:
+def _flow_reading(counts: Counts, flow: Flow, now: int) -> Reading:
     """An hour as a reading: what is not of a whole hour is no good value, and displaces an earlier one."""
-    start = end - HOUR_MS
-    [flow] = flows(counts.passed(), rules.scheme, start, end, 60)
+    start, end = flow.start, flow.end
     valid, expected = counts.coverage(start, end)
-    ratio = _saturation(flow.pcu, counts.entry)
+    ratio = saturation_of(flow.pcu, counts.entry)
     numbers: dict[str, Fraction | int | None] = {
         "vehicles": flow.vehicles,
         "pcu": flow.pcu,

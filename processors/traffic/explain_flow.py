@@ -14,7 +14,6 @@ import pandas as pd
 
 from processors.explain_parts import NotFound, gaps, history, lineage, revised_days, shown
 from processors.indicators.exact import decimal
-from processors.indicators.traffic_flow import flows
 from processors.scopes import CITY, STATION, TUNNEL
 from processors.standards.traffic import traffic_tables
 from processors.traffic.days import (
@@ -185,7 +184,7 @@ def _hours(
     frame = read.get(counts.entry.period, pd.DataFrame({"observed_at": pd.Series([], dtype="datetime64[ms, UTC]")}))
     at = frame["observed_at"].astype("datetime64[ms, UTC]").astype("int64")
     found = []
-    for hour in flows(counts.passed(), rules.scheme, counts.start, counts.end, 60):
+    for hour in of.flows(60, rules):
         valid, expected = counts.coverage(hour.start, hour.end)
         within = frame[(at > hour.start) & (at <= hour.end)]
         found.append({

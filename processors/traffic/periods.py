@@ -9,10 +9,13 @@ A direction that has too few assessable days leaves its tunnel, and the city, no
 tunnel.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
-from typing import Any, NamedTuple
+from functools import cached_property
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from processors.computation import CODE_VERSION
@@ -29,11 +32,14 @@ from store.judgements import Judgement, Key
 TUNNEL_FLOW = "tunnel_flow"
 """Code of the indicator of longer periods; its scopes are `tunnel:<id>` and `city`."""
 
+_THOUSAND = 1_000
+
 Days = Mapping[str, Mapping[str, Judgement]]
 """The daily judgements by station and day as text."""
 
 
-class Direction(NamedTuple):
+@dataclass(frozen=True)
+class Direction:
     """A station of a tunnel: the days on which the registry has it there, and its judgements of them that came."""
 
     station: str
@@ -50,6 +56,19 @@ class Direction(NamedTuple):
     def counts(self) -> bool:
         """Whether it is there to count: not where all that ever came of it is air."""
         return not self.days or any(one.detail["form"] is not None for one in self.days.values())
+
+    @cached_property
+    def hours(self) -> dict[tuple[str, int], tuple[int, Fraction | None]]:
+        """(thousandths of pcu, capacity) of the hours that came whole, by day and number of the hour."""
+        found = {}
+        for day, judged in self.days.items():
+            capacity = judged.detail["capacity_pcu_h"]
+            most = None if capacity is None else exact(capacity)
+            for number, pcu in enumerate(judged.detail["hours"]["pcu"]):
+                if pcu is not None:
+                    # Written with all of its three decimals.
+                    found[day, number] = int(pcu.replace(".", "")), most
+        return found
 
 
 def directions(registry: Registry, first: date, last: date, days: Days, zone: ZoneInfo) -> list[Direction]:
@@ -142,35 +161,23 @@ def _sum(parts: Iterable[Mapping[str, Any]], name: str) -> Fraction:
     return sum((part[name] for part in parts if part[name] is not None), Fraction(0))
 
 
-def _hours(one: Direction) -> dict[tuple[str, int], tuple[Fraction, Fraction | None]]:
-    """(pcu, capacity) of the hours that came whole, by day and number of the hour."""
-    return {
-        (day, number): (Fraction(pcu), None if capacity is None else exact(capacity))
-        for day, judged in one.days.items()
-        for capacity in [judged.detail["capacity_pcu_h"]]
-        for number, pcu in enumerate(judged.detail["hours"]["pcu"])
-        if pcu is not None
-    }
-
-
 def _busiest(of: Sequence[Direction], zone: ZoneInfo) -> dict[str, Any] | None:
     """The hour with the most pcu of those in which every direction in service came whole, the first where several
     have."""
-    hours = [(one, _hours(one)) for one in of if one.days]
-    best: tuple[Fraction, tuple[str, int], Fraction | None] | None = None
-    for key in sorted({key for _, its in hours for key in its}):
-        day = date.fromisoformat(key[0])
-        there = [its.get(key) for one, its in hours if day in one.expected]
-        came = [one for one in there if one is not None]
-        if len(came) < len(there):
-            continue
-        pcu = sum((one[0] for one in came), Fraction(0))
-        if pcu and (best is None or pcu > best[0]):
-            known = [one[1] for one in came if one[1] is not None]
-            best = pcu, key, sum(known, Fraction(0)) if len(known) == len(came) else None
+    there = [one for one in of if one.days]
+    in_service = {one.station: {day.isoformat() for day in one.expected} for one in there}
+    best: tuple[int, tuple[str, int], Fraction | None] | None = None
+    for key in sorted({key for one in there for key in one.hours}):
+        came = [one.hours.get(key) for one in there if key[0] in in_service[one.station]]
+        whole = [one for one in came if one is not None]
+        passed = sum(one[0] for one in whole)
+        if len(whole) == len(came) and passed > (best[0] if best else 0):
+            known = [one[1] for one in whole if one[1] is not None]
+            best = passed, key, sum(known, Fraction(0)) if len(known) == len(came) else None
     if best is None:
         return None
-    pcu, (text, number), capacity = best
+    thousandths, (text, number), capacity = best
+    pcu = Fraction(thousandths, _THOUSAND)
     ratio = None if capacity is None else pcu / capacity
     return {
         "hour_ended": iso(hours_of_day(date.fromisoformat(text), zone)[number], zone),
@@ -183,13 +190,15 @@ def _busiest(of: Sequence[Direction], zone: ZoneInfo) -> dict[str, Any] | None:
 
 def _mean_saturation(of: Sequence[Direction]) -> str | None:
     """Σ pcu / Σ capacity of the hours that came whole [1]; None where a capacity is not known, or no hour came."""
-    pcu = capacity = Fraction(0)
+    passed, hours = 0, Counter[Fraction]()
     for one in of:
-        for passed, most in _hours(one).values():
+        for thousandths, most in one.hours.values():
             if most is None:
                 return None
-            pcu, capacity = pcu + passed, capacity + most
-    return str(decimal(pcu / capacity, 3)) if capacity else None
+            passed += thousandths
+            hours[most] += 1
+    capacity = sum((most * number for most, number in hours.items()), Fraction(0))
+    return str(decimal(Fraction(passed, _THOUSAND) / capacity, 3)) if capacity else None
 
 
 def _sentence(detail: Mapping[str, Any]) -> str:

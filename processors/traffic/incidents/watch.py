@@ -52,17 +52,16 @@ def watch(
 
 def slots_of(counts: Counts) -> list[Slot]:
     """The intervals that came, with their mean speed and occupancy where something has one."""
-    speeds, occupancy = counts.speeds, counts.occupancy
-    weights = np.bincount(speeds["slot"], speeds["vehicles"], len(counts.came))
-    totals = np.bincount(speeds["slot"], speeds["vehicles"] * speeds["speed"], len(counts.came))
-    many = np.bincount(occupancy["slot"], minlength=len(counts.came))
-    occupied = np.bincount(occupancy["slot"], occupancy["occupancy"], len(counts.came))
-    return [
-        Slot(
-            min(counts.start + (n + 1) * counts.step, counts.end),
-            int(counts.vehicles[n]),
-            float(totals[n] / weights[n]) if weights[n] else None,
-            float(occupied[n] / many[n]) if many[n] else None,
+    found = []
+    for n in np.flatnonzero(counts.came).tolist():
+        start, end = counts.start + n * counts.step, min(counts.start + (n + 1) * counts.step, counts.end)
+        speed, occupancy = counts.mean_speed(start, end), counts.mean_occupancy(start, end)
+        found.append(
+            Slot(
+                end,
+                int(counts.vehicles[n]),
+                None if speed is None else float(speed),
+                None if occupancy is None else float(occupancy),
+            )
         )
-        for n in np.flatnonzero(counts.came).tolist()
-    ]
+    return found
