@@ -128,7 +128,7 @@ def text(outcomes: Sequence[Outcome]) -> str:
     ]
     return "\n\n".join(
         [
-            f"{len(outcomes)} seeds, {days:,} days of directions, {len(felt)} incidents felt and {unfelt} that were not.",
+            f"{len(outcomes)} seeds, {days:,} days of directions; {len(felt)} incidents were felt, {unfelt} were not.",
             table("Incidents detected", ("of what had passed", "felt", "detected", "delay, median (95 %)"), rows),
             table(
                 "Hints by rule",

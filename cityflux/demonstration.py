@@ -44,8 +44,8 @@ from store.records import Record, Records
 _LOOK_EVERY_S = 0.2
 # Chosen: a cold start of broker and ingest takes about two seconds.
 _START_WITHIN_S = 60.0
-# Chosen: vehicles are counted each five minutes, so only the last weeks of them are sent, in some five seconds.
-_VEHICLE_DAYS = 21
+# Chosen: vehicles are counted each five minutes, so only the last two weeks of them are sent, in a few seconds.
+_VEHICLE_DAYS = 14
 
 
 async def run(folder: Path, *, days: int | None, once: bool, seed: int, wall_port: int) -> None:

@@ -197,11 +197,13 @@ def _days(chosen: Settings, since: str, until: str, station: list[str] | None) -
     )
 
 
+_SHOWN = ("tunnel", "pcu", "without_pcu", "speed_km_h", "travel_time_index", "headway_s", "occupancy_percent")
+
+
 def _day(judged: Judgement, finality: str) -> dict[str, Any]:
     detail, peak = judged.detail, judged.detail["peak"] or {}
     return {
-        **{name: detail[name] for name in ("tunnel", "pcu", "without_pcu", "speed_km_h", "travel_time_index", "headway_s",
-                                           "occupancy_percent")},
+        **{name: detail[name] for name in _SHOWN},
         "day": judged.key.period,
         "station": judged.stations[0],
         "vehicles": judged.value,
@@ -215,7 +217,7 @@ def _day(judged: Judgement, finality: str) -> dict[str, Any]:
         "expected": judged.expected,
         "status": judged.status,
         "finality": finality,
-    }  # fmt: skip
+    }
 
 
 def _civil(text: str, option: str) -> str:

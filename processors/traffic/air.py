@@ -50,15 +50,15 @@ def _held(
     totals = np.zeros(len(many), n.dtype)
     np.add.at(totals, window, n)
     means, above = 0, 0
-    worst: tuple[Fraction, int] | None = None
+    worst = 0, 1, 0
     for number in np.flatnonzero(many).tolist():
         until = counts.start + (number + 1) * width
         if limit.state is not None and limit.state != _state(counts, until - width, until, air.slow_km_h):
             continue
-        mean = Fraction(int(totals[number]), power * int(many[number]))
-        means, above = means + 1, above + (mean > most)
-        if worst is None or mean > worst[0]:
-            worst = mean, until
+        total, parts = int(totals[number]), power * int(many[number])
+        means, above = means + 1, above + (total * most.denominator > most.numerator * parts)
+        if means == 1 or total * worst[1] > worst[0] * parts:
+            worst = total, parts, until
     return {
         "quantity": limit.quantity,
         "unit": quantity.unit,
@@ -68,8 +68,8 @@ def _held(
         "clause": limit.clause,
         "means": means,
         "above": above,
-        "greatest": None if worst is None else str(decimal(worst[0], quantity.scale)),
-        "at": None if worst is None else iso(worst[1], zone),
+        "greatest": str(decimal(Fraction(worst[0], worst[1]), quantity.scale)) if means else None,
+        "at": iso(worst[2], zone) if means else None,
     }
 
 

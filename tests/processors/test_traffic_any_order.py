@@ -89,8 +89,8 @@ def _reading(one: Sent) -> Reading:
     if one.period == "raw":
         values = {"vehicle_class": float(one.cars), "speed": 40.0 + one.cars}
     else:
-        values = {"vehicles": float(one.cars + one.large), "vehicles_car": float(one.cars), "vehicles_large": float(one.large),
-                  "speed": 30.0 + one.cars, "tunnel_co": 10.0 + one.large}  # fmt: skip
+        counts = {"vehicles_car": float(one.cars), "vehicles_large": float(one.large)}
+        values = {"vehicles": sum(counts.values()), **counts, "speed": 30.0 + one.cars, "tunnel_co": 10.0 + one.large}
     return Reading("traffic", one.station, one.period, one.at, one.at + HOUR_MS, values, seq=one.seq)
 
 

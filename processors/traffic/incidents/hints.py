@@ -124,7 +124,7 @@ def _standing(station: str, slots: Sequence[Slot], step_ms: int, until: int, rul
     def begins(n: int, first: int) -> bool:
         del first
         slot = slots[n]
-        moves = slot.speed is None or slot.speed > rule.speed_km_h
+        moves = slot.speed is not None and slot.speed > rule.speed_km_h
         return not moves and slot.occupancy is not None and slot.occupancy >= rule.occupancy
 
     def is_well(n: int) -> bool:
