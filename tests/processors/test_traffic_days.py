@@ -17,7 +17,7 @@ from sensors.instants import HOUR_MS
 from sensors.reading import Doubt, Reading
 from sensors.stations import Station
 from sensors.vehicles import COUNTS, VEHICLE_CLASSES, Coding, codings
-from simulators.vehicle_messages import single_vehicles, vehicles_history
+from simulators.vehicle_messages import single_vehicles
 from simulators.vehicles import counted, driven, tunnel_stations
 from store.intervals import Interval, Intervals
 from tests.processors.traffic import MINUTE_MS, STEP_MS, Road, every_five
@@ -374,21 +374,3 @@ def test_what_the_tables_of_vehicles_say_of_one_another() -> None:
     text = 'document="x"\nmark="1 source"\nslow_km_h=20\n[[limit]]\nquantity="co"\nminutes=15\nmost="1"\nclause="x"'
     with pytest.raises(TunnelAirError, match=r"own.toml: limit.0: 'co' is no quantity of tunnel air"):
         parse_tunnel_air(text, "own.toml")
-
-
-def test_the_history_is_what_drove(road: Road) -> None:
-    from sensors.families import CONTRACTS
-    from sensors.formats.native import decode
-    from sensors.topics import parse_topic
-
-    messages = list(vehicles_history(1, DAY, END))
-    assert len(messages) == 10
-    for message in messages:
-        address = parse_topic(message.topic)
-        total = 0.0
-        for record in decode(message.payload):
-            judged = CONTRACTS["traffic"].judge(record, address.station, END, 10 * 24 * HOUR_MS)
-            assert not judged.refusals
-            assert not judged.doubtful
-            total += judged.values["vehicles"]
-        assert total == driven(1, address.station, START, END).vehicles
