@@ -58,18 +58,17 @@ class TrafficComputation:
         for day in block:
             for station, ends in touched[day].items():
                 hours.setdefault(station, set()).update(ends or hours_of_day(day, self._zone))
-        block_of = Block([], [])
+        derived, judgements = [], []
         for day in block:
-            # Of a day that is not over only what was touched: single vehicles are many, and the others stay as they
-            # are.
+            # Of a day that is not over only what was touched: single vehicles are many, and the others stay as they are.
             only = set(touched[day]) if now < day_bounds(day, self._zone)[1] and touched[day] else None
             made = traffic_days(
-                self._store, self._registry, [day], self._zone, self._rules, hours=hours, intervals=self._intervals,
-                now=now, stations=only,
+                self._store, self._registry, day, self._zone, self._rules,
+                hours=hours, intervals=self._intervals, now=now, stations=only,
             )  # fmt: skip
-            block_of.derived.extend(made.derived)
-            block_of.judgements.extend(made.judgements)
-        return Block(block_of.derived, block_of.judgements + self._emptied(block, block_of.judgements, now))
+            derived += made.derived
+            judgements += made.judgements
+        return Block(derived, judgements + self._emptied(block, judgements, now))
 
     def _emptied(self, block: Sequence[date], made: Sequence[Judgement], now: int) -> list[Judgement]:
         """Of the days that have a judgement in the books and nothing came of any more (the registry was changed)."""

@@ -61,30 +61,42 @@ class DayCounts(NamedTuple):
 
 
 def traffic_days(
-    store: ReadingsStore, registry: Registry, days: Sequence[date], zone: ZoneInfo, rules: TrafficRules,
-    *, hours: Mapping[str, Collection[int]], intervals: Sequence[Interval], now: int, stations: Collection[str] | None =
-    None,
-) -> Block:  # fmt: skip
-    """The judgements of the days of all stations, or of these; flows of those `hours` (ends [ms]) by station. Raises
-    StoreUnavailable, StoreMisconfigured."""
+    store: ReadingsStore,
+    registry: Registry,
+    day: date,
+    zone: ZoneInfo,
+    rules: TrafficRules,
+    *,
+    hours: Mapping[str, Collection[int]],
+    intervals: Sequence[Interval],
+    now: int,
+    stations: Collection[str] | None = None,
+) -> Block:
+    """The judgements of a day of all stations, or of these; flows of those `hours` (ends [ms]) by station, and of those
+    that feel them. Raises StoreUnavailable, StoreMisconfigured."""
     derived, judgements = [], []
-    for day in days:
-        for one in counts_of_day(store, registry, day, zone, rules, intervals, now, stations):
-            judgements.append(judgement_of(one, rules, zone, now))
-            touched = hours.get(one.counts.entry.id, ())
-            reach = _reach_ms(one.counts.entry, rules)
-            derived += [
-                _flow_reading(one.counts, flow, now)
-                for flow in one.flows(60, rules)
-                if any(abs(flow.end - at) < HOUR_MS + reach for at in touched)
-            ]
+    for one in counts_of_day(store, registry, day, zone, rules, intervals, now, stations):
+        judgements.append(judgement_of(one, rules, zone, now))
+        touched = hours.get(one.counts.entry.id, ())
+        reach = _reach_ms(one.counts.entry, rules)
+        derived += [
+            _flow_reading(one.counts, flow, now)
+            for flow in one.flows(60, rules)
+            if any(abs(flow.end - at) < HOUR_MS + reach for at in touched)
+        ]
     return Block(derived, judgements)
 
 
 def counts_of_day(
-    store: ReadingsStore, registry: Registry, day: date, zone: ZoneInfo, rules: TrafficRules, intervals:
-    Sequence[Interval], now: int, stations: Collection[str] | None = None,
-) -> list[DayCounts]:  # fmt: skip
+    store: ReadingsStore,
+    registry: Registry,
+    day: date,
+    zone: ZoneInfo,
+    rules: TrafficRules,
+    intervals: Sequence[Interval],
+    now: int,
+    stations: Collection[str] | None = None,
+) -> list[DayCounts]:
     """What the stations counted of which anything came on a day, by id; an entry that changes on the day holds for all
     of it."""
     start, end = day_bounds(day, zone)
@@ -142,9 +154,8 @@ def judgement_of(of: DayCounts, rules: TrafficRules, zone: ZoneInfo, now: int) -
     """The judgement of a station's day."""
     counts = of.counts
     entry, start, end = counts.entry, counts.start, counts.end
-    hours = of.flows(60, rules)
-    whole = [_is_whole(counts, hour.start, hour.end) for hour in hours]
-    vehicles, pcu = sum(hour.vehicles for hour in hours), sum((hour.pcu for hour in hours), Fraction(0))
+    hours = [(hour, _is_whole(counts, hour.start, hour.end)) for hour in of.flows(60, rules)]
+    vehicles, pcu = sum(hour.vehicles for hour, _ in hours), sum((hour.pcu for hour, _ in hours), Fraction(0))
     valid, expected = counts.coverage(start, end)
     counts_vehicles = bool(counts.came.any())
     enough = counts_vehicles and 100 * valid >= rules.percent_of_day * expected
@@ -158,12 +169,11 @@ def judgement_of(of: DayCounts, rules: TrafficRules, zone: ZoneInfo, now: int) -
         "capacity_pcu_h": entry.capacity_pcu_h,
         "vehicles": vehicles,
         "pcu": str(decimal(pcu, 3)),
-        "without_pcu": sum(hour.without_pcu for hour in hours),
+        "without_pcu": sum(hour.without_pcu for hour, _ in hours),
         "by_class": {cls or "unknown": int(numbers.sum()) for cls, numbers in counts.by_class.items()},
         "hours": {
-            "vehicles": [hour.vehicles if is_whole else None for hour, is_whole in zip(hours, whole, strict=True)],
-            "pcu": [str(decimal(hour.pcu, 3)) if is_whole else None for hour, is_whole in zip(hours, whole,
-            strict=True)],
+            "vehicles": [hour.vehicles if is_whole else None for hour, is_whole in hours],
+            "pcu": [str(decimal(hour.pcu, 3)) if is_whole else None for hour, is_whole in hours],
         },
         "peak": None if peak is None else _said(peak, entry, zone),
         **driving(counts, start, end),
