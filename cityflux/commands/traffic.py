@@ -79,17 +79,17 @@ def day(
     columns = [
         "day",
         "station",
-        "tunnel",
         "vehicles",
         "pcu",
-        "without_pcu",
         "peak_hour",
-        "peak_pcu",
-        "factor",
         "saturation",
+        "level",
+        "speed_km_h",
+        "travel_time_index",
     ]
-    columns += ["level", "speed_km_h", "travel_time_index", "congestion", "headway_s", "occupancy_percent", "came"]
-    columns += ["expected", "status", "finality"]
+    columns += ["came", "expected", "status", "finality"]
+    if style is not Format.TABLE:  # for people only what fits a line; scripts always get every column
+        columns += ["tunnel", "without_pcu", "peak_pcu", "factor", "congestion", "headway_s", "occupancy_percent"]
     print_rows([_day(*one) for one in _days(settings(), since, until, station)], columns, style, "days of traffic")
 
 

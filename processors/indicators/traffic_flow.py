@@ -2,7 +2,7 @@
 
     flow             vehicles and pcu whose instants lie in (start, end], by 5 or 15 minutes or the hour
     peak hour        the four consecutive quarter hours with the most; its factor: hour / (4 × its greatest quarter)
-    saturation       v / C of an hour; the level of service is that of its table
+    saturation       v / C of an hour; the level of service is that of its table, but the last where traffic is forced
     travel time      over that of free flow; the network's TPI from the share of severely congested kilometres
 
 A vehicle of a class that the scheme does not have is counted as a vehicle, and said to have no pcu: nothing is made up for it.
@@ -109,9 +109,12 @@ def saturation(pcu_per_hour: Fraction, capacity: Decimal) -> Fraction:
     return pcu_per_hour / Fraction(capacity)
 
 
-def level_of_service(ratio: Fraction) -> int:
-    """1 (free) to 6 of a saturation."""
-    for level in traffic_tables().service.levels:
+def level_of_service(ratio: Fraction, speed: Fraction | None = None) -> int:
+    """1 (free) to 6 of a saturation; where the `speed` is known as a share of that of free flow, 6 where traffic is forced."""
+    service = traffic_tables().service
+    if speed is not None and speed < Fraction(service.forced_below):
+        return service.levels[-1].level
+    for level in service.levels:
         if level.to is None or ratio <= Fraction(level.to):
             return level.level
     raise AssertionError("the last level has no end")

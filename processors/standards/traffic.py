@@ -36,8 +36,9 @@ class ServiceLevel(BaseModel):
 
 
 class Service(_Document):
-    """Levels of service, the best first."""
+    """Levels of service, the best first; below so much of the free-flow speed [share] traffic is forced, the last of them."""
 
+    forced_below: Decimal
     levels: tuple[ServiceLevel, ...]
 
 

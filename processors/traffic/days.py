@@ -175,7 +175,7 @@ def judgement_of(of: DayCounts, rules: TrafficRules, zone: ZoneInfo, now: int) -
             "vehicles": [hour.vehicles if is_whole else None for hour, is_whole in hours],
             "pcu": [str(decimal(hour.pcu, 3)) if is_whole else None for hour, is_whole in hours],
         },
-        "peak": None if peak is None else _said(peak, entry, zone),
+        "peak": None if peak is None else _said(peak, counts, zone),
         **driving(counts, start, end),
         "contradicting": counts.contradicting,
         "other_periods": counts.other_periods,
@@ -259,14 +259,23 @@ def _peak(of: DayCounts, rules: TrafficRules) -> PeakHour | Flow | None:
     return max(found, key=lambda one: (one.pcu, -one.start), default=None)
 
 
-def _said(peak: PeakHour | Flow, entry: Station, zone: ZoneInfo) -> dict[str, Any]:
+def _said(peak: PeakHour | Flow, counts: Counts, zone: ZoneInfo) -> dict[str, Any]:
     said: dict[str, Any] = {
         "from": iso(peak.start, zone), "to": iso(peak.end, zone), "pcu": str(decimal(peak.pcu, 3)),
         "factor": str(decimal(peak.factor, 3)) if isinstance(peak, PeakHour) else None, "saturation": None, "level":
         None,
     }  # fmt: skip
-    ratio = saturation_of(peak.pcu, entry)
-    return said if ratio is None else said | {"saturation": str(decimal(ratio, 3)), "level": level_of_service(ratio)}
+    ratio = saturation_of(peak.pcu, counts.entry)
+    level = level_of(ratio, counts, peak.start, peak.end)
+    return said if ratio is None else said | {"saturation": str(decimal(ratio, 3)), "level": level}
+
+
+def level_of(ratio: Fraction | None, counts: Counts, since: int, until: int) -> int | None:
+    """The level of service in (since, until] [ms], by v / C and, where they are known, by speed and that of free
+    flow."""
+    speed, free = counts.mean_speed(since, until), counts.entry.free_flow_km_h
+    share = None if speed is None or free is None else speed / exact(free)
+    return None if ratio is None else level_of_service(ratio, share)
 
 
 def _reach_ms(entry: Station, rules: TrafficRules) -> int:
@@ -305,7 +314,7 @@ def _flow_reading(counts: Counts, flow: Flow, now: int) -> Reading:
         "vehicles": flow.vehicles,
         "pcu": flow.pcu,
         "saturation": ratio,
-        "level": None if ratio is None else level_of_service(ratio),
+        "level": level_of(ratio, counts, start, end),
         "speed": counts.mean_speed(start, end),
         "travel_time_index": travel_time_index(counts, start, end),
     }

@@ -56,7 +56,7 @@ def explain_flow(
     except ValueError as error:
         raise NotFound(str(error)) from error
     judgements = Judgements(books)
-    found = judgements.current(TUNNEL_FLOW, scope, period)
+    found = _current(judgements, TUNNEL_FLOW, scope, period, rules)
     if day is not None:
         if tunnel is None:
             raise NotFound("a day is of a tunnel: name it too, as --tunnel")
@@ -114,7 +114,7 @@ def explain_station_day(
         )
     start, end = day_bounds(civil, zone)
     intervals, judgements = Intervals(books).all("traffic"), Judgements(books)
-    found = judgements.current(TRAFFIC_DAY, STATION + station, day)
+    found = _current(judgements, TRAFFIC_DAY, STATION + station, day, rules)
     answer: dict[str, Any] = {
         "indicator": TRAFFIC_DAY, "period": day, "station": station, "gaps": gaps(books, start, end, zone),
     }  # fmt: skip
@@ -138,6 +138,20 @@ def explain_station_day(
         "same_when_computed_again": again is not None and _same(again, judgement),
         "revisions": history(judgements, judgement, zone),
     }
+
+
+def _current(
+    judgements: Judgements, indicator: str, scope: str, period: str, rules: TrafficRules
+) -> tuple[Judgement, str] | None:
+    """What stands, by the scheme in use; where that has judged nothing yet, by the one that has."""
+    running = [
+        (one.judgement, "running") for one in judgements.running(indicator, scope=scope, first=period, last=period)
+    ]
+    closed = [
+        (r.judgement, str(r.finality)) for r in judgements.latest(indicator, scope=scope, first=period, last=period)
+    ]
+    found = [*running, *closed]
+    return next((one for one in found if one[0].key.standard == rules.scheme.name), found[0] if found else None)
 
 
 def _same(again: Judgement, before: Judgement) -> bool:

@@ -5,8 +5,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from processors.indicators.exact import decimal
-from processors.indicators.traffic_flow import MINUTE_MS, level_of_service
-from processors.traffic.days import counts_of_day, driving, saturation_of
+from processors.indicators.traffic_flow import MINUTE_MS
+from processors.traffic.days import counts_of_day, driving, level_of, saturation_of
 from processors.traffic.rules import TrafficRules
 from processors.windows import civil_day, days_between
 from sensors.stations import Registry
@@ -50,7 +50,7 @@ def flow_rows(
                     "without_pcu": flow.without_pcu if came else None,
                     "pcu_per_hour": str(decimal(flow.pcu_per_hour, 1)) if is_whole else None,
                     "saturation": None if ratio is None else str(decimal(ratio, 3)),
-                    "level": None if ratio is None else level_of_service(ratio),
+                    "level": level_of(ratio, counts, flow.start, flow.end),
                     **{name: driven[name] for name in ("speed_km_h", "travel_time_index", "occupancy_percent")},
                     "came": came,
                     "expected": expected,

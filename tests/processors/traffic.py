@@ -28,9 +28,8 @@ class Road:
 
     def station(self, name: str, **changes: Any) -> None:
         """An entry of counts each five minutes, if nothing else is said."""
-        fields = {"id": name, "family": "traffic", "name_zh": name, "district": "gaoxin", "kind": "traffic", "period":
-        "minute",
-                  "expected_period_s": 300, **changes}  # fmt: skip
+        usual = {"kind": "traffic", "period": "minute", "expected_period_s": 300}
+        fields = {"id": name, "family": "traffic", "name_zh": name, "district": "gaoxin", **usual, **changes}
         entry = Station.model_validate({key: value for key, value in fields.items() if value is not None})
         self.world.books.register([entry], who="test", now=0)
 
