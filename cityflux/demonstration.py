@@ -186,7 +186,7 @@ def _counted_from(first: date, now: int) -> date:
 
 
 def _compare_traffic(books: Books, seed: int, first: date, until: date) -> None:
-    """What passed the tunnels on the days that have closed: vehicles, classes and passenger car units of each direction."""
+    """What passed each direction of the tunnels on the days that have closed: vehicles, classes, passenger car units."""
     outcomes: Counter[bool] = Counter()
     found = Judgements(books).standing("traffic_day", first=first.isoformat(), last=until.isoformat())
     for day in days_between(first, until - timedelta(days=1)):

@@ -15,9 +15,9 @@ _PERIOD_MS = {"minute": 60_000, "hour": HOUR_MS, "day": 24 * HOUR_MS}
 def withheld(
     frame: pd.DataFrame, intervals: Sequence[Interval], period: str, length_ms: int | None = None
 ) -> pd.DataFrame:
-    """Readings without the values that intervals cover, in whole or in part: an hour with some calibration in it is no mean of an
-    hour. `frame` is as `ReadingsStore.readings` gives it; where it has `doubtful`, that says why. `length_ms` is how long
-    a reading's period is [ms], where its name does not say so."""
+    """Readings without the values that intervals cover, in whole or in part: an hour with some calibration in it is no mean
+    of an hour. `frame` is as `ReadingsStore.readings` gives it; where it has `doubtful`, that says why. `length_ms` is how
+    long a reading's period is [ms], where its name does not say so."""
     relevant = [one for one in intervals if one.station in set(frame["station"])] if len(frame) else []
     if not relevant:
         return frame

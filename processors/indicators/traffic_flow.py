@@ -110,7 +110,7 @@ def saturation(pcu_per_hour: Fraction, capacity: Decimal) -> Fraction:
 
 
 def level_of_service(ratio: Fraction, speed: Fraction | None = None) -> int:
-    """1 (free) to 6 of a saturation; where the `speed` is known as a share of that of free flow, 6 where traffic is forced."""
+    """1 (free) to 6 of a saturation; where the `speed` is known, as a share of that of free flow, 6 where it is forced."""
     service = traffic_tables().service
     if speed is not None and speed < Fraction(service.forced_below):
         return service.levels[-1].level

@@ -36,7 +36,7 @@ class ServiceLevel(BaseModel):
 
 
 class Service(_Document):
-    """Levels of service, the best first; below so much of the free-flow speed [share] traffic is forced, the last of them."""
+    """Levels of service, the best first; the last of them below so much of the free-flow speed [share]: it is forced."""
 
     forced_below: Decimal
     levels: tuple[ServiceLevel, ...]

@@ -60,7 +60,7 @@ class TrafficComputation:
                 hours.setdefault(station, set()).update(ends or hours_of_day(day, self._zone))
         derived, judgements = [], []
         for day in block:
-            # Of a day that is not over only what was touched: single vehicles are many, and the others stay as they are.
+            # Of a day that is not over only what was touched: single vehicles are many, and others stay as they are.
             only = set(touched[day]) if now < day_bounds(day, self._zone)[1] and touched[day] else None
             made = traffic_days(
                 self._store, self._registry, day, self._zone, self._rules,
