@@ -111,9 +111,16 @@ class TrafficComputation:
         return found
 
     def _closed(self, moved: Moved, station: str, first: date, last: date) -> dict[str, Judgement]:
-        """A station's days that have closed, by the scheme in use."""
-        found = moved.of_scope(self._judgements, TRAFFIC_DAY, STATION + station, first, last)
-        return {day: one for day, one in found.items() if one.key.standard == self._rules.scheme.name}
+        """A station's days that have closed, by the scheme in use: those of another one may stand beside them."""
+        scope, span = STATION + station, (first.isoformat(), last.isoformat())
+        in_books = self._judgements.latest(TRAFFIC_DAY, scope=scope, first=span[0], last=span[1])
+        return {
+            one.key.period: one
+            for one in (*(r.judgement for r in in_books), *moved.fresh)
+            if one.key[:2] == (TRAFFIC_DAY, scope)
+            and one.key.standard == self._rules.scheme.name
+            and span[0] <= one.key.period <= span[1]
+        }
 
     def _capacities(self, last_closed: date, now: int) -> list[Judgement]:
         found = []

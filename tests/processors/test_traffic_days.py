@@ -236,6 +236,22 @@ async def test_the_scheme_is_the_citys_and_another_one_is_another_value(road: Ro
         traffic_rules(coding="own")
 
 
+async def test_days_of_another_scheme_do_not_stand_before_those_of_this_one(road: Road) -> None:
+    road.rules = traffic_rules("traffic-survey", percent_of_period=1)
+    road.station("g", tunnel="huxi", capacity_pcu_h=400)
+    await road.send("g", every_five(date(2026, 2, 10), {"vehicles": 2.0, "vehicles_car": 1.0, "vehicles_large": 1.0}))
+    await road.compute()
+    assert road.of("tunnel:huxi", "2026-02", "tunnel_flow").detail["average_daily_pcu"] == "1152"
+    road.rules = traffic_rules("JTG-B01-2014-design", percent_of_period=1)
+    road.station("g", tunnel="huxi", capacity_pcu_h=500)
+    await road.compute()
+    both = {
+        r.judgement.key.standard: r.judgement for r in road.world.judgements.latest("tunnel_flow", scope="tunnel:huxi")
+    }
+    assert both["JTG-B01-2014-design"].detail["average_daily_pcu"] == "1008"
+    assert both["traffic-survey"].detail["average_daily_pcu"] == "1152"
+
+
 async def test_a_changed_entry_judges_its_days_again(road: Road) -> None:
     road.station("g", capacity_pcu_h=400)
     await road.send("g", every_five(DAY, TEN))
