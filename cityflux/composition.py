@@ -24,6 +24,7 @@ from store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
     from processors.energy.rules import EnergyRules
+    from processors.traffic.rules import TrafficRules
 
 # How long a write waits for another writer's lock: chosen longer than any transaction of ours.
 PATIENCE_S = 30.0
@@ -193,6 +194,36 @@ def energy_rules(settings: Settings) -> "EnergyRules":
     except TimeOfUseError as error:
         raise SettingsError(str(error)) from error
     return EnergyRules(settings.energy_basis, policy, table)
+
+
+def traffic_rules_of(settings: Settings) -> "TrafficRules":
+    """By what traffic is judged. Raises SettingsError, with the names that there are."""
+    from processors.standards.tables import UnknownStandardError
+    from processors.standards.traffic import traffic_tables
+    from processors.standards.tunnel_air import TunnelAirError, parse_tunnel_air
+    from processors.traffic.rules import traffic_rules
+    from sensors.vehicles import known_coding
+
+    path, air = settings.tunnel_air_limits, None
+    try:
+        traffic_tables().scheme(settings.traffic_pcu_scheme)
+    except UnknownStandardError as error:
+        raise SettingsError(f"traffic_pcu_scheme: {error}") from error
+    try:
+        known_coding(settings.traffic_vehicle_coding)
+    except ValueError as error:
+        raise SettingsError(f"traffic_vehicle_coding: {error}") from error
+    try:
+        air = None if path is None else parse_tunnel_air(path.read_text("utf-8"), str(path))
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(
+            f"tunnel_air_limits {path}: {error}; point CITYFLUX_TUNNEL_AIR_LIMITS at a readable TOML file"
+        ) from error
+    except TunnelAirError as error:
+        raise SettingsError(str(error)) from error
+    names = ("percent_of_day", "percent_of_period", "silence_s")
+    given = {name: value for name in names if (value := getattr(settings, f"traffic_{name}")) is not None}
+    return traffic_rules(settings.traffic_pcu_scheme, settings.traffic_vehicle_coding, air, **given)
 
 
 def make_data_folder(settings: Settings) -> None:

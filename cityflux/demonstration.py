@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import date, datetime, timedelta
+from fractions import Fraction
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -28,9 +29,9 @@ from ingest.journal import has_session, looking_at
 from processors.energy.totals import totals_in
 from processors.energy.use import ENERGY_USE
 from processors.records.entries import checked
-from processors.scopes import METER, SECTION
+from processors.scopes import METER, SECTION, STATION
 from processors.scorecard import scorecard_rows
-from processors.windows import civil_day, day_bounds, period_bounds, period_days
+from processors.windows import civil_day, day_bounds, days_between, period_bounds, period_days
 from sensors.instants import HOUR_MS
 from simulators.air import truth
 from simulators.buildings import buildings_history, meters, meters_registry_text, true_use
@@ -47,6 +48,8 @@ from simulators.figures import (
     tunnels_text,
 )
 from simulators.river import arrivals, river, river_history, river_registry_text, spills, true_class
+from simulators.vehicle_messages import vehicles_history
+from simulators.vehicles import driven, tunnel_stations
 from store.books import Books
 from store.judgements import Claims, Judgements
 from store.records import Record, Records
@@ -54,6 +57,8 @@ from store.records import Record, Records
 _LOOK_EVERY_S = 0.2
 # Chosen: a cold start of broker and ingest takes about two seconds.
 _START_WITHIN_S = 60.0
+# Chosen: vehicles are counted each five minutes, so only the last two weeks of them are sent, in a few seconds.
+_VEHICLE_DAYS = 14
 
 
 async def run(folder: Path, *, days: int | None, once: bool, seed: int, wall_port: int) -> None:
@@ -85,6 +90,7 @@ async def run(folder: Path, *, days: int | None, once: bool, seed: int, wall_por
             _compare_air(books, seed, first, until)
             _compare_water(books, seed, first, until)
             _compare_energy(books, seed, first, chosen)
+            _compare_traffic(books, seed, _counted_from(first, now), until)
             _compare_figures(books)
             if not once:
                 out.print(f"\nstatus page: http://{chosen.wall_host}:{chosen.wall_port}/   data: {folder}")
@@ -126,10 +132,16 @@ async def _subscribed(chosen: Settings) -> None:
 
 async def _load(chosen: Settings, books: Books, seed: int, first: date, now: int) -> None:
     """Publish the history and wait until the last of it is in the store and every window is computed."""
-    total = (len(city()) + len(river()) + len(meters())) * (
-        (datetime.fromtimestamp(now / 1000, ZONE).date() - first).days + 1
+    today = datetime.fromtimestamp(now / 1000, ZONE).date()
+    counted_from = _counted_from(first, now)
+    total = (len(city()) + len(river()) + len(meters())) * ((today - first).days + 1)
+    total += len(tunnel_stations()) * ((today - counted_from).days + 1)
+    everything = chain(
+        history(seed, first, now),
+        river_history(seed, first, now),
+        buildings_history(seed, first, now),
+        vehicles_history(seed, counted_from, now),
     )
-    everything = chain(history(seed, first, now), river_history(seed, first, now), buildings_history(seed, first, now))
     with progress_bar() as bar:
         published = bar.add_task("published over MQTT", total=total)
         stored = bar.add_task("journalled and stored", total=total)
@@ -204,6 +216,27 @@ def _compare_energy(books: Books, seed: int, first: date, chosen: Settings) -> N
             outcomes[true == {code: one.amount for code, one in used.items()}] += 1
     if outcomes:
         out.print(f"{outcomes[True]} of {outcomes.total()} meter months are as the simulated buildings used")
+
+
+def _counted_from(first: date, now: int) -> date:
+    """The first day of which vehicles are sent."""
+    return max(first, datetime.fromtimestamp(now / 1000, ZONE).date() - timedelta(days=_VEHICLE_DAYS))
+
+
+def _compare_traffic(books: Books, seed: int, first: date, until: date) -> None:
+    """What passed each direction of the tunnels on the days that have closed: vehicles, classes, passenger car units."""
+    outcomes: Counter[bool] = Counter()
+    found = Judgements(books).standing("traffic_day", first=first.isoformat(), last=until.isoformat())
+    for day in days_between(first, until - timedelta(days=1)):
+        for station in tunnel_stations():
+            true = driven(seed, station, *day_bounds(day, ZONE))
+            judged, finality = found.get((STATION + station, day.isoformat()), (None, ""))
+            if judged is None or finality == "running":
+                outcomes[False] += 1
+                continue
+            passed = judged.detail["vehicles"], judged.detail["by_class"], Fraction(judged.detail["pcu"]), judged.valid
+            outcomes[passed == (true.vehicles, true.by_class, true.pcu, true.intervals)] += 1
+    out.print(f"{outcomes[True]} of {outcomes.total()} tunnel days are as the simulated vehicles drove")
 
 
 def _compare_figures(books: Books) -> None:

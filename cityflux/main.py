@@ -35,6 +35,7 @@ from cityflux.commands import (
     sections,
     serve,
     sources,
+    traffic,
     verify,
     warn,
     years,
@@ -76,6 +77,7 @@ app.add_typer(forecast.forecast, name="forecast")
 app.add_typer(picture.picture, name="picture")
 app.add_typer(opendata.opendata, name="opendata")
 app.add_typer(gateway.gateway, name="gateway")
+app.add_typer(traffic.traffic, name="traffic")
 
 _KNOWN = (SettingsError, JournalError, SessionTaken, BooksUnavailable, StoreError, StartError)
 

@@ -28,6 +28,7 @@ from cityflux.composition import (
     prepare_books,
     read_registry,
     sources_of,
+    traffic_rules_of,
 )
 from cityflux.settings import PREFIX, Settings, SettingsError
 from ingest.consume import Consumer
@@ -184,7 +185,7 @@ async def process(settings: Settings) -> None:
     from processors.water.validity import Validity, validity
 
     stopped = stop_signals()
-    plan, rules = plan_of(settings), energy_rules(settings)
+    plan, energy, traffic = plan_of(settings), energy_rules(settings), traffic_rules_of(settings)
     with open_books(settings) as books:
         store = open_store(settings)
         runner = Runner(
@@ -197,7 +198,8 @@ async def process(settings: Settings) -> None:
             variant=settings.realtime_variant,
             grace_hours=settings.grace_hours,
             water=validity(**{name: getattr(settings, f"water_{name}") for name in Validity._fields}),
-            energy=rules,
+            energy=energy,
+            traffic=traffic,
         )
         try:
             await runner.run(stopped)

@@ -117,6 +117,14 @@ class Settings(BaseSettings):
         None, description="times of use of electricity (TOML); default: the shipped example"
     )
 
+    # How traffic is judged; None: as processors/traffic/rules.py has it.
+    traffic_pcu_scheme: str = Field("JTG-B01-2014-design", description="scheme of passenger car units, by name")
+    traffic_vehicle_coding: str = Field("cityflux", description="what the numbers of vehicle_class mean, by name")
+    traffic_percent_of_day: int | None = Field(None, ge=1, le=100, description="intervals that make a day's flow [%]")
+    traffic_percent_of_period: int | None = Field(None, ge=1, le=100, description="days that make a longer period [%]")
+    traffic_silence_s: int | None = Field(None, ge=1, le=86_400, description="silence of single vehicles that is none")
+    tunnel_air_limits: Path | None = Field(None, description="limits of the air in tunnels (TOML); default: as shipped")
+
     ingest_http_host: str = Field("127.0.0.1", description="where ingest answers /health and /metrics")
     ingest_http_port: int = Field(9108, ge=-1, le=65_535, description="0: any free one; -1: none")
 

@@ -93,6 +93,22 @@ def why_energy_day(
     return _told(before, now, causes)
 
 
+def why_traffic_day(before: Judgement, now: Judgement, touched: Mapping[str, int]) -> str:
+    """Of a station's day of traffic. `touched` says in how many hours of it readings were written since."""
+    [station] = now.stations
+    noun = {"vehicles": "vehicle"}.get(now.detail["form"] or before.detail["form"] or "", "interval")
+    had, has = ({noun: one.detail["vehicles"] if noun == "vehicle" else one.valid} for one in (before, now))
+    causes = _moved(station, had, has, noun)
+    if not causes and before.detail["by_class"] != now.detail["by_class"] and station in touched:
+        causes.append(f"counts of {touched[station]} {_plural(touched[station], 'hour')} of {station} corrected")
+    if not causes and before.valid != now.valid:
+        causes.append(f"{station} was counting in {before.valid} → {now.valid} of its intervals")
+    for name, said in (("capacity_pcu_h", "capacity"), ("interval_s", "interval"), ("silence_s", "silence")):
+        if before.detail[name] != now.detail[name]:
+            causes.append(f"{said} {before.detail[name]} → {now.detail[name]}")
+    return _told(before, now, causes)
+
+
 def _exact(judgement: Judgement) -> dict[str, str]:
     every = {**judgement.detail["items"], **judgement.detail["others"]}
     return {code: one["exact"] for code, one in every.items()}

@@ -27,6 +27,7 @@ from processors.energy.rules import EnergyRules
 from processors.plans import Plan
 from processors.records.computation import RecordsComputation
 from processors.traffic.computation import TrafficComputation
+from processors.traffic.rules import TrafficRules, traffic_rules
 from processors.water.computation import WaterComputation
 from processors.water.validity import Validity, validity
 from processors.windows import blocks, civil_day, last_closed_day, period_bounds
@@ -71,11 +72,11 @@ class Runner:
         grace_hours: int,
         water: Validity | None = None,
         energy: EnergyRules | None = None,
+        traffic: TrafficRules | None = None,
     ) -> None:
         """`prepare` readies the books and may raise BooksUnavailable; `variant` names the practice of the real-time AQI;
         a day or year stays open for `grace_hours` after its end; `water` is how much makes a mean of water (None: as the tables
-        have it); `energy` is by which rules energy is judged (None: 当量值, the grid's latest factor, the shipped times of
-        use)."""
+        have it); `energy` and `traffic` are the rules by which these are judged (None: as shipped)."""
         self._store = store
         self._prepare = prepare
         self._zone = zone
@@ -86,7 +87,7 @@ class Runner:
         self._computations: tuple[Computation, ...] = (
             AirComputation(store, books, plan, zone, variant),
             WaterComputation(store, books, plan, zone, water or validity()),
-            TrafficComputation(books, plan, zone),
+            TrafficComputation(store, books, plan, zone, traffic or traffic_rules()),
             # Before the records: it takes a mark of theirs, and clears it, of a figure on which nothing of them rests.
             EnergyComputation(store, books, zone, energy or EnergyRules()),
             RecordsComputation(books, plan),

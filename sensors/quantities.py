@@ -13,7 +13,7 @@ from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Family = Literal["air", "water", "energy", "traffic", "air-index"]
+Family = Literal["air", "water", "energy", "traffic", "air-index", "traffic-flow"]
 Averages = Literal["mean", "vector_mean", "energy_mean", "hydrogen_mean", "sum", "last", "derived"]
 
 FAMILIES: tuple[Family, ...] = get_args(Family)

@@ -15,6 +15,7 @@ from sensors.instants import to_millis
 from sensors.quantities import OF_FAMILY, Family
 from sensors.reading import Period
 from sensors.topics import is_id
+from sensors.vehicles import known_coding
 
 Kind = Literal["assessment", "background", "control", "traffic", "research"]
 """What a station counts for. Only `assessment` (评价点) enters a city or district value (HJ 663);
@@ -77,6 +78,15 @@ class Station(BaseModel):
     """What a tunnel or road passes at most [passenger car units an hour]."""
     tunnel: str | None = None
     """The tunnel that an entry of traffic counts in, as an id; a direction each is an entry."""
+    length_km: float | None = Field(default=None, gt=0, le=500, allow_inf_nan=False)
+    """How long the tunnel or the stretch of road is that an entry of traffic stands for [km]."""
+    free_flow_km_h: float | None = Field(default=None, gt=0, le=200, allow_inf_nan=False)
+    """How fast it is driven where nobody is in the way [km/h]."""
+    lanes: int | None = Field(default=None, ge=1, le=20)
+    """Lanes of the direction."""
+    vehicle_coding: str | None = None
+    """What the numbers of `vehicle_class` mean at this device: a coding of `vehicle_codings.toml`; absent: that of the
+    settings."""
     meter_factor: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     """What a meter's numbers are multiplied by (倍率: current and voltage transformers); absent: 1."""
     meter_modulus: float | None = Field(default=None, gt=0, allow_inf_nan=False)
@@ -98,6 +108,11 @@ class Station(BaseModel):
         if text is not None and not is_id(text):
             raise ValueError(f"{text!r} is not an id: use 1 to 64 of a-z, 0-9 and -")
         return text
+
+    @field_validator("vehicle_coding")
+    @classmethod
+    def _is_a_coding(cls, name: str | None) -> str | None:
+        return name if name is None else known_coding(name)
 
     @field_validator("device", "model")
     @classmethod

@@ -7,7 +7,15 @@ from typing import Annotated, Any
 
 import typer
 
-from cityflux.composition import energy_rules, journal_folders, now_ms, open_books, open_store, plan_of
+from cityflux.composition import (
+    energy_rules,
+    journal_folders,
+    now_ms,
+    open_books,
+    open_store,
+    plan_of,
+    traffic_rules_of,
+)
 from cityflux.console import Format, instant, out, print_rows, settings, wrong
 from cityflux.settings import Settings, SettingsError
 from ingest.journal import Ledger, looking_at, read_ledger
@@ -26,7 +34,9 @@ class TextOrJson(StrEnum):
 
 
 def readings(
-    family: Annotated[Family, typer.Argument(help="air, water, energy, traffic; air-index: what was derived")],
+    family: Annotated[
+        Family, typer.Argument(help="air, water, energy, traffic; air-index, traffic-flow: what was derived")
+    ],
     period: Annotated[Period, typer.Argument(help="raw, minute, hour, day")],
     since: Annotated[str, typer.Option("--from", help="after this moment")],
     until: Annotated[str, typer.Option("--to", help="up to and including this moment")],
@@ -154,16 +164,21 @@ def _row(
 
 
 def explain(
-    indicator: Annotated[str, typer.Argument(help="of the plan: good_air_days, water_sections; or energy_use")],
+    indicator: Annotated[
+        str, typer.Argument(help="of the plan: good_air_days, water_sections; or energy_use, tunnel_flow, traffic_day")
+    ],
     period: Annotated[
         str,
         typer.Argument(
-            help="a year, e.g. 2026; of a section or energy a month or quarter too, of energy and carbon of the plan a quarter"
+            help="a year, e.g. 2026; of a section, a tunnel or energy a month or quarter too, of energy and carbon of the plan a "
+            "quarter"
         ),
     ],
     section: Annotated[str | None, typer.Option(help="of water: one section")] = None,
     meter: Annotated[str | None, typer.Option(help="of energy_use: one meter; else the city")] = None,
     district: Annotated[str | None, typer.Option(help="of energy_use: one district")] = None,
+    tunnel: Annotated[str | None, typer.Option(help="of tunnel_flow: one tunnel")] = None,
+    station: Annotated[str | None, typer.Option(help="of traffic_day: the station")] = None,
     day: Annotated[str | None, typer.Option(help="one day of it, down to hours or samples, e.g. 2026-03-05")] = None,
     style: Annotated[TextOrJson, typer.Option("--format", help="text or json")] = TextOrJson.TEXT,
 ) -> None:
@@ -181,6 +196,11 @@ def explain(
         return
     if meter is not None or district is not None:
         wrong(f"{indicator} has no meters; leave --meter and --district out")
+    if indicator in {"tunnel_flow", "traffic_day"}:
+        _explain_traffic(chosen, indicator, period, tunnel, station, day, style)
+        return
+    if tunnel is not None or station is not None:
+        wrong(f"{indicator} has no tunnels and stations; --tunnel is of tunnel_flow, --station of traffic_day")
     with open_books(chosen) as books:
         books.prepare()
         try:
@@ -217,6 +237,39 @@ def _explain_energy(chosen: Settings, period: str, meter: str | None, district: 
         sys.stdout.write(json.dumps(answer, ensure_ascii=False, indent=2) + "\n")
     else:
         page_as_text(energy_page(answer), out)
+
+
+def _explain_traffic(
+    chosen: Settings,
+    indicator: str,
+    period: str,
+    tunnel: str | None,
+    station: str | None,
+    day: str | None,
+    style: TextOrJson,
+) -> None:
+    from cityflux.explained import page_as_text
+    from processors.explain_parts import NotFound
+    from processors.traffic.explain_flow import explain_flow, explain_station_day
+    from processors.traffic.page import traffic_page
+
+    rules = traffic_rules_of(chosen)
+    with open_books(chosen) as books:
+        books.prepare()
+        store = open_store(chosen)
+        try:
+            if indicator == "tunnel_flow":
+                answer = explain_flow(books, store, period, chosen.zone, rules, tunnel, day)
+            elif station is None:
+                wrong("traffic_day is of a station: name it with --station")
+            else:
+                answer = explain_station_day(books, store, station, period, chosen.zone, rules)
+        except NotFound as error:
+            wrong(str(error))
+    if style is TextOrJson.JSON:
+        sys.stdout.write(json.dumps(answer, ensure_ascii=False, indent=2) + "\n")
+    else:
+        page_as_text(traffic_page(answer), out)
 
 
 def ledger(style: Annotated[Format, typer.Option("--format", help="table or json")] = Format.TABLE) -> None:

@@ -2,7 +2,7 @@
 
     flow             vehicles and pcu whose instants lie in (start, end], by 5 or 15 minutes or the hour
     peak hour        the four consecutive quarter hours with the most; its factor: hour / (4 × its greatest quarter)
-    saturation       v / C of an hour; the level of service is that of its table
+    saturation       v / C of an hour; the level of service is that of its table, but the last where traffic is forced
     travel time      over that of free flow; the network's TPI from the share of severely congested kilometres
 
 A vehicle of a class that the scheme does not have is counted as a vehicle, and said to have no pcu: nothing is made up for it.
@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
+from math import lcm
 from typing import NamedTuple
 
 from processors.standards.traffic import CongestionLevel, Scheme, traffic_tables
@@ -59,23 +60,26 @@ def flows(passed: Iterable[Vehicles], scheme: Scheme, start: int, end: int, minu
     width = minutes * MINUTE_MS
     if minutes < 1 or end <= start or (end - start) % width:
         raise ValueError(f"{end - start} ms is no whole number of intervals of {minutes} min")
-    vehicles, without, pcu = Counter[int](), Counter[int](), dict[int, Fraction]()
+    vehicles, without, scaled = Counter[int](), Counter[int](), Counter[int]()
+    # The same whole number of parts of a unit for each class: an exact sum of integers.
+    parts = lcm(*(Fraction(factor).denominator for factor in scheme.factors.values()))
+    factors = {cls: int(Fraction(factor) * parts) for cls, factor in scheme.factors.items()}
     for one in passed:
         if not start < one.at <= end:
             continue
         number = (one.at - start - 1) // width
         vehicles[number] += one.number
-        factor = None if one.cls is None else scheme.factors.get(one.cls)
+        factor = None if one.cls is None else factors.get(one.cls)
         if factor is None:
             without[number] += one.number
         else:
-            pcu[number] = pcu.get(number, Fraction(0)) + one.number * Fraction(factor)
+            scaled[number] += one.number * factor
     return [
         Flow(
             start + number * width,
             start + (number + 1) * width,
             vehicles[number],
-            pcu.get(number, Fraction(0)),
+            Fraction(scaled[number], parts),
             without[number],
         )
         for number in range((end - start) // width)
@@ -105,9 +109,12 @@ def saturation(pcu_per_hour: Fraction, capacity: Decimal) -> Fraction:
     return pcu_per_hour / Fraction(capacity)
 
 
-def level_of_service(ratio: Fraction) -> int:
-    """1 (free) to 6 of a saturation."""
-    for level in traffic_tables().service.levels:
+def level_of_service(ratio: Fraction, speed: Fraction | None = None) -> int:
+    """1 (free) to 6 of a saturation; where the `speed` is known, as a share of that of free flow, 6 where it is forced."""
+    service = traffic_tables().service
+    if speed is not None and speed < Fraction(service.forced_below):
+        return service.levels[-1].level
+    for level in service.levels:
         if level.to is None or ratio <= Fraction(level.to):
             return level.level
     raise AssertionError("the last level has no end")

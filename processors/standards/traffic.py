@@ -36,8 +36,9 @@ class ServiceLevel(BaseModel):
 
 
 class Service(_Document):
-    """Levels of service, the best first."""
+    """Levels of service, the best first; the last of them below so much of the free-flow speed [share]: it is forced."""
 
+    forced_below: Decimal
     levels: tuple[ServiceLevel, ...]
 
 

@@ -1,1 +1,1 @@
-"""Traffic: what the tunnels in service can pass."""
+"""Traffic: flows of stations and tunnels, the air in them, hints at incidents; what the tunnels in service can pass."""

@@ -1,38 +1,128 @@
-"""Traffic, as the runner computes it: the capacity of the tunnels in service, year by year, from the registry."""
+"""Traffic, as the runner computes it: days of stations with the flow of their hours; tunnels over longer periods; the
+capacity of the tunnels in service, year by year, from the registry."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 from zoneinfo import ZoneInfo
 
-from processors.causes import Cause
-from processors.computation import Moved, WithoutDays
+from processors.causes import Cause, why_traffic_day, within
+from processors.computation import Block, DaysOfTheirOwn, Moved, Touched, hours_written
 from processors.plans import Plan
+from processors.scopes import STATION
 from processors.traffic.capacity import capacity_judgement, tunnels
-from processors.windows import day_bounds, period_days
+from processors.traffic.counts import PERIODS
+from processors.traffic.days import TRAFFIC_DAY, emptied_day, traffic_days, traffic_stations
+from processors.traffic.periods import TUNNEL_FLOW, directions, flow_judgements
+from processors.traffic.rules import TrafficRules
+from processors.windows import day_bounds, hours_of_day, period_days
+from sensors.quantities import Family
+from sensors.reading import Period
 from store.books import ALL_HOURS, Books, MarkKey
-from store.judgements import Judgement, Key
+from store.intervals import Intervals
+from store.judgements import Judgement, Judgements, Key, Revision
+from store.port import ReadingsStore
 
 
-class TrafficComputation(WithoutDays):
-    """One plan's indicators of traffic."""
+class TrafficComputation(DaysOfTheirOwn):
+    """One plan's indicators of traffic, from one store."""
 
-    def __init__(self, books: Books, plan: Plan, zone: ZoneInfo) -> None:
+    daily = TRAFFIC_DAY
+    silent: Collection[str] = frozenset({TUNNEL_FLOW})
+
+    def __init__(self, store: ReadingsStore, books: Books, plan: Plan, zone: ZoneInfo, rules: TrafficRules) -> None:
+        self._store = store
         self._books = books
         self._plan = plan
         self._zone = zone
+        self._rules = rules
+        self._judgements = Judgements(books)
         self._rows = [one for one in plan.indicators if one.computation == "tunnel_capacity"]
-        self.longer_codes: Collection[str] = {one.code for one in self._rows}
+        self.longer_codes: Collection[str] = {TUNNEL_FLOW, *(one.code for one in self._rows)}
 
     def takes(self, key: MarkKey) -> bool:
-        """Changes of the registry: no reading has a part in a capacity."""
-        return key.family == "traffic" and key.hour == ALL_HOURS
+        """Vehicles, single or counted, and changes of the registry."""
+        return key.family == "traffic" and (key.hour == ALL_HOURS or key.period in PERIODS)
 
     def begin(self) -> None:
-        """The registry as it is now."""
+        """Registry and intervals as they are now."""
         self._registry = self._books.registry()
+        self._intervals = Intervals(self._books).all("traffic")
+
+    def touched_by(self, key: MarkKey) -> Collection[tuple[Family, str, Period]]:
+        """The station's own readings, however they came."""
+        return [("traffic", key.station, period) for period in PERIODS]
+
+    def days(self, block: Sequence[date], touched: Touched, now: int) -> Block:
+        """The judgements of the stations of those days, and the flow of the hours that were touched."""
+        hours: dict[str, set[int]] = {}
+        for day in block:
+            for station, ends in touched[day].items():
+                hours.setdefault(station, set()).update(ends or hours_of_day(day, self._zone))
+        derived, judgements = [], []
+        for day in block:
+            # Of a day that is not over only what was touched: single vehicles are many, and others stay as they are.
+            only = set(touched[day]) if now < day_bounds(day, self._zone)[1] and touched[day] else None
+            made = traffic_days(
+                self._store, self._registry, day, self._zone, self._rules,
+                hours=hours, intervals=self._intervals, now=now, stations=only,
+            )  # fmt: skip
+            derived += made.derived
+            judgements += made.judgements
+        return Block(derived, judgements + self._emptied(block, judgements, now))
+
+    def _emptied(self, block: Sequence[date], made: Sequence[Judgement], now: int) -> list[Judgement]:
+        """Of the days that have a judgement in the books and nothing came of any more (the registry was changed)."""
+        days, keys = {day.isoformat() for day in block}, {one.key for one in made}
+        return [
+            emptied_day(r.judgement, now)
+            for r in self._judgements.latest(TRAFFIC_DAY, first=min(days), last=max(days))
+            if r.judgement.key.period in days
+            and r.judgement.key.standard == self._rules.scheme.name
+            and r.judgement.key not in keys
+        ]
+
+    def why(
+        self, before: Judgement, now: Judgement, touched: Mapping[str, set[int]],
+        newest: Mapping[Key, Revision], fresh: Mapping[Key, Judgement],
+    ) -> str:  # fmt: skip
+        """From what was counted before and now, and where it was written since."""
+        return why_traffic_day(before, now, hours_written(touched, before, now, self._zone))
 
     def longer(self, moved: Moved, last_closed: date, now: int) -> list[Judgement]:
-        """Every year of the plan so far: a dated entry may change any of them, and each is a sum of a few entries."""
+        """Tunnels and the city where a day of theirs moved; the capacity of every year of the plan so far, for a dated
+        entry may change any of them, and each is a sum of a few entries."""
+        return [*self._flows(moved, last_closed, now), *self._capacities(last_closed, now)]
+
+    def _flows(self, moved: Moved, last_closed: date, now: int) -> list[Judgement]:
+        if moved.scopes is not None and not moved.scopes:
+            return []
+        found: list[Judgement] = []
+        periods = moved.periods(last_closed, TRAFFIC_DAY)
+        for year in sorted({period[:4] for period in periods}):
+            first, last = period_days(year)
+            days = {
+                station: self._closed(moved, station, first, min(last, last_closed))
+                for station in traffic_stations(self._registry)
+            }
+            for period in sorted(each for each in periods if each[:4] == year):
+                begins, ends = period_days(period)
+                of = directions(self._registry, begins, ends, days, self._zone)
+                found += flow_judgements(period, of, self._rules, self._zone, last_closed, now)
+        return found
+
+    def _closed(self, moved: Moved, station: str, first: date, last: date) -> dict[str, Judgement]:
+        """A station's days that have closed, by the scheme in use: those of another one may stand beside them."""
+        scope, span = STATION + station, (first.isoformat(), last.isoformat())
+        in_books = self._judgements.latest(TRAFFIC_DAY, scope=scope, first=span[0], last=span[1])
+        return {
+            one.key.period: one
+            for one in (*(r.judgement for r in in_books), *moved.fresh)
+            if one.key[:2] == (TRAFFIC_DAY, scope)
+            and one.key.standard == self._rules.scheme.name
+            and span[0] <= one.key.period <= span[1]
+        }
+
+    def _capacities(self, last_closed: date, now: int) -> list[Judgement]:
         found = []
         for year in range(self._plan.baseline_year, last_closed.year + 1):
             end = day_bounds(min(last_closed, period_days(str(year))[1]), self._zone)[1]
@@ -43,5 +133,8 @@ class TrafficComputation(WithoutDays):
         return found
 
     def causes_of(self, judgement: Judgement, causes: Mapping[Key, str]) -> Iterable[Cause]:
-        """Which entries came and went is said of any judgement."""
-        return []
+        """Of tunnels the days of their directions; of a capacity which entries came and went is said of any
+        judgement."""
+        if judgement.key.indicator != TUNNEL_FLOW:
+            return []
+        return within(judgement, causes, TRAFFIC_DAY, [STATION + station for station in judgement.stations])

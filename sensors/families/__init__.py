@@ -10,4 +10,4 @@ from sensors.families.water import WATER
 from sensors.quantities import Family
 
 CONTRACTS: Mapping[Family, Contract] = {"air": AIR, "water": WATER, "energy": ENERGY, "traffic": TRAFFIC}
-"""By family; those that are derived (`air-index`) are nobody's to send."""
+"""By family; those that are derived (`air-index`, `traffic-flow`) are nobody's to send."""

@@ -28,6 +28,7 @@ from sensors.reading import Period, Status
 from sensors.refusals import Refusal, Refused
 from sensors.stations import Kind, Station
 from sensors.topics import Address, is_id
+from sensors.vehicles import known_coding
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _LENGTH: Mapping[Period, timedelta] = {
@@ -104,6 +105,7 @@ class StationColumns(Name):
     longitude: str | None = None
     latitude: str | None = None
     kind: Kind = "assessment"
+    vehicle_coding: str | None = None
 
 
 class Year(_Model):
@@ -200,6 +202,8 @@ class ReplayProfile(_Model):
             raise ValueError(f"name {self.name!r} is not an id: use 1 to 64 of a-z, 0-9 and -")
         if not self.quantities:
             raise ValueError("quantities is empty: name at least one")
+        if self.station.vehicle_coding is not None:
+            known_coding(self.station.vehicle_coding)
         if self.period == "raw" and self.time.stamps == "start":
             raise ValueError("raw readings have no period to shift: stamps must be end")
         published = () if self.published is None else (*self.published.daily, *self.published.floors)
@@ -305,6 +309,7 @@ class ReplayProfile(_Model):
             latitude=degrees(self.station.latitude, 90),
             kind=self.station.kind,
             period=self.period,
+            vehicle_coding=self.station.vehicle_coding,
         )
 
     def _instant(self, row: Mapping[str, str], line_number: int) -> int:

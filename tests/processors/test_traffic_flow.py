@@ -79,6 +79,8 @@ def test_a_peak_hour_factor_lies_between_a_quarter_and_one(counts: list[int]) ->
 )
 def test_levels_of_service(ratio: str, level: int) -> None:
     assert level_of_service(Fraction(ratio)) == level
+    assert level_of_service(Fraction(ratio), Fraction("0.5")) == level
+    assert level_of_service(Fraction(ratio), Fraction("0.49")) == 6, "a jam through which little passes is not free"
 
 
 def test_saturation_and_congestion() -> None:

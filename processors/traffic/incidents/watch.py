@@ -1,0 +1,67 @@
+"""The hints at incidents of stations from the stored readings: what began in the last days, or still lasts."""
+
+from collections.abc import Collection, Sequence
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from processors.traffic.counts import Counts
+from processors.traffic.days import counts_of_day
+from processors.traffic.incidents.hints import Hint, Slot, hints, stopped_vehicles
+from processors.traffic.incidents.rules import IncidentRules
+from processors.traffic.rules import TrafficRules
+from processors.windows import civil_day, days_between, ends
+from sensors.instants import DAY_MS
+from sensors.stations import Registry
+from store.intervals import Interval
+from store.port import ReadingsStore
+
+
+def watch(
+    store: ReadingsStore,
+    registry: Registry,
+    intervals: Sequence[Interval],
+    until: int,
+    days: int,
+    zone: ZoneInfo,
+    traffic: TrafficRules,
+    rules: IncidentRules,
+    only: Collection[str] | None = None,
+) -> list[Hint]:
+    """Of the stations (all, or `only` these) what began in the `days` before `until` [ms] or lasts then, in order of
+    when it could be said. Raises StoreUnavailable, StoreMisconfigured."""
+    since = until - days * DAY_MS
+    slots: dict[tuple[str, int], list[Slot]] = {}
+    passed: dict[str, list[tuple[int, float]]] = {}
+    for day in days_between(civil_day(since - rules.usual.days * DAY_MS, zone), civil_day(until, zone)):
+        for one in counts_of_day(store, registry, day, zone, traffic, intervals, until, only):
+            counts = one.counts
+            of = slots.setdefault((counts.entry.id, counts.step), [])
+            of += [slot for slot in slots_of(counts) if slot.at <= until]
+            if counts.entry.period == "raw" and counts.end > since:
+                frame = one.frames.get("raw")
+                known = None if frame is None else frame[frame["speed"].notna()]
+                if known is not None:
+                    moments = zip(ends(known).tolist(), known["speed"].tolist(), strict=True)
+                    passed.setdefault(counts.entry.id, []).extend((at, speed) for at, speed in moments if at <= until)
+    found = [hint for (name, step), of in slots.items() for hint in hints(name, of, step, until, rules, zone)]
+    found += [hint for name, of in passed.items() for hint in stopped_vehicles(name, of, until, rules)]
+    shown = [one for one in found if one.said > since or (one.until is None and not one.silent)]
+    return sorted(shown, key=lambda one: (one.said, one.station, one.rule))
+
+
+def slots_of(counts: Counts) -> list[Slot]:
+    """The intervals that came, with their mean speed and occupancy where something has one."""
+    found = []
+    for n in np.flatnonzero(counts.came).tolist():
+        start, end = counts.start + n * counts.step, min(counts.start + (n + 1) * counts.step, counts.end)
+        speed, occupancy = counts.mean_speed(start, end), counts.mean_occupancy(start, end)
+        found.append(
+            Slot(
+                end,
+                int(counts.vehicles[n]),
+                None if speed is None else float(speed),
+                None if occupancy is None else float(occupancy),
+            )
+        )
+    return found
