@@ -7,11 +7,9 @@ scorecard comes from the books, and is compared with the truth.
 
 import asyncio
 import os
-from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import date, datetime, timedelta
-from fractions import Fraction
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -20,36 +18,29 @@ from cityflux import broker as brokers
 from cityflux.commands.feed import live_messages, progress_bar, publish_to
 from cityflux.composition import journal_folder, now_ms, open_books, plan_of
 from cityflux.console import out
+from cityflux.demo_truth import compare_air, compare_energy, compare_figures, compare_traffic, compare_water
 from cityflux.ports import free_port, is_free
 from cityflux.programs import stop_signals
 from cityflux.scorecard import as_text
 from cityflux.settings import PREFIX, Settings, load_settings
 from cityflux.supervisor import Part, StartError, listening, supervised
 from ingest.journal import has_session, looking_at
-from processors.energy.totals import totals_in
-from processors.energy.use import ENERGY_USE
 from processors.records.entries import checked
-from processors.scopes import METER, SECTION, STATION
 from processors.scorecard import scorecard_rows
-from processors.windows import civil_day, day_bounds, days_between, period_bounds, period_days
+from processors.windows import civil_day, period_bounds
 from sensors.instants import HOUR_MS
-from simulators.air import truth
-from simulators.buildings import buildings_history, meters, meters_registry_text, true_use
+from simulators.buildings import buildings_history, meters, meters_registry_text
 from simulators.city import ZONE, city, history, registry_text
 from simulators.figures import (
     DATED,
-    LAST_YEAR,
     SOURCE,
-    TRUE_TUNNEL_CAPACITY,
     figures,
     quarters,
-    true_quarters,
-    true_reductions,
     tunnels_text,
 )
-from simulators.river import arrivals, river, river_history, river_registry_text, spills, true_class
+from simulators.river import river, river_history, river_registry_text
 from simulators.vehicle_messages import vehicles_history
-from simulators.vehicles import driven, tunnel_stations
+from simulators.vehicles import tunnel_stations
 from store.books import Books
 from store.judgements import Claims, Judgements
 from store.records import Record, Records
@@ -57,8 +48,9 @@ from store.records import Record, Records
 _LOOK_EVERY_S = 0.2
 # Chosen: a cold start of broker and ingest takes about two seconds.
 _START_WITHIN_S = 60.0
-# Chosen: vehicles are counted each five minutes, so only the last two weeks of them are sent, in a few seconds.
+# Chosen: vehicles are counted each five minutes, meters read each hour: only the last weeks of them are sent, in some seconds.
 _VEHICLE_DAYS = 14
+_METER_DAYS = 62
 
 
 async def run(folder: Path, *, days: int | None, once: bool, seed: int, wall_port: int) -> None:
@@ -87,11 +79,11 @@ async def run(folder: Path, *, days: int | None, once: bool, seed: int, wall_por
             rows = scorecard_rows(Judgements(books), plan, today.year, chosen.zone, now_ms())
             out.print(as_text(rows, plan, today.year))
             until = civil_day(now - chosen.grace_hours * HOUR_MS, ZONE)
-            _compare_air(books, seed, first, until)
-            _compare_water(books, seed, first, until)
-            _compare_energy(books, seed, first, chosen)
-            _compare_traffic(books, seed, _counted_from(first, now), until)
-            _compare_figures(books)
+            compare_air(books, seed, first, until)
+            compare_water(books, seed, first, until)
+            compare_energy(books, seed, _days_before(today, _METER_DAYS, first), chosen.zone)
+            compare_traffic(books, seed, _days_before(today, _VEHICLE_DAYS, first), until)
+            compare_figures(books)
             if not once:
                 out.print(f"\nstatus page: http://{chosen.wall_host}:{chosen.wall_port}/   data: {folder}")
                 out.print("live readings every 5 s; Ctrl-C stops everything")
@@ -133,13 +125,13 @@ async def _subscribed(chosen: Settings) -> None:
 async def _load(chosen: Settings, books: Books, seed: int, first: date, now: int) -> None:
     """Publish the history and wait until the last of it is in the store and every window is computed."""
     today = datetime.fromtimestamp(now / 1000, ZONE).date()
-    counted_from = _counted_from(first, now)
-    total = (len(city()) + len(river()) + len(meters())) * ((today - first).days + 1)
-    total += len(tunnel_stations()) * ((today - counted_from).days + 1)
+    metered_from, counted_from = (_days_before(today, days, first) for days in (_METER_DAYS, _VEHICLE_DAYS))
+    feeds = ((len(city()) + len(river()), first), (len(meters()), metered_from), (len(tunnel_stations()), counted_from))
+    total = sum(stations * ((today - since).days + 1) for stations, since in feeds)
     everything = chain(
         history(seed, first, now),
         river_history(seed, first, now),
-        buildings_history(seed, first, now),
+        buildings_history(seed, metered_from, now),
         vehicles_history(seed, counted_from, now),
     )
     with progress_bar() as bar:
@@ -175,99 +167,9 @@ def _enter(books: Books, now: int) -> None:
             records.add(entry, who="cityflux demo", now=now, ends=ends)
 
 
-def _compare_water(books: Books, seed: int, first: date, until: date) -> None:
-    """The classes of the months that have closed whole, of sections that no spill passed meanwhile."""
-    outcomes: Counter[bool] = Counter()
-    for revision in Judgements(books).latest("water_section", first=first.isoformat()[:7]):
-        key = revision.judgement.key
-        begins, ends = period_days(key.period)
-        if len(key.period) != len("2026-03") or begins < first or ends >= until:
-            continue
-        section = key.scope.removeprefix(SECTION)
-        start, end = period_bounds(key.period, ZONE)
-        years = {begins.year - 1, begins.year}
-        passed = [
-            one
-            for year in years
-            for spill in spills(seed, year)
-            for one in arrivals(seed, spill)
-            if one.section == section
-        ]
-        if not any(one.start < end and one.end > start for one in passed):
-            outcomes[revision.judgement.value == str(true_class(section)[0])] += 1
-    if outcomes:
-        out.print(
-            f"{outcomes[True]} of {outcomes.total()} months of sections are judged as the simulated river was made"
-        )
-
-
-def _compare_energy(books: Books, seed: int, first: date, chosen: Settings) -> None:
-    """What each meter used in each month so far, of those that were measured whole: exact."""
-    outcomes: Counter[bool] = Counter()
-    for (scope, period), (judged, _) in Judgements(books).standing(ENERGY_USE, first=first.isoformat()[:7]).items():
-        if not scope.startswith(METER) or len(period) != len("2026-03") or "Q" in period:
-            continue
-        start = max(day_bounds(first, chosen.zone)[0], period_bounds(period, chosen.zone)[0])
-        end = day_bounds(date.fromisoformat(judged.detail["last_day"]), chosen.zone)[1]
-        used = totals_in(judged.detail["totals"]).used
-        if used and all(one.measured_ms == end - start for one in used.values()):
-            name = scope.removeprefix(METER)
-            true = {code: true_use(seed, name, code, start, end) for code in used}
-            outcomes[true == {code: one.amount for code, one in used.items()}] += 1
-    if outcomes:
-        out.print(f"{outcomes[True]} of {outcomes.total()} meter months are as the simulated buildings used")
-
-
-def _counted_from(first: date, now: int) -> date:
-    """The first day of which vehicles are sent."""
-    return max(first, datetime.fromtimestamp(now / 1000, ZONE).date() - timedelta(days=_VEHICLE_DAYS))
-
-
-def _compare_traffic(books: Books, seed: int, first: date, until: date) -> None:
-    """What passed each direction of the tunnels on the days that have closed: vehicles, classes, passenger car units."""
-    outcomes: Counter[bool] = Counter()
-    found = Judgements(books).standing("traffic_day", first=first.isoformat(), last=until.isoformat())
-    for day in days_between(first, until - timedelta(days=1)):
-        for station in tunnel_stations():
-            true = driven(seed, station, *day_bounds(day, ZONE))
-            judged, finality = found.get((STATION + station, day.isoformat()), (None, ""))
-            if judged is None or finality == "running":
-                outcomes[False] += 1
-                continue
-            passed = judged.detail["vehicles"], judged.detail["by_class"], Fraction(judged.detail["pcu"]), judged.valid
-            outcomes[passed == (true.vehicles, true.by_class, true.pcu, true.intervals)] += 1
-    out.print(f"{outcomes[True]} of {outcomes.total()} tunnel days are as the simulated vehicles drove")
-
-
-def _compare_figures(books: Books) -> None:
-    """The reductions of the plan's last year and of the quarters after it, from the figures that were entered."""
-    true = {(code, str(LAST_YEAR)): value for code, value in true_reductions(LAST_YEAR).items()} | true_quarters()
-    closed = [r.judgement for code in true_reductions(LAST_YEAR) for r in Judgements(books).latest(code)]
-    found = {(one.key.indicator, one.key.period): one.value for one in closed}
-    asked = [key for key in true if key in found or key[1] == str(LAST_YEAR)]
-    right = sum(found.get(key) == str(true[key]) for key in asked)
-    capacity = {r.judgement.key.period: r.judgement.value for r in Judgements(books).latest("tunnel_capacity")}
-    known = [year for year, true in TRUE_TUNNEL_CAPACITY.items() if capacity.get(str(year)) == str(true)]
-    out.print(
-        f"{len(known)} of {len(TRUE_TUNNEL_CAPACITY)} years of tunnel capacity are as the simulated tunnels were opened"
-    )
-    out.print(f"{right} of {len(asked)} reductions per unit of GDP are as the simulated figures were made")
-
-
-def _compare_air(books: Books, seed: int, first: date, until: date) -> None:
-    """The simulated city's classes are known by construction: say whether every day that has closed, those before `until`,
-    came out as it was made."""
-    judged = {
-        r.judgement.key.period: r.judgement
-        for r in Judgements(books).latest("air_daily_aqi", scope="city", first=first.isoformat())
-    }
-    outcomes: Counter[bool] = Counter()
-    day = first
-    while day < until:
-        found = judged.get(day.isoformat())
-        outcomes[found is not None and (found.status == "met") == truth(seed, day).good] += 1
-        day += timedelta(days=1)
-    out.print(f"{outcomes[True]} of {outcomes.total()} closed days are judged as the simulated city was made")
+def _days_before(today: date, days: int, first: date) -> date:
+    """The first day of a feed of which only the last days are sent."""
+    return max(first, today - timedelta(days=days))
 
 
 @asynccontextmanager
