@@ -24,6 +24,7 @@ from processors.causes import why_longer
 from processors.computation import Block, Computation, Moved
 from processors.energy.computation import EnergyComputation
 from processors.energy.rules import EnergyRules
+from processors.keeping import keep_stepping
 from processors.plans import Plan
 from processors.records.computation import RecordsComputation
 from processors.traffic.computation import TrafficComputation
@@ -53,7 +54,6 @@ log = structlog.get_logger()
 # Chosen: marks claimed at once. Saving them stays one transaction of about 50 ms, and a claim spans days, not years.
 CLAIM = 5_000
 _IDLE_S = 0.25
-_RETRY_S = 5.0
 
 
 class Runner:
@@ -96,27 +96,7 @@ class Runner:
 
     async def run(self, stopped: asyncio.Event) -> None:
         """Compute what changed, as it changes. What cannot be reached is said once and tried again."""
-        prepared, failure = False, None
-        while not stopped.is_set():
-            wait_s = _IDLE_S
-            try:
-                if not prepared:
-                    self._prepare()
-                    prepared = True
-                if await self.step():
-                    wait_s = 0.0
-                if failure is not None:
-                    log.info("computing again")
-                failure = None
-            except (StoreError, BooksUnavailable) as error:
-                wait_s = _RETRY_S
-                if failure != str(error):
-                    log.error("cannot compute; the marks stay", why=str(error), next_try_s=wait_s)
-                failure = str(error)
-            try:
-                await asyncio.wait_for(stopped.wait(), wait_s)
-            except TimeoutError:
-                continue
+        await keep_stepping(self.step, self._prepare, stopped, idle_s=_IDLE_S, verb="compute")
 
     async def step(self) -> bool:
         """One claim of marks, or the periods that closed meanwhile; whether there was anything to do."""

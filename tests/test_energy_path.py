@@ -6,7 +6,7 @@ Once with SQLite, once with a real InfluxDB.
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import closing
 from datetime import date
 from decimal import Decimal
@@ -18,8 +18,6 @@ import pandas as pd
 import pytest
 
 from tests.programs import Program, cityflux, ledger, real_data, wait_for
-from tests.servers.influx import Influx
-from tests.servers.mosquitto import Mosquitto
 
 SUBS = {"kitchen": "Sub_metering_1", "laundry": "Sub_metering_2", "heating": "Sub_metering_3"}
 STATION = """
@@ -32,24 +30,12 @@ period = "minute"
 """
 
 
-@pytest.fixture(params=["sqlite", "influx"])
-def environment(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict[str, str]]:
+@pytest.fixture
+def environment(stored: dict[str, str], tmp_path: Path) -> dict[str, str]:
     registry = tmp_path / "stations.toml"
     subs = "".join(STATION.format(id=f"household-{name}") + 'main_meter = "household"\n' for name in SUBS)
     registry.write_text(STATION.format(id="household") + subs, "utf-8")
-    settings = {
-        "CITYFLUX_DATA_DIR": str(tmp_path / "data"),
-        "CITYFLUX_STORE": request.param,
-        "CITYFLUX_STATIONS": str(registry),
-        "CITYFLUX_TIMEZONE": "Europe/Paris",
-    }
-    if request.param == "influx":
-        influx: Influx = request.getfixturevalue("influx")
-        settings |= influx.settings(tmp_path)
-    (tmp_path / "broker").mkdir()
-    with Mosquitto(tmp_path / "broker") as broker:
-        settings["CITYFLUX_MQTT_URL"] = f"mqtt://127.0.0.1:{broker.port}"
-        yield settings
+    return stored | {"CITYFLUX_STATIONS": str(registry), "CITYFLUX_TIMEZONE": "Europe/Paris"}
 
 
 def plain(file: Path) -> pd.DataFrame:

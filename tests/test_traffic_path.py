@@ -9,7 +9,6 @@ import csv
 import io
 import json
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
@@ -19,8 +18,6 @@ import pandas as pd
 import pytest
 
 from tests.programs import Program, cityflux, ledger, real_data, wait_for
-from tests.servers.influx import Influx
-from tests.servers.mosquitto import Mosquitto
 
 ROWS, SHARING = 36_550, 928
 GATES = {
@@ -29,18 +26,6 @@ GATES = {
 # By the tables' own numbers, written again: model 1 is a car, 2 medium, 3 and 4 large, 5 to 7 articulated; of 0 nothing
 # is known.
 PCU = {1: 1.0, 2: 1.5, 3: 2.5, 4: 2.5, 5: 4.0, 6: 4.0, 7: 4.0}
-
-
-@pytest.fixture(params=["sqlite", "influx"])
-def environment(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict[str, str]]:
-    settings = {"CITYFLUX_DATA_DIR": str(tmp_path / "data"), "CITYFLUX_STORE": request.param}
-    if request.param == "influx":
-        influx: Influx = request.getfixturevalue("influx")
-        settings |= influx.settings(tmp_path)
-    (tmp_path / "broker").mkdir()
-    with Mosquitto(tmp_path / "broker") as broker:
-        settings["CITYFLUX_MQTT_URL"] = f"mqtt://127.0.0.1:{broker.port}"
-        yield settings
 
 
 def the_file() -> tuple[Path, pd.DataFrame]:
@@ -66,12 +51,12 @@ def messages(environment: dict[str, str]) -> dict[str, int]:
     return found
 
 
-def test_the_vehicles_of_real_gates_give_the_totals_of_the_file(environment: dict[str, str], tmp_path: Path) -> None:
+def test_the_vehicles_of_real_gates_give_the_totals_of_the_file(stored: dict[str, str], tmp_path: Path) -> None:
     path, rows = the_file()
     assert len(rows) == ROWS
     assert int(rows.duplicated(["gate", "time"]).sum()) == SHARING
     registry = tmp_path / "stations.toml"
-    environment = {**environment, "CITYFLUX_STATIONS": str(registry)}
+    environment = {**stored, "CITYFLUX_STATIONS": str(registry)}
     cityflux(
         "replay", str(path), "--source", "kdd-tollgates", "--write-stations", str(registry), environment=environment
     )

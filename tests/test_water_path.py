@@ -7,7 +7,7 @@ Once with SQLite, once with a real InfluxDB. What was sent is the judge of what 
 import asyncio
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import closing
 from datetime import date, datetime, timedelta
 from fractions import Fraction
@@ -22,8 +22,6 @@ from sensors.formats.native import encode
 from simulators.message import OutMessage
 from simulators.publisher import publish
 from tests.programs import Program, cityflux, ledger, wait_for
-from tests.servers.influx import Influx
-from tests.servers.mosquitto import Mosquitto
 
 ZONE = ZoneInfo("Asia/Shanghai")
 CLEAN = {
@@ -63,23 +61,11 @@ SPILL = date(2026, 2, 10)
 LATE = date(2026, 2, 27)
 
 
-@pytest.fixture(params=["sqlite", "influx"])
-def environment(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict[str, str]]:
+@pytest.fixture
+def environment(stored: dict[str, str], tmp_path: Path) -> dict[str, str]:
     registry = tmp_path / "stations.toml"
     registry.write_text(STATIONS, "utf-8")
-    settings = {
-        "CITYFLUX_DATA_DIR": str(tmp_path / "data"),
-        "CITYFLUX_STORE": request.param,
-        "CITYFLUX_STATIONS": str(registry),
-        "CITYFLUX_HORIZON_DAYS": "20000",
-    }
-    if request.param == "influx":
-        influx: Influx = request.getfixturevalue("influx")
-        settings |= influx.settings(tmp_path)
-    (tmp_path / "broker").mkdir()
-    with Mosquitto(tmp_path / "broker") as broker:
-        settings["CITYFLUX_MQTT_URL"] = f"mqtt://127.0.0.1:{broker.port}"
-        yield settings
+    return stored | {"CITYFLUX_STATIONS": str(registry), "CITYFLUX_HORIZON_DAYS": "20000"}
 
 
 def at(day: date, hour: int) -> str:

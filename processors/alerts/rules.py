@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from processors.alerts.episodes import Timing
+from processors.standards.reading import wrong_in
 from processors.standards.tables import Mark
 from store.incidents import Incident
 
@@ -145,9 +146,7 @@ def load_rules(text: str, place: str) -> Mapping[str, Rule]:
             try:
                 rule = Rule.model_validate(entry)
             except ValidationError as error:
-                first = error.errors()[0]
-                where = ".".join(str(part) for part in first["loc"])
-                said = first["msg"].removeprefix("Value error, ")
+                where, said = wrong_in(error)
                 raise AlertRuleError(f"{place}: rule {entry.get('code', number)!r}: {where}: {said}") from error
             if rule.code in found:
                 raise AlertRuleError(f"{place}: rule {rule.code!r} is there twice; give each a code of its own")

@@ -18,15 +18,16 @@ import structlog
 from processors.alerts.history import Seen, look_back
 from processors.alerts.incidents import changes
 from processors.alerts.rules import Rule
+from processors.keeping import keep_stepping
 from processors.scopes import CITY
 from sensors.instants import DAY_MS, HOUR_MS
 from sensors.stations import Registry
-from store.books import ALL_HOURS, Books, BooksUnavailable
+from store.books import ALL_HOURS, Books
 from store.events import EVERYWHERE
 from store.incidents import AlertMark, Change, Incidents, Known
 from store.intervals import Interval, Intervals
 from store.judgements import Superseded
-from store.port import ReadingsStore, StoreError
+from store.port import ReadingsStore
 
 log = structlog.get_logger()
 
@@ -36,7 +37,6 @@ BACK_DAYS = 35
 # Chosen: every series of ten thousand stations at once.
 _MOST_MARKS = 10_000
 _IDLE_S = 0.1
-_RETRY_S = 5.0
 
 
 class Watch:
@@ -63,27 +63,10 @@ class Watch:
 
     async def run(self, stopped: asyncio.Event) -> None:
         """Look at what changed, as it changes. What cannot be reached is said once and tried again."""
-        prepared, failure = False, None
-        while not stopped.is_set():
-            wait_s = _IDLE_S
-            try:
-                if not prepared:
-                    self._prepare()
-                    prepared = True
-                if self.step():
-                    wait_s = 0.0
-                if failure is not None:
-                    log.info("watching again")
-                failure = None
-            except (StoreError, BooksUnavailable) as error:
-                wait_s = _RETRY_S
-                if failure != str(error):
-                    log.error("cannot watch; what changed stays marked", why=str(error), next_try_s=wait_s)
-                failure = str(error)
-            try:
-                await asyncio.wait_for(stopped.wait(), wait_s)
-            except TimeoutError:
-                continue
+        await keep_stepping(self._stepped, self._prepare, stopped, idle_s=_IDLE_S, verb="watch")
+
+    async def _stepped(self) -> bool:
+        return self.step()
 
     def step(self) -> bool:
         """Look at what has changed and write what is to be told; whether there was anything. Raises StoreError,

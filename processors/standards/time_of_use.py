@@ -1,7 +1,6 @@
 """Times of use: which part of a day is peak, flat or valley, as dated data; the city's own file or the shipped example."""
 
 import re
-import tomllib
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from functools import cache
@@ -10,8 +9,9 @@ from itertools import pairwise
 from typing import Literal, NamedTuple, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from processors.standards.reading import validated
 from processors.standards.tables import Mark
 from sensors.instants import to_millis
 
@@ -83,14 +83,7 @@ class TimeOfUse(BaseModel):
 
 def parse_time_of_use(text: str, place: str) -> TimeOfUse:
     """A file of tables; `place` names it in errors. Raises TimeOfUseError."""
-    try:
-        return TimeOfUse.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise TimeOfUseError(f"{place}: {error}") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise TimeOfUseError(f"{place}: {where}: {first['msg'].removeprefix('Value error, ')}") from error
+    return validated(TimeOfUse, text, place, TimeOfUseError)
 
 
 @cache

@@ -1,15 +1,15 @@
 """Limits of the air in tunnels as typed, frozen data: the shipped table (`tunnel-air.toml`), or a city's own of the
 same form."""
 
-import tomllib
 from decimal import Decimal
 from fractions import Fraction
 from functools import cache
 from importlib.resources import files
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from processors.standards.reading import validated
 from processors.standards.tables import Mark
 from sensors.quantities import OF_FAMILY
 
@@ -72,14 +72,7 @@ class TunnelAir(BaseModel):
 
 def parse_tunnel_air(text: str, place: str) -> TunnelAir:
     """A table from TOML. Raises TunnelAirError."""
-    try:
-        return TunnelAir.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise TunnelAirError(f"{place}: {error}") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise TunnelAirError(f"{place}: {key}: {first['msg'].removeprefix('Value error, ')}") from error
+    return validated(TunnelAir, text, place, TunnelAirError)
 
 
 @cache
