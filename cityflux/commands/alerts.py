@@ -143,7 +143,7 @@ def backtest(
 @alerts.command("why-not")
 def why_not(
     rule: Annotated[str, typer.Argument(help="a rule; `cityflux alerts rules` lists them")],
-    subject: Annotated[str, typer.Argument(help="a station's id, or city")],
+    subject: Annotated[str, typer.Argument(help="a station or section by its id, or city")],
     moment: Annotated[str, typer.Argument(help="when")],
     hours: Annotated[int, typer.Option(min=1, max=336, help="so many hours before and after it")] = 6,
     style: Annotated[Format, typer.Option("--format", help="table, csv or json")] = Format.TABLE,
@@ -181,10 +181,11 @@ def _rule(code: str) -> "Rule":
 
 def _look_back(rule: "Rule", chosen: Settings, start: int, end: int) -> "dict[str, Seen]":
     from processors.alerts.history import look_back
+    from processors.alerts.signals import SIGNALS
 
     with open_books(chosen) as books:
         books.prepare()
-        registry, intervals = books.registry(), Intervals(books).all("air")
+        registry, intervals = books.registry(), Intervals(books).all(SIGNALS[rule.signal].family)
     return dict(look_back(open_store(chosen), registry, intervals, rule, chosen.zone, start, end))
 
 

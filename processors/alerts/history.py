@@ -4,12 +4,11 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from processors.air.days import counting_hours
 from processors.alerts.episodes import Course, Point, course
 from processors.alerts.incidents import drafts
 from processors.alerts.levels import points
 from processors.alerts.rules import Rule
-from processors.alerts.signals import SIGNALS
+from processors.alerts.signals import SIGNALS, Look
 from processors.windows import civil_day
 from sensors.instants import DAY_MS, HOUR_MS
 from sensors.stations import Registry
@@ -37,17 +36,16 @@ def look_back(
     zone: ZoneInfo,
     start: int,
     end: int,
-    stations: Collection[str] | None = None,
+    subjects: Collection[str] | None = None,
 ) -> Mapping[str, Seen]:
-    """By subject what the rule saw in (start, end] [ms]; incidents that touch the span, points of the span only. `stations`: of
-    these alone. Raises StoreUnavailable, StoreMisconfigured."""
+    """By subject what the rule saw in (start, end] [ms]; incidents that touch the span, points of the span only. `intervals` are
+    those of its signal's family; `subjects`: of these alone. Raises StoreUnavailable, StoreMisconfigured."""
     signal = SIGNALS[rule.signal]
     windows = max(clause.windows for level in rule.levels for clauses in level.any for clause in clauses)
     begins = start - _BEFORE_MS
     first = begins - (windows - 1) * signal.window - signal.before_h * HOUR_MS
-    hours = counting_hours(store, registry, first, end, intervals, stations)
     found = {}
-    for subject, values in signal.make(hours, registry, zone, rule.subject).items():
+    for subject, values in signal.make(Look(store, registry, intervals, zone, first, end, subjects)).items():
         seen = [point for point in points(rule, values, signal.window) if begins < point.at <= end]
         its = [point for point in seen if rule.in_force(civil_day(point.at, zone))]
         of: Course = course(its, rule.timing)

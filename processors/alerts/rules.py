@@ -18,9 +18,11 @@ from store.incidents import Incident
 
 Severity = Literal["notice", "warning", "serious", "critical"]
 SEVERITIES: Sequence[Severity] = ("notice", "warning", "serious", "critical")
-Subject = Literal["city", "station"]
-SignalName = Literal["air_aqi", "air_pm2_5_24h", "air_o3_8h", "air_day_windows"]
-"""What a rule looks at (`signals.py`)."""
+Subject = Literal["city", "station", "section"]
+SignalName = Literal[
+    "air_aqi_of_station", "air_aqi_of_city", "air_pm2_5_24h", "air_o3_8h", "air_day_windows", "water_exceedance"
+]
+"""What a rule looks at (`signals/`)."""
 
 VALUE = "value"
 """What a clause is of where its signal has one quantity."""
@@ -81,7 +83,7 @@ class Rule(_Data):
     roles: tuple[str, ...] = Field(min_length=1)
     document: str
     clause: str
-    mark: Mark
+    mark: Mark | Literal["chosen"]
     effective_from: date
     effective_to: date | None = None
     levels: tuple[Level, ...] = Field(min_length=1)

@@ -18,6 +18,7 @@ import structlog
 from processors.alerts.history import Seen, look_back
 from processors.alerts.incidents import changes
 from processors.alerts.rules import Rule
+from processors.alerts.signals import SIGNALS
 from processors.keeping import keep_stepping
 from processors.scopes import CITY
 from sensors.instants import DAY_MS, HOUR_MS
@@ -75,11 +76,12 @@ class Watch:
         marks = self._incidents.take(now, _MOST_MARKS)
         if not marks:
             return False
-        registry, intervals = self._books.registry(), Intervals(self._books).all("air")
-        found: dict[tuple[str, str], tuple[int, list[Change]]] = {}
+        registry, found = self._books.registry(), dict[tuple[str, str], tuple[int, list[Change]]]()
         for rule in self._rules.values():
-            its = [mark for mark in marks if (mark.family, mark.period) == ("air", "hour")]
+            signal = SIGNALS[rule.signal]
+            its = [mark for mark in marks if mark.family == signal.family and mark.period in signal.periods]
             if its:
+                intervals = Intervals(self._books).all(signal.family)
                 found |= self._of_rule(rule, its, registry, intervals, now)
         try:
             written = self._incidents.save(found, marks, now)
@@ -102,8 +104,8 @@ class Watch:
         known = self._incidents.known(rule.code, subjects, start - rule.reopen_ms)
         # What holds since before the change is looked at from its beginning.
         start = min([start, *(one.draft.since for of in known.values() for one in of.incidents)])
-        stations = None if rule.subject == "city" else subjects
-        seen = look_back(self._store, registry, intervals, rule, self._zone, start - rule.reopen_ms, now, stations)
+        only = None if rule.subject == "city" else subjects
+        seen = look_back(self._store, registry, intervals, rule, self._zone, start - rule.reopen_ms, now, only)
         return {
             (rule.code, subject): (of.version, _changes(rule, of, seen.get(subject), start - rule.reopen_ms))
             for subject, of in known.items()
@@ -111,11 +113,14 @@ class Watch:
 
 
 def _subjects(rule: Rule, marks: Sequence[AlertMark], registry: Registry) -> list[str]:
+    """Those that the changed series have a part in."""
     if rule.subject == "city":
         return [CITY]
-    named = {mark.station for mark in marks}
+    family, named = SIGNALS[rule.signal].family, {mark.station for mark in marks}
     if EVERYWHERE in named:
-        named |= {station.id for station in registry if station.family == "air"}
+        named |= {station.id for station in registry if station.family == family}
+    if rule.subject == "section":
+        return sorted({one.section or one.id for one in registry if one.family == family and one.id in named})
     return sorted(named - {EVERYWHERE})
 
 

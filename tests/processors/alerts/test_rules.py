@@ -12,7 +12,7 @@ from sensors.instants import DAY_MS, HOUR_MS
 GOOD = """
 [[rule]]
 code = "one"
-signal = "air_aqi"
+signal = "air_aqi_of_station"
 subject = "station"
 zh = "甲"
 en = "One"
@@ -40,7 +40,7 @@ reopen_min = 0
         (("roles = [\"duty\"]", "roles = []"), "roles"),
         (("margin = 5\n", ""), "margin"),
         (("gap_min = 180", "gap_min = 0"), "gap_min"),
-        (("signal = \"air_aqi\"", "signal = \"air_smell\""), "air_day_windows"),
+        (("signal = \"air_aqi_of_station\"", "signal = \"air_smell\""), "air_day_windows"),
         (("reopen_min = 0", "reopen_min = 0\ninhibited_by = [\"two\"]"), "inhibited_by 'two' is no other rule"),
         (("reopen_min = 0", "reopen_min = 0\neffective_to = 2019-01-01"), "effective_to is before effective_from"),
         (("[[rule]]", "[[rules]]"), "'rules' is unknown"),

@@ -1,0 +1,38 @@
+"""What a signal is asked: where it looks, and what it is."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from processors.alerts.levels import Values
+from sensors.quantities import Family
+from sensors.reading import Period
+from sensors.stations import Registry
+from store.intervals import Interval
+from store.port import ReadingsStore
+
+
+class Look(NamedTuple):
+    """Where a signal looks: stored readings with start < at ≤ end [ms], without what `intervals` (of its family) cover; of these
+    subjects alone, or of all."""
+
+    store: ReadingsStore
+    registry: Registry
+    intervals: Sequence[Interval]
+    zone: ZoneInfo
+    start: int
+    end: int
+    subjects: Collection[str] | None = None
+
+
+class Signal(NamedTuple):
+    """How a signal is made: of readings of a family and these periods, of which it needs so many hours before the first that
+    matters [h]; the length of its windows [ms], and its quantities with their units. `make` raises StoreUnavailable,
+    StoreMisconfigured."""
+
+    family: Family
+    periods: Collection[Period]
+    make: Callable[[Look], Mapping[str, Values]]
+    before_h: int
+    window: int
+    units: Mapping[str, str]

@@ -1,0 +1,49 @@
+"""Of water: by how many classes each item of a section is worse than its target, cycle after cycle.
+
+The value of an item is its class less the target class [1], 0 or less where it keeps it; without a target against class Ⅲ. Beside
+it stands what was measured. Only automatic stations count: what a laboratory measures comes days later.
+"""
+
+from collections.abc import Mapping
+from fractions import Fraction
+
+from processors.alerts.levels import Values
+from processors.alerts.signals.look import Look, Signal
+from processors.indicators.water_class import item_class
+from processors.standards.water import water_standard
+from processors.water.days import PERIODS, kind_of, sample_rows
+from processors.water.items import CLASS_3
+from processors.water.warning.runs import CYCLE_MS
+from sensors.quantities import OF_FAMILY
+
+MEASURED = "_measured"
+"""After an item's code: what was measured of it."""
+
+
+def _exceedance(look: Look) -> Mapping[str, Values]:
+    found: dict[str, dict[int, Mapping[str, Fraction]]] = {}
+    for period in PERIODS:
+        for row in sample_rows(look.store, look.registry, period, look.start, look.end, look.intervals, look.subjects):
+            section = look.registry.entry("water", row.section, row.at - 1)
+            if row.manual or section is None:
+                continue
+            keeps, kind = section.target_class or CLASS_3, kind_of(section)
+            values: dict[str, Fraction] = dict(found.setdefault(row.section, {}).get(row.at, {}))
+            for item in water_standard().items:
+                value = row.values.get(item.code)
+                if value is not None:
+                    values[item.code] = Fraction(item_class(item, value, kind) - keeps)
+                    values[item.code + MEASURED] = value
+            found[row.section][row.at] = values
+    return {name: dict(sorted(of.items())) for name, of in found.items()}
+
+
+_CODES = [item.code for item in water_standard().items]
+EXCEEDANCE = Signal(
+    "water",
+    PERIODS,
+    _exceedance,
+    0,
+    CYCLE_MS,
+    dict.fromkeys(_CODES, "1") | {code + MEASURED: OF_FAMILY["water"][code].unit for code in _CODES},
+)
