@@ -33,7 +33,8 @@ def _row(judgements: Judgements, row: Indicator, year: int, zone: ZoneInfo, now:
     if found is None:
         return shown
     judgement, finality = found
-    history = judgements.history(judgement.key)
+    # What is proposed for a final value is not in force, and no revision of what is shown.
+    history = [one for one in judgements.history(judgement.key) if one.finality != "proposed"]
     shown |= {
         "period": judgement.key.period,
         "value": judgement.value,

@@ -19,9 +19,9 @@ from store.transaction import insert_into, note
 Phase = Literal["firing", "recovering", "resolved"]
 What = Literal[
     "opened", "raised", "lowered", "recovering", "fired again", "reopened", "resolved", "corrected", "withdrawn", "joined",
-    "noted",
+    "closed", "noted",
 ]  # fmt: skip
-"""What became of an incident; `noted` is written and told to nobody."""
+"""What became of an incident; `closed`: nobody measures it any more; `noted` is written and told to nobody."""
 
 
 class AlertMark(NamedTuple):
@@ -52,7 +52,7 @@ class Draft(NamedTuple):
 
 class Change(NamedTuple):
     """What is to be written: of which incident (None: a new one), what, why, and what it is from now on (None where it is
-    withdrawn, or joined to another, `into`)."""
+    withdrawn, or joined to another, `into`). What is closed ends as it stands."""
 
     id: int | None
     what: What
@@ -62,13 +62,14 @@ class Change(NamedTuple):
 
 
 class Incident(NamedTuple):
-    """A stored incident: `gone` where it was withdrawn or joined to another; who acknowledged it, when [ms], at which level."""
+    """A stored incident: `gone` where it was withdrawn, joined to another or closed; who acknowledged it, when [ms], at which
+    level."""
 
     id: int
     rule: str
     subject: str
     draft: Draft
-    gone: Literal["withdrawn", "joined"] | None
+    gone: Literal["withdrawn", "joined", "closed"] | None
     joined_into: int | None
     opened_at: int
     acknowledged_by: str | None
@@ -144,6 +145,8 @@ class Incidents:
         incidents changed, in the order of the changes. Raises Superseded: nothing was written."""
         written: dict[tuple[str, str], list[int]] = {}
         with self._books.writing() as connection:
+            if any(changes for _, changes in rule_changes.values()):
+                _require_marks(connection, cleared)
             for key, (version, changes) in rule_changes.items():
                 if changes:
                     _raise_version(connection, *key, version)
@@ -182,9 +185,9 @@ class Incidents:
     def all(self, *, open_only: bool = False, since: int | None = None) -> list[Incident]:
         """Incidents, the newest first: those that still hold, or that were not over before `since` [ms]."""
         of = incidents.c
-        query = select(incidents).where(of.gone.is_(None))
+        query = select(incidents).where(of.gone.is_(None) | (of.gone == "closed"))
         if open_only:
-            query = query.where(of.phase != "resolved")
+            query = query.where(of.gone.is_(None), of.phase != "resolved")
         if since is not None:
             query = query.where((of.resolved.is_(None)) | (of.resolved >= since))
         with self._books.reading() as connection:
@@ -197,6 +200,18 @@ class Incidents:
         query = select(its.at, its.what, its.why, its.who, its.level).where(its.incident == number).order_by(its.id)
         with self._books.reading() as connection:
             return [LogLine(*row) for row in connection.execute(query)]
+
+
+def _require_marks(connection: Connection, taken: Sequence[AlertMark]) -> None:
+    """Raises Superseded where a mark that was taken is gone: another watch has looked since, maybe at newer data."""
+    names = sorted({mark.station for mark in taken})
+    its = alert_marks.c
+    there = set()
+    for start in range(0, len(names), 500):
+        rows = select(its.family, its.station, its.period).where(its.station.in_(names[start : start + 500]))
+        there |= {tuple(row) for row in connection.execute(rows)}
+    if any(mark[:3] not in there for mark in taken):
+        raise Superseded
 
 
 def _raise_version(connection: Connection, rule: str, subject: str, version: int) -> None:
@@ -216,12 +231,11 @@ def _raise_version(connection: Connection, rule: str, subject: str, version: int
 
 def _write(connection: Connection, rule: str, subject: str, change: Change, now: int) -> int:
     number = change.id
-    if change.draft is None:
-        connection.execute(
-            update(incidents)
-            .where(incidents.c.id == number)
-            .values(gone="joined" if change.into is not None else "withdrawn", joined_into=change.into)
-        )
+    if change.draft is None or change.what == "closed":
+        gone = "closed" if change.what == "closed" else "withdrawn" if change.into is None else "joined"
+        connection.execute(update(incidents).where(incidents.c.id == number).values(gone=gone, joined_into=change.into))
+        if number is not None and change.into is not None:
+            _keep_acknowledgement(connection, number, change.into)
     else:
         values = {**change.draft._asdict(), "shown": json.dumps(change.draft.shown, ensure_ascii=False)}
         if number is None:
@@ -235,6 +249,15 @@ def _write(connection: Connection, rule: str, subject: str, change: Change, now:
         level = 0 if change.draft is None else change.draft.level
         _log(connection, [(number, now, change.what, change.why, "cityflux", level)])
     return number
+
+
+def _keep_acknowledgement(connection: Connection, number: int, into: int) -> None:
+    """What somebody knows of an incident he knows of the one that it is joined to."""
+    one, other = _one(connection, number), _one(connection, into)
+    if one is not None and other is not None and (one.acknowledged_level or 0) > (other.acknowledged_level or 0):
+        names = ("acknowledged_by", "acknowledged_at", "acknowledged_level")
+        values = {name: getattr(one, name) for name in names}
+        connection.execute(update(incidents).where(incidents.c.id == into).values(values))
 
 
 def _log(connection: Connection, lines: Iterable[tuple[int, int, str, str, str, int]]) -> None:

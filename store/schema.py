@@ -330,7 +330,7 @@ incidents = Table(
     Column("last", BigInteger, nullable=False),
     Column("episodes", Integer, nullable=False),
     Column("shown", Text, nullable=False),  # JSON: the values of its peak
-    Column("gone", String),  # NULL; withdrawn, joined: it is none any more
+    Column("gone", String),  # NULL; withdrawn, joined: it is none any more; closed: nobody measures it any more
     Column("joined_into", BigInteger),
     Column("opened_at", BigInteger, nullable=False),  # when it was written first
     Column("acknowledged_by", String),

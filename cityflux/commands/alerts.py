@@ -79,16 +79,13 @@ def explain(
         one, lines = Incidents(books).one(number), Incidents(books).log(number)
     if one is None:
         refused(f"there is no incident {number}; `cityflux alerts list` shows them")
-    rule = _rule(one.rule)
+    rule = _known_rule(one.rule)
     if style is Format.TABLE:
         gone = "" if one.gone is None else f", {one.gone}{f' to {one.joined_into}' if one.joined_into else ''}"
-        out.print(f"{number}: {rule.zh} {rule.en}, {one.subject}, {one.draft.phase}{gone}", markup=False)
-        out.print(f"levels: {'; '.join(f'{level.colour or level.severity} {_when(level)}' for level in rule.levels)}",
-                  markup=False)  # fmt: skip
-        out.print(f"said after {rule.dwell_min} min, over after {rule.clear_min} min below the limits less {rule.margin}",
-                  markup=False)  # fmt: skip
-        out.print(f"rule {rule.code}: {rule.document}, {rule.clause} ({rule.mark})", markup=False)
-        out.print(f"its peak: {_peak(one.draft, chosen)}", markup=False)
+        name = f"{one.rule}, which is no rule any more" if rule is None else f"{rule.zh} {rule.en}"
+        said = [f"{number}: {name}, {one.subject}, {one.draft.phase}{gone}", *(_said_of(rule) if rule else ())]
+        for line in [*said, f"its peak: {_peak(one.draft, chosen)}"]:
+            out.print(line, markup=False)
     rows = [
         {
             "written": iso(line.at, chosen.zone),
@@ -170,6 +167,22 @@ def why_not(
     print_rows(rows, ["at", *quantities, "exceeds", "keeps_up", "state"], style, f"{of.zh} {of.en}: {subject}")
 
 
+def _said_of(rule: "Rule") -> list[str]:
+    """What a rule asks, and where it is from."""
+    return [
+        f"levels: {'; '.join(f'{level.colour or level.severity} {_when(level)}' for level in rule.levels)}",
+        f"said after {rule.dwell_min} min, over after {rule.clear_min} min below the limits less {rule.margin}",
+        f"rule {rule.code}: {rule.document}, {rule.clause} ({rule.mark})",
+    ]
+
+
+def _known_rule(code: str) -> "Rule | None":
+    """The rule of a stored incident; None where there is none of that code any more."""
+    from processors.alerts.rules import shipped_rules
+
+    return shipped_rules().get(code)
+
+
 def _rule(code: str) -> "Rule":
     from processors.alerts.rules import shipped_rules
 
@@ -196,10 +209,13 @@ def _when(level: Any) -> str:
 def _clause(clause: Any) -> str:
     name = "" if clause.of == "value" else f"{clause.of} "
     windows = "" if clause.windows == 1 else f" in {clause.windows} windows"
+    windows += "" if clause.within == 1 else f" in one of {clause.within} windows"
     return f"{name}> {clause.over}{windows}"
 
 
-def _level(rule: "Rule", number: int) -> str:
+def _level(rule: "Rule | None", number: int) -> str:
+    if rule is None:
+        return f"level {number}"
     if number == 0:
         return "–"
     level = rule.levels[number - 1]
@@ -207,15 +223,16 @@ def _level(rule: "Rule", number: int) -> str:
 
 
 def _stored(one: Incident, all_of_them: Sequence[Incident], chosen: Settings) -> dict[str, Any]:
-    rule = _rule(one.rule)
+    rule = _known_rule(one.rule)
     acknowledged = None
     if one.acknowledged_by is not None and one.acknowledged_at is not None:
         acknowledged = (
             f"{one.acknowledged_by} {iso(one.acknowledged_at, chosen.zone)}{' (of a lower level)' if one.asks else ''}"
         )
-    wider = next((other.id for other in all_of_them if rule.stands_behind(one, other)), None)
+    wider = next((other.id for other in all_of_them if rule and rule.stands_behind(one, other)), None)
     return {
         **_incident(rule, one.subject, one.draft, chosen),
+        **({"state": one.gone} if one.gone else {}),
         "id": one.id,
         "rule": one.rule,
         "acknowledged": acknowledged,
@@ -228,7 +245,7 @@ def _peak(one: Draft, chosen: Settings) -> str:
     return f"{peak} at {iso(one.shown['peak_at'], chosen.zone)}"
 
 
-def _incident(rule: "Rule", subject: str, one: Draft, chosen: Settings) -> dict[str, Any]:
+def _incident(rule: "Rule | None", subject: str, one: Draft, chosen: Settings) -> dict[str, Any]:
     return {
         "subject": subject,
         "level": _level(rule, one.level),

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from cityflux.opendata import judged
 from cityflux.opendata.cells import Row
 from cityflux.opendata.readings import Source, write_readings
-from cityflux.opendata.tables import Table, tables
+from cityflux.opendata.tables import MADE_OF, Table, tables
 from cityflux.opendata.writing import TableWriter
 from processors.plans import Plan
 from processors.standards.tables import ASSESSMENTS, INDEXES, LIMITS, Dated
@@ -82,7 +82,7 @@ class Month:
         start, end = period_bounds(self._month, self._zone)
         for family in self._families:
             held = Intervals(self._books).all(family)
-            for each, intervals in ((family, held), *((("air-index", []),) if family == "air" else ())):
+            for each, intervals in [(family, held), *((each, []) for each, of in MADE_OF.items() if of == family)]:
                 of = Source(self._store, registry, intervals, start, min(end, now))
                 written, its = write_readings(self._folder, of, each, self._zone)
                 self.written += written

@@ -6,7 +6,6 @@ only what is a column here is published: sentences and reviews name people.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any
 
 from cityflux.opendata.cells import Row
 from cityflux.opendata.tables import indicator_names
@@ -166,12 +165,13 @@ def figures(one: Judgement) -> Iterator[Row]:
 
 def revisions(books: Judgements, indicators: Iterable[str], period: str, figured: Collection[str]) -> Iterator[Row]:
     """Every published value of the indicators in a period. `figured` are those that rest on entered figures: why one was
-    corrected is said by people, and not published. A proposal that nobody has decided is none."""
+    corrected is said by people, and not published. A proposal that nobody has decided is none, also where a newer one took its
+    place."""
     for name in indicators:
         every = books.histories(name, period, period)
-        last: dict[Any, Revision] = {one.judgement.key: one for one in every}
+        decided = {one.supersedes for one in every if decision_of(one.reason) is not None}
         for one in every:
-            if one.finality == "proposed" and last[one.judgement.key] is one:
+            if one.finality == "proposed" and one.id not in decided:
                 continue
             judged = one.judgement
             yield {

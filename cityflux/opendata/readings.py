@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 
 from cityflux.opendata.cells import Row
-from cityflux.opendata.tables import Table, doubtful_table, readings_table
+from cityflux.opendata.tables import MADE_OF, Table, doubtful_table, published, readings_table
 from cityflux.opendata.writing import TableWriter
 from processors.air.days import CITY_STATION
 from processors.scopes import CITY, STATION
@@ -21,7 +21,7 @@ from processors.uptime import uptime
 from processors.withheld import withheld
 from sensors.instants import DAY_MS, HOUR_MS
 from sensors.presence import expected_ms
-from sensors.quantities import OF_FAMILY, Family
+from sensors.quantities import Family
 from sensors.reading import PERIODS, Doubt, Period
 from sensors.stations import Registry, Station
 from store.intervals import Interval
@@ -70,7 +70,7 @@ def write_readings(
                 _count_and_write(frame, table, of.registry, counts, good, doubtful)
         is_sent = any(one.period == period for its in entries.values() for one in its)
         if any(one.rows or one.left_out or one.doubtful for one in counts.values()) or (
-            is_sent and family != "air-index"
+            is_sent and family not in MADE_OF
         ):
             written += [(each.table, each.rows) for each in (good, doubtful)]
             coverage += _coverage(table, counts, expected)
@@ -85,7 +85,7 @@ def _entries(registry: Registry, family: Family) -> dict[str, list[Station]]:
     """The entries of each station, by id; of what is derived from air those of air, and none of the city."""
     found: defaultdict[str, list[Station]] = defaultdict(list)
     for one in sorted(registry, key=lambda station: station.id):
-        if one.family == ("air" if family == "air-index" else family):
+        if one.family == MADE_OF.get(family, family):
             found[one.id].append(one)
     return dict(found) | ({CITY_STATION: []} if family == "air-index" and found else {})
 
@@ -97,7 +97,7 @@ def _expected(entries: Sequence[Station], period: Period, of: Source) -> int | N
 
 
 def _blocks(of: Source, family: Family, period: Period, stations: Collection[str]) -> Iterator[pd.DataFrame]:
-    codes = list(OF_FAMILY[family])
+    codes = published(family)
     for start in range(of.start, of.end if stations else of.start, DAY_MS):
         last = min(start + DAY_MS, of.end)
         # What rows there are costs a tenth of what is in them.
@@ -115,15 +115,16 @@ def _count_and_write(
     doubtful: TableWriter,
 ) -> None:  # fmt: skip
     times = frame["observed_at"].astype("datetime64[ms, UTC]").astype("int64")
+    names = [f.name for f in table.fields[len(table.key) :]]
     for at, row in zip(times.tolist(), frame.to_dict("records"), strict=True):
-        name = row["station"]
-        of = counts[name]
-        if name != CITY_STATION and not _in_service(registry, table, name, at):
+        station = row["station"]
+        of = counts[station]
+        if station != CITY_STATION and not _in_service(registry, table, station, at):
             of.left_out += 1
             continue
         key = _key(table, row, at)
-        values = {f.name: row[f.name] for f in table.fields[len(table.key) :] if not pd.isna(row[f.name])}
-        doubts: Mapping[str, Doubt] = row["doubtful"]
+        values = {name: row[name] for name in names if not pd.isna(row[name])}
+        doubts: dict[str, Doubt] = {code: doubt for code, doubt in row["doubtful"].items() if code in names}
         if values:
             good.write([{**key, **values}])
             of.rows += 1
@@ -138,8 +139,10 @@ def _count_and_write(
 
 
 def _in_service(registry: Registry, table: Table, station: str, at: int) -> bool:
-    family = "air" if table.family == "air-index" else str(table.family)
-    return registry.entry(family, station, at - 1) is not None
+    return (
+        table.family is not None
+        and registry.entry(MADE_OF.get(table.family, table.family), station, at - 1) is not None
+    )
 
 
 def _key(table: Table, row: Mapping[Any, Any], at: int) -> Row:

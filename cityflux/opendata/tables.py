@@ -59,11 +59,16 @@ class Named(NamedTuple):
 _FAMILIES: Mapping[str, Named] = {
     "air": Named("空气", "Air"), "water": Named("水", "Water"), "energy": Named("能源", "Energy"),
     "traffic": Named("交通", "Traffic"), "air-index": Named("空气质量指数", "Air quality index"),
+    "traffic-flow": Named("交通流", "Traffic flow"),
 }  # fmt: skip
+MADE_OF: Mapping[Family, Family] = {"air-index": "air", "traffic-flow": "traffic"}
+"""Of which family's readings each derived one is made."""
 _PERIODS: Mapping[str, Named] = {
     "raw": Named("原始值", "single values"), "minute": Named("分钟值", "by the minute"),
     "hour": Named("小时值", "by the hour"), "day": Named("日值", "by the day"),
 }  # fmt: skip
+_COUNT = "_counter"
+"""How the quantity of a meter's count ends."""
 _AVERAGED: Mapping[Averages, str] = {
     "mean": "arithmetic mean", "vector_mean": "mean of vectors", "energy_mean": "mean by energy",
     "hydrogen_mean": "mean of the hydrogen ions", "sum": "sum", "last": "last value", "derived": "derived by cityflux",
@@ -99,9 +104,14 @@ def readings_table(family: Family, period: Period) -> Table:
         meaning_zh="只含有效值,单位统一;空单元格表示没有值或存疑",
         meaning="good values only, in canonical units; an empty cell is a value that is not there or is doubtful",
         key=key,
-        fields=tuple(map(_column, (*key, *(f"{family}/{code}" for code in OF_FAMILY[family])))),
+        fields=tuple(map(_column, (*key, *(f"{family}/{code}" for code in published(family))))),
         family=family,
     )
+
+
+def published(family: Family) -> list[str]:
+    """The quantities of a family that are published: all but the counts of meters, whose use is."""
+    return [code for code in OF_FAMILY[family] if not code.endswith(_COUNT)]
 
 
 def doubtful_table(of: Table) -> Table:

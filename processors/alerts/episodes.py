@@ -11,6 +11,7 @@ until values say otherwise. The same points give the same episodes, in whichever
 """
 
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -29,12 +30,16 @@ class Timing(NamedTuple):
 
 class Point(NamedTuple):
     """What a series says at an instant [ms]: the highest level whose limit is exceeded (0: none; None: not known), the highest
-    that the value still keeps up, at least `level`; and what shows it."""
+    that the value still keeps up, at least `level`; what shows it; the highest levels that may be exceeded, or kept up, for what
+    would refute them is not known; and how great the value is, to find the greatest."""
 
     at: int
     level: int | None
     keeps: int = 0
     shown: Mapping[str, Any] = {}
+    perhaps: int = 0
+    perhaps_kept: int = 0
+    size: Fraction = Fraction(0)
 
 
 class Step(NamedTuple):
@@ -46,8 +51,8 @@ class Step(NamedTuple):
 
 class Episode(NamedTuple):
     """Times in [ms]: `since` when the condition began, `steps` its levels from when it fired on, `well` when the value was back,
-    `resolved` when that could be said; both None before. `last` is its last known point, `peak` the point of its highest level,
-    the first of several."""
+    `resolved` when that could be said; both None before. `last` is its last known point, `peak` the point of its highest level
+    and greatest value since it began, the first of several."""
 
     since: int
     steps: tuple[Step, ...]
@@ -91,10 +96,10 @@ def course(points: Sequence[Point], timing: Timing) -> Course:
     if any(after.at <= before.at for before, after in pairwise(points)):
         raise ValueError("points are in rising order of time, each instant once")
     found: list[Episode] = []
-    exceeded = _Runs(len(timing.dwell))
-    cleared = _Runs(len(timing.dwell))
+    exceeded, cleared = _Runs(len(timing.dwell)), _Runs(len(timing.dwell))
     current: Episode | None = None
     last: int | None = None
+    peak: Point | None = None
     for point in points:
         if point.level is None:
             continue
@@ -102,14 +107,17 @@ def course(points: Sequence[Point], timing: Timing) -> Course:
             exceeded.forget()
             cleared.forget()
         last = point.at
-        exceeded.see(point.at, point.level)
-        cleared.see_below(point.at, point.keeps)
-        fires = exceeded.lasting(point.at, timing.dwell)
+        exceeded.see(point.at, point.level, max(point.level, point.perhaps))
+        cleared.see_below(point.at, point.keeps, max(point.keeps, point.perhaps_kept))
+        # Of what begins: before its dwell is over too.
+        begins = current is None and exceeded.begun(1) == point.at
+        peak = point if peak is None or begins else max(peak, point, key=_greatness)
+        fires = exceeded.lasting(point, timing.dwell)
         if current is None:
             if fires:
-                current = Episode(exceeded.since(1), (Step(point.at, fires),), None, None, point.at, point)
+                current = Episode(exceeded.since(1), (Step(point.at, fires),), None, None, point.at, peak)
             continue
-        current = _gone_on(current, point, fires, cleared, timing)
+        current = _gone_on(current._replace(peak=peak), point, fires, cleared, timing)
         if current.resolved is not None:
             found.append(current)
             current = None
@@ -117,19 +125,22 @@ def course(points: Sequence[Point], timing: Timing) -> Course:
     return Course(tuple(found if current is None else [*found, current]), pending)
 
 
+def _greatness(point: Point) -> tuple[int, Fraction, int]:
+    return point.level or 0, point.size, -point.at
+
+
 def _gone_on(current: Episode, point: Point, fires: int, cleared: "_Runs", timing: Timing) -> Episode:
     """An episode after one more point."""
-    peak = point if (point.level or 0) > (current.peak.level or 0) else current.peak
     level = current.level
     if fires > level:
         level = fires
     elif point.at - current.fired >= timing.hold:
-        level = cleared.left_of(level, point.at, timing.clear)
+        level = cleared.left_of(level, point, timing.clear)
     well = cleared.begun(1)
     if level == 0:
         return current._replace(well=well, resolved=point.at, last=point.at)
     steps = current.steps if level == current.level else (*current.steps, Step(point.at, level))
-    return current._replace(steps=steps, well=well, last=point.at, peak=peak)
+    return current._replace(steps=steps, well=well, last=point.at)
 
 
 class _Runs:
@@ -138,17 +149,17 @@ class _Runs:
     def __init__(self, levels: int) -> None:
         self._since: list[int | None] = [None] * levels
 
-    def see(self, at: int, level: int) -> None:
-        """Levels up to this one are exceeded, those above are not."""
+    def see(self, at: int, level: int, perhaps: int) -> None:
+        """Levels up to this one are exceeded, those above `perhaps` are not; of those between it is not known."""
         self._since = [
-            (at if since is None else since) if number <= level else None
+            (at if since is None else since) if number <= level else (since if number <= perhaps else None)
             for number, since in enumerate(self._since, start=1)
         ]
 
-    def see_below(self, at: int, keeps: int) -> None:
-        """Levels above this one are within their clear limits."""
+    def see_below(self, at: int, keeps: int, perhaps: int) -> None:
+        """Levels above `perhaps` are within their clear limits, those up to `keeps` are not; of those between it is not known."""
         self._since = [
-            (at if since is None else since) if number > keeps else None
+            (at if since is None else since) if number > perhaps else (since if number > keeps else None)
             for number, since in enumerate(self._since, start=1)
         ]
 
@@ -167,24 +178,24 @@ class _Runs:
             raise ValueError(f"level {level} is not so")
         return begun
 
-    def lasting(self, at: int, dwell: Sequence[int]) -> int:
-        """The highest level that has been so for its dwell; 0 where none has."""
+    def lasting(self, point: Point, dwell: Sequence[int]) -> int:
+        """The highest level that is exceeded and has been for its dwell; 0 where none has."""
         return max(
             (
                 number
                 for number, (since, least) in enumerate(zip(self._since, dwell, strict=True), start=1)
-                if since is not None and at - since >= least
+                if number <= (point.level or 0) and since is not None and point.at - since >= least
             ),
             default=0,
         )
 
-    def left_of(self, level: int, at: int, clear: int) -> int:
-        """The highest level up to this one that has not been so for the clear time; 0 where all have."""
+    def left_of(self, level: int, point: Point, clear: int) -> int:
+        """The highest level up to this one that is not known to be within its clear limits so long; 0 where all are."""
         return max(
             (
                 number
                 for number, since in enumerate(self._since[:level], start=1)
-                if since is None or at - since < clear
+                if since is None or point.at - since < clear or number <= max(point.keeps, point.perhaps_kept)
             ),
             default=0,
         )

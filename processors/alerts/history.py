@@ -21,11 +21,13 @@ _BEFORE_MS = 14 * DAY_MS
 
 
 class Seen(NamedTuple):
-    """What a rule saw of a subject: its points in order of time, its incidents, and since when something is pending [ms]."""
+    """What a rule saw of a subject: its points in order of time, its incidents, and since when something is pending [ms]; `edge`
+    is where the look began, where something held already then: nobody saw when that began."""
 
     points: tuple[Point, ...]
     incidents: tuple[Draft, ...]
     pending: int | None
+    edge: int | None = None
 
 
 def look_back(
@@ -41,14 +43,17 @@ def look_back(
     """By subject what the rule saw in (start, end] [ms]; incidents that touch the span, points of the span only. `intervals` are
     those of its signal's family; `subjects`: of these alone. Raises StoreUnavailable, StoreMisconfigured."""
     signal = SIGNALS[rule.signal]
-    windows = max(clause.windows for level in rule.levels for clauses in level.any for clause in clauses)
+    windows = max(clause.looks_at for level in rule.levels for clauses in level.any for clause in clauses)
     begins = start - _BEFORE_MS
-    first = begins - (windows - 1) * signal.window - signal.before_h * HOUR_MS
+    read_from = begins - (windows - 1) * signal.window - signal.before_h * HOUR_MS
     found = {}
-    for subject, values in signal.make(Look(store, registry, intervals, zone, first, end, subjects)).items():
+    for subject, values in signal.make(Look(store, registry, intervals, zone, read_from, end, subjects)).items():
         seen = [point for point in points(rule, values, signal.window) if begins < point.at <= end]
         its = [point for point in seen if rule.in_force(civil_day(point.at, zone))]
         of: Course = course(its, rule.timing)
         incidents = [one for one in drafts(of.episodes, rule.reopen_ms) if one.well is None or one.well > start]
-        found[subject] = Seen(tuple(point for point in its if point.at > start), tuple(incidents), of.pending)
+        first = next((point for point in its if point.level is not None), None)
+        is_cut = first is not None and first.level and first.at - begins <= rule.timing.gap
+        edge = first.at if first is not None and is_cut else None
+        found[subject] = Seen(tuple(point for point in its if point.at > start), tuple(incidents), of.pending, edge)
     return found

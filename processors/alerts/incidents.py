@@ -7,6 +7,7 @@ reopen and resolve. What is stored is compared with what the data say now, and e
     raised, lowered, recovering, fired again, reopened, resolved
     corrected    late data moved its beginning or end, or its greatest level, and people were told otherwise
     withdrawn    late data say that there was none
+    closed       nobody measures it any more, or the rule is out of force
     joined       late data made one of two
     noted        its last point or its peak moved: written, and nobody is told
 
@@ -41,34 +42,54 @@ def _draft(group: Sequence[Episode]) -> Draft:
     )  # fmt: skip
 
 
-def changes(known: Sequence[Incident], now: Sequence[Draft], reopen: int) -> list[Change]:
-    """From what is stored of a rule at a subject, in the span that was looked at again, to what the data say."""
+def changes(known: Sequence[Incident], now: Sequence[Draft], reopen: int, edge: int | None = None) -> list[Change]:
+    """From what is stored of a rule at a subject, in the span that was looked at again, to what the data say. What begins at
+    `edge` [ms] began before the look: of a stored incident its beginning stays."""
     found: list[Change] = []
-    left = list(known)
-    for draft in now:
-        same = [one for one in left if _touch(one.draft, draft, reopen)]
+    of_draft = _matched(known, now, reopen)
+    for number, draft in enumerate(now):
+        same = of_draft.get(number, [])
         if not same:
             found.append(Change(None, "opened", _why_opened(draft), draft))
             continue
         first = same[0]
-        for one in same:
-            left.remove(one)
         found += [
             Change(one.id, "joined", f"late data made one incident of {first.id} and {one.id}", None, first.id)
             for one in same[1:]
         ]
-        found += _moved(first, draft)
-    found += [Change(one.id, "withdrawn", "late data say that it was not so", None) for one in left]
+        found += _moved(first, _with_its_beginning(draft, first.draft) if draft.since == edge else draft)
+    matched = {one.id for same in of_draft.values() for one in same}
+    found += [
+        Change(one.id, "withdrawn", "late data say that it was not so", None) for one in known if one.id not in matched
+    ]
     return found
 
 
-def _touch(one: Draft, other: Draft, reopen: int) -> bool:
-    """Whether two are of one incident: their times meet, or are no further apart than reopening allows."""
-    return one.since <= _end(other) + reopen and other.since <= _end(one) + reopen
+def _matched(known: Sequence[Incident], now: Sequence[Draft], reopen: int) -> dict[int, list[Incident]]:
+    """The stored incidents of each draft, by its position: each with the draft that it shares most time with, else with the
+    nearest that is no further than reopening allows."""
+    found: dict[int, list[Incident]] = {}
+    for one in known:
+        shared = {
+            number: min(_end(one.draft), _end(draft)) - max(one.draft.since, draft.since)
+            for number, draft in enumerate(now)
+        }
+        near = {number: time for number, time in shared.items() if time >= -reopen}
+        if near:
+            found.setdefault(max(near, key=lambda number: near[number]), []).append(one)
+    return found
 
 
 def _end(one: Draft) -> int:
     return one.last if one.well is None else one.well
+
+
+def _with_its_beginning(draft: Draft, stored: Draft) -> Draft:
+    return draft._replace(
+        since=stored.since, fired=stored.fired, greatest=max(draft.greatest, stored.greatest),
+        episodes=max(draft.episodes, stored.episodes),
+        shown=stored.shown if stored.greatest > draft.greatest else draft.shown,
+    )  # fmt: skip
 
 
 def _why_opened(draft: Draft) -> str:

@@ -10,7 +10,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 from processors.alerts.episodes import Point
-from processors.alerts.rules import Clause, Level, Rule
+from processors.alerts.rules import AT_LEAST, VALUE, Clause, Level, Rule
 
 Values = Mapping[int, Mapping[str, Fraction]]
 """By instant [ms] what is known, by quantity: exact, in the signal's unit."""
@@ -22,23 +22,23 @@ def points(rule: Rule, values: Values, window: int) -> list[Point]:
 
 
 def _point(rule: Rule, values: Values, at: int, window: int) -> Point:
-    level = _highest(rule.levels, values, at, window, Decimal(0))
+    level, perhaps = _highest(rule.levels, values, at, window, Decimal(0))
     shown = {code: _text(value) for code, value in values[at].items()}
-    if level is None:
+    if level == 0 and perhaps:
         return Point(at, None, 0, shown)
-    keeps = _highest(rule.levels, values, at, window, rule.margin)
-    return Point(at, level, max(level, keeps or 0), shown)
+    keeps, perhaps_kept = _highest(rule.levels, values, at, window, rule.margin)
+    keeps = max(level, keeps)
+    size = values[at].get(VALUE, values[at].get(AT_LEAST, Fraction(0)))
+    return Point(at, level, keeps, shown, max(level, perhaps), max(keeps, perhaps_kept), size)
 
 
-def _highest(levels: Sequence[Level], values: Values, at: int, window: int, margin: Decimal) -> int | None:
-    """The highest level that holds with its limits less a margin, 0 where none does, None where that is not known."""
-    known = True
-    for number in range(len(levels), 0, -1):
-        holds = _any([_all(clauses, values, at, window, margin) for clauses in levels[number - 1].any])
-        if holds:
-            return number
-        known = known and holds is not None
-    return 0 if known else None
+def _highest(levels: Sequence[Level], values: Values, at: int, window: int, margin: Decimal) -> tuple[int, int]:
+    """The highest level that holds with its limits less a margin, 0 where none does; and the highest that what is known does not
+    refute."""
+    holds = [_any([_all(clauses, values, at, window, margin) for clauses in level.any]) for level in levels]
+    numbers = range(1, len(levels) + 1)
+    level = max((number for number, held in zip(numbers, holds, strict=True) if held), default=0)
+    return level, max((number for number, held in zip(numbers, holds, strict=True) if held is not False), default=0)
 
 
 def _all(clauses: Sequence[Clause], values: Values, at: int, window: int, margin: Decimal) -> bool | None:
@@ -57,14 +57,21 @@ def _any(answers: Sequence[bool | None]) -> bool | None:
 
 
 def _holds(clause: Clause, values: Values, at: int, window: int, margin: Decimal) -> bool | None:
-    limit, unknown = Fraction(clause.over - margin), False
-    for number in range(clause.windows):
-        value = values.get(at - number * window, {}).get(clause.of)
-        if value is None:
-            unknown = True
-        elif value <= limit:
-            return False
-    return None if unknown else True
+    limit = Fraction(clause.over - margin)
+    exceeded = [_exceeds(values.get(at - number * window, {}), clause.of, limit) for number in range(clause.looks_at)]
+    if clause.within > 1:
+        return _any(exceeded)
+    if False in exceeded:
+        return False
+    return None if None in exceeded else True
+
+
+def _exceeds(known: Mapping[str, Fraction], code: str, limit: Fraction) -> bool | None:
+    value = known.get(code)
+    if value is not None:
+        return value > limit
+    least = known.get(AT_LEAST) if code == VALUE else None
+    return True if least is not None and least > limit else None
 
 
 def _text(value: Fraction) -> str:

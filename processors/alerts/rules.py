@@ -26,6 +26,8 @@ SignalName = Literal[
 
 VALUE = "value"
 """What a clause is of where its signal has one quantity."""
+AT_LEAST = "at_least"
+"""Under which a signal says that its quantity is at least so much, where it is not known wholly."""
 
 _MINUTE_MS = 60_000
 _Number = Annotated[Decimal, BeforeValidator(lambda value: Decimal(str(value)))]
@@ -40,11 +42,23 @@ class _Data(BaseModel):
 
 
 class Clause(_Data):
-    """A quantity over a limit, in this window and in so many right before it."""
+    """A quantity over a limit in this window and so many right before it (`windows` in all), or in any of so many (`within`)."""
 
     of: str = VALUE
     over: _Number
     windows: int = Field(default=1, ge=1, le=14)
+    within: int = Field(default=1, ge=1, le=14)
+
+    @model_validator(mode="after")
+    def _is_one_of_both(self) -> Self:
+        if self.windows > 1 and self.within > 1:
+            raise ValueError("a clause has `windows` or `within`, not both")
+        return self
+
+    @property
+    def looks_at(self) -> int:
+        """How many windows it looks at."""
+        return max(self.windows, self.within)
 
 
 class Level(_Data):

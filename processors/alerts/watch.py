@@ -21,6 +21,7 @@ from processors.alerts.rules import Rule
 from processors.alerts.signals import SIGNALS
 from processors.keeping import keep_stepping
 from processors.scopes import CITY
+from processors.windows import civil_day
 from sensors.instants import DAY_MS, HOUR_MS
 from sensors.stations import Registry
 from store.books import ALL_HOURS, Books
@@ -99,17 +100,36 @@ class Watch:
         """What changed of a rule's incidents: by (rule, subject) with the version of what was known."""
         oldest = now - BACK_DAYS * DAY_MS
         changed = min(oldest if mark.hour == ALL_HOURS else mark.hour * HOUR_MS for mark in marks)
-        start = max(changed, oldest)
-        subjects = _subjects(rule, marks, registry)
+        subjects, start = _subjects(rule, marks, registry), max(changed, oldest)
         known = self._incidents.known(rule.code, subjects, start - rule.reopen_ms)
-        # What holds since before the change is looked at from its beginning.
-        start = min([start, *(one.draft.since for of in known.values() for one in of.incidents)])
-        only = None if rule.subject == "city" else subjects
-        seen = look_back(self._store, registry, intervals, rule, self._zone, start - rule.reopen_ms, now, only)
-        return {
-            (rule.code, subject): (of.version, _changes(rule, of, seen.get(subject), start - rule.reopen_ms))
+        # What holds since before the change is looked at from its beginning: of each subject from its own.
+        starts = {
+            subject: min([start, *(one.draft.since for one in of.incidents)]) - rule.reopen_ms
             for subject, of in known.items()
         }
+        only = None if rule.subject == "city" else subjects
+        first = min(starts.values(), default=start)
+        seen = look_back(self._store, registry, intervals, rule, self._zone, first, now, only)
+        found = {}
+        for subject, of in known.items():
+            ended = _ended(rule, subject, registry, self._zone, now)
+            its = _closed(of, ended) if ended else _changes(rule, of, seen.get(subject), starts[subject])
+            found[rule.code, subject] = of.version, its
+        return found
+
+
+def _ended(rule: Rule, subject: str, registry: Registry, zone: ZoneInfo, now: int) -> str:
+    """Why a rule has nothing to say of a subject any more; empty where it has."""
+    if not rule.in_force(civil_day(now, zone)):
+        return "the rule is out of force"
+    active = registry.active(SIGNALS[rule.signal].family, now - 1)
+    if rule.subject == "city":
+        return "" if any(one.kind == "assessment" for one in active) else "no station counts for the city any more"
+    return "" if any(one.id == subject for one in active) else f"{subject} is out of service"
+
+
+def _closed(known: Known, why: str) -> list[Change]:
+    return [Change(one.id, "closed", why, one.draft) for one in known.incidents if one.draft.phase != "resolved"]
 
 
 def _subjects(rule: Rule, marks: Sequence[AlertMark], registry: Registry) -> list[str]:
@@ -128,9 +148,8 @@ def _changes(rule: Rule, known: Known, seen: Seen | None, start: int) -> list[Ch
     """From what people were told to what the data say. Nothing seen at all is no news: silence ends no incident."""
     if seen is None:
         return []
-    return changes(
-        known.incidents, [one for one in seen.incidents if one.well is None or one.well > start], rule.reopen_ms
-    )
+    its = [one for one in seen.incidents if one.well is None or one.well > start]
+    return changes(known.incidents, its, rule.reopen_ms, seen.edge)
 
 
 def _tell(number: int, rule: str, subject: str, change: Change) -> None:

@@ -383,7 +383,7 @@ async def test_vehicles_and_meters_are_exported_for_the_asking(tmp_path: Path) -
     vehicle, count = next(iter(OF_FAMILY["traffic"])), next(iter(OF_FAMILY["energy"]))
     await store.write(
         [Reading("traffic", "jf-out", "raw", start + 1_500, start, {vehicle: 1.0}, seq=seq) for seq in (0, 1, 2)]
-        + [Reading("energy", "m-1", "raw", end, start, {count: -0.25})]
+        + [Reading("energy", "m-1", "raw", end, start, {count: -0.25, "electricity_counter": 777.0})]
         + [Reading("energy", "m-1", "raw", at, start, {count: 7.0}) for at in (start, end + 1)]
         + [Reading("energy", "nobody", "raw", end, start, {count: 7.0}, unknown_station=True)]
         + [Reading("energy", "m-1", "day", end, start, {}, {count: Doubt("fault", 3.0)})]
@@ -394,6 +394,7 @@ async def test_vehicles_and_meters_are_exported_for_the_asking(tmp_path: Path) -
     assert [(row["observed_at"], row["seq"]) for row in rows] == [("2026-03-01T00:00:01.500+08:00", n) for n in "012"]
     [row] = table(tmp_path / "out", "readings/energy-raw")
     assert (row["station"], row["observed_at"], row[count]) == ("m-1", "2026-04-01T00:00:00+08:00", "-0.25")
+    assert not [name for name in row if name.endswith("_counter")], "what a meter shows is nobody's but its owner's"
     [doubtful] = table(tmp_path / "out", "readings/energy-day-doubtful")
     assert (doubtful["flag"], doubtful["doubtful_value"]) == ("fault", "3"), "of what is only doubtful nothing is lost"
     assert b"87654" not in (tmp_path / "out" / "stations.csv").read_bytes()

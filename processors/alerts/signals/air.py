@@ -6,11 +6,11 @@
     day windows             the city's daily AQI, PM2.5 and MDA8 of any 24 hours, one window an hour, across midnight too
 
 A window is judged by the edition of the civil day in which it begins. What counts is what counts for indicators: active stations,
-without what people have withheld.
+without what people have withheld. An index is that of the pollutants that are there; where one is missing that was there at
+another time of the look, it may be too low: then only what it exceeds is known, and nothing is taken for clean.
 """
 
 from collections.abc import Callable, Mapping
-from datetime import timedelta, timezone
 from fractions import Fraction
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -19,7 +19,7 @@ import pandas as pd
 
 from processors.air.days import counting_hours, runs
 from processors.alerts.levels import Values
-from processors.alerts.rules import VALUE
+from processors.alerts.rules import AT_LEAST, VALUE
 from processors.alerts.signals.look import Look, Signal
 from processors.indicators.air_daily import city_days, station_days
 from processors.indicators.air_realtime import PRACTICE, city_realtime, city_statistic, realtime
@@ -27,7 +27,7 @@ from processors.indicators.exact import exact
 from processors.scopes import CITY
 from processors.standards.tables import Statistic
 from processors.windows import civil_day, day_bounds, days_between
-from sensors.instants import DAY_MS, HOUR_MS, to_datetime
+from sensors.instants import DAY_MS, HOUR_MS
 from sensors.reading import Period
 
 _DAY_HOURS = 24
@@ -45,18 +45,22 @@ class _Part(NamedTuple):
 
 def _station_aqi(look: Look) -> Mapping[str, Values]:
     hours = counting_hours(look.store, look.registry, look.start, look.end, look.intervals, look.subjects)
-    found: dict[str, dict[int, Mapping[str, Fraction]]] = {}
     frame = realtime(hours, look.zone, PRACTICE)
-    for station, at, aqi in zip(frame["station"], _ends(frame), frame["aqi"], strict=True):
-        found.setdefault(str(station), {})[at] = {} if pd.isna(aqi) else {VALUE: Fraction(int(aqi))}
-    return dict(found)
+    return {str(station): _indices(of) for station, of in frame.groupby("station", sort=False)}
 
 
 def _city_aqi(part: _Part, zone: ZoneInfo) -> Values:
-    frame = city_realtime(part.hours, part.assessment, zone, PRACTICE)
+    return _indices(city_realtime(part.hours, part.assessment, zone, PRACTICE))
+
+
+def _indices(frame: pd.DataFrame) -> dict[int, Mapping[str, Fraction]]:
+    """The index of each hour of a place where all pollutants that the place has are there; else only that it is at least so
+    much."""
+    there = frame[[name for name in frame.columns if name.startswith("iaqi_")]].notna()
+    whole = (there | ~there.any()).all(axis=1)
     return {
-        at: {} if pd.isna(aqi) else {VALUE: Fraction(int(aqi))}
-        for at, aqi in zip(_ends(frame), frame["aqi"], strict=True)
+        at: {} if pd.isna(aqi) else {VALUE if is_whole else AT_LEAST: Fraction(int(aqi))}
+        for at, aqi, is_whole in zip(_ends(frame), frame["aqi"], whole, strict=True)
     }
 
 
@@ -70,14 +74,12 @@ def _running(pollutant: str, statistic: Statistic) -> "_OfPart":
 
 def _windows_of(part: _Part, zone: ZoneInfo) -> Values:
     found: dict[int, Mapping[str, Fraction]] = {}
-    local = zone.utcoffset(to_datetime(part.end, zone)) or timedelta()
     for hour in range(_DAY_HOURS):
-        # A zone whose midnight is that hour of ours: its civil days are the windows.
-        shifted = timezone(local - timedelta(hours=hour))
-        days = city_days(station_days(part.hours, shifted), part.assessment, shifted)
-        for row in days.to_dict("records"):
+        # Moved back by so many hours the windows that begin at that hour are civil days.
+        moved = part.hours.assign(observed_at=part.hours["observed_at"] - pd.Timedelta(hours=hour))
+        for row in city_days(station_days(moved, zone), part.assessment, zone).to_dict("records"):
             named = {"aqi": row["aqi"], "pm2_5": row["pm2_5"], "mda8": row["o3"]}
-            found[day_bounds(row["day"], shifted)[1]] = {
+            found[day_bounds(row["day"], zone)[1] + hour * HOUR_MS] = {
                 code: exact(float(value)) for code, value in named.items() if not pd.isna(value)
             }
     return found

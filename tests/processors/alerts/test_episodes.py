@@ -1,5 +1,7 @@
 """Episodes: dwell, hysteresis, clear time, hold, gaps; by hand, and by what must hold of any points."""
 
+from fractions import Fraction
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -86,6 +88,24 @@ def test_the_peak_is_the_first_point_of_the_highest_level() -> None:
     points = [Point(n * HOUR, level, level, {"value": n}) for n, level in enumerate((1, 2, 2, 1))]
     (one,) = course(points, Timing((0, 0), HOUR, 0, 3 * HOUR)).episodes
     assert (one.peak.at, one.peak.shown, one.greatest, one.level) == (HOUR, {"value": 1}, 2, 2)
+
+
+def test_a_level_of_which_it_is_not_known_is_neither_let_go_nor_forgotten() -> None:
+    timing = Timing((0, 0), 2 * HOUR, 0, 3 * HOUR)
+    points = [Point(0, 2, 2), *(Point(n * HOUR, 1, 1, {}, 2, 2) for n in range(1, 8))]
+    (one,) = course(points, timing).episodes
+    assert (one.level, one.well) == (2, None)
+    (one,) = course([*points, *(Point(n * HOUR, 1, 1) for n in range(8, 12))], timing).episodes
+    assert [(step.at // HOUR, step.level) for step in one.steps] == [(0, 2), (10, 1)]
+
+
+def test_the_peak_is_of_the_greatest_value_since_it_began() -> None:
+    values = (101, 102, 149, 148, 90)
+    points = [
+        Point(n * HOUR, int(v > 100), int(v > 100), {"value": v}, 0, 0, Fraction(v)) for n, v in enumerate(values)
+    ]
+    (one,) = course(points, Timing((HOUR,), HOUR, 0, 3 * HOUR)).episodes
+    assert one.peak.shown == {"value": 149}
 
 
 def test_points_out_of_order_are_refused() -> None:

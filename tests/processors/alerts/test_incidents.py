@@ -107,3 +107,13 @@ def test_in_order_each_beginning_and_end_is_told_once(points: list[Point], timin
     for known in book.known:
         its = [one.what for one in book.told if one.id == known.id]
         assert its.count("resolved") - its.count("reopened") in {0, 1}
+
+
+def test_each_stored_incident_goes_to_the_draft_that_it_shares_most_with() -> None:
+    book = Book(Timing((0,), 0, 0, 30 * HOUR), 6 * HOUR)
+    # Two incidents; then late data make the first one longer, so that it lies within reopening of the second.
+    book.see(hours("0" + "1" * 10 + "0" * 10 + "1" * 10 + "0"))
+    first, second = (known.id for known in book.known)
+    book.see(hours("0" + "1" * 14 + "0" * 7 + "1" * 9 + "0"))
+    assert [known.id for known in book.known] == [first, second]
+    assert "joined" not in whats(book.told)

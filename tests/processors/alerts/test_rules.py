@@ -120,3 +120,29 @@ def test_or_and_and_of_windows(today: dict[str, int], yesterday: dict[str, int],
         at: {code: Fraction(value) for code, value in known.items()} for at, known in ((0, yesterday), (DAY_MS, today))
     }
     assert points(of(WINDOWS), values, DAY_MS)[-1].level == level
+
+
+@pytest.mark.parametrize(
+    ("days", "colour"),
+    [
+        # Orange is three windows over 200; red asks for one of them over 300, whichever it is.
+        ((350, 250, 250), "red"), ((250, 350, 250), "red"), ((250, 250, 350), "red"), ((250, 250, 250), "orange"),
+        # Over 150 in three windows is orange as well.
+        ((350, 199, 250), "orange"), ((149, 199, 250), "yellow"),
+    ],
+)  # fmt: skip
+def test_the_worst_window_of_a_scheme_may_be_any_of_them(days: tuple[int, ...], colour: str) -> None:
+    rule = shipped_rules()["air_heavy_national"]
+    values = {number * DAY_MS: {"aqi": Fraction(aqi)} for number, aqi in enumerate((50, *days))}
+    level = points(rule, values, DAY_MS)[-1].level
+    assert level is not None
+    assert rule.levels[level - 1].colour == colour
+
+
+def test_a_level_that_nothing_refutes_is_not_let_go() -> None:
+    rule = shipped_rules()["air_heavy_chongqing"]
+    known = {"pm2_5": Fraction(118), "mda8": Fraction(270), "aqi": Fraction(180)}
+    values = {number * DAY_MS: known for number in range(3)} | {3 * DAY_MS: {"pm2_5": Fraction(118)}}
+    found = points(rule, values, DAY_MS)
+    # Orange by ozone; then PM2.5 alone is known, which is yellow and says nothing of ozone.
+    assert (found[2].level, found[3].level, found[3].perhaps_kept) == (2, 1, 2)

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import date
+from datetime import date, timedelta
 from itertools import count
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from processors.alerts.history import look_back
 from processors.alerts.rules import Rule, shipped_rules
 from processors.alerts.watch import Watch
-from sensors.instants import DAY_MS, HOUR_MS
+from sensors.instants import DAY_MS, HOUR_MS, to_datetime
 from sensors.reading import Doubt
 from store.books import Books, BooksUnavailable
 from store.incidents import Change, Draft, Incident, Incidents
@@ -246,3 +246,78 @@ async def test_any_order_and_batches_end_with_what_a_backtest_says(tmp_path: Pat
         for subject in ("hx-01", "hx-02", "city"):
             its = sorted(one.draft for one in stored if (one.rule, one.subject) == (rule.code, subject))
             assert its == sorted(seen[subject].incidents if subject in seen else ())
+
+
+async def test_a_long_incident_of_one_station_opens_no_other_of_its_neighbours_again(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    for day in (date(2026, 3, 3), date(2026, 3, 4)):
+        for hour in range(24):
+            dirty = (day, hour) in {(date(2026, 3, 3), 2), (date(2026, 3, 3), 3), (date(2026, 3, 3), 4)}
+            await world.hours(day, DIRTY if dirty else CLEAN, stations=ONE, hours=[hour])
+            await world.hours(day, DIRTY, stations=("hx-02",), hours=[hour])
+            look(world)
+    assert sorted(one.subject for one in Incidents(world.books).all()) == ["hx-01", "hx-02"]
+    assert [what for subject, what in told(world) if subject == "hx-01"] == ["opened", "recovering", "resolved"]
+
+
+async def test_an_incident_older_than_the_look_keeps_its_beginning(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    for number in range(40):
+        await world.hours(date(2026, 1, 24) + timedelta(days=number), DIRTY, stations=ONE)
+    look(world)
+    (first,) = Incidents(world.books).all()
+    for hour in range(6):
+        await world.hours(DAY, DIRTY, stations=ONE, hours=[hour])
+        look(world)
+    (one,) = Incidents(world.books).all()
+    assert (one.draft.since, one.draft.fired) == (first.draft.since, first.draft.fired)
+    assert [what for _, what in told(world)] == ["opened"]
+
+
+async def test_an_analyser_that_falls_silent_ends_no_alert(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    gases = {code: value for code, value in CLEAN.items() if code != "pm2_5"}
+    await afternoon(world, [CLEAN, DIRTY, DIRTY, gases, gases, gases, gases, gases])
+    assert [what for _, what in told(world)] == ["opened"]
+    await afternoon(world, [CLEAN, CLEAN, CLEAN], first=20)
+    assert [what for _, what in told(world)] == ["opened", "recovering", "resolved"]
+
+
+async def test_a_station_that_is_taken_out_of_service_is_closed_and_stays_so(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    await afternoon(world, [DIRTY, DIRTY, DIRTY])
+    ends = to_datetime(world.now - HOUR_MS, ZONE)
+    world.books.register([World.station("hx-01").model_copy(update={"active_to": ends})], who="test", now=world.now)
+    look(world)
+    look(world)
+    book = Incidents(world.books)
+    assert book.all(open_only=True) == []
+    (one,) = book.all()
+    assert (one.gone, one.asks) == ("closed", False)
+    assert [(line.what, line.why) for line in book.log(one.id)][-1] == ("closed", "hx-01 is out of service")
+
+
+async def test_a_watch_that_read_before_a_correction_tells_nothing_of_it(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    await world.hours(DAY, CLEAN, stations=ONE)
+    look(world)
+    await world.hours(DAY, DIRTY, stations=ONE, hours=[10, 11])
+    world.now += 2_000
+    book = Incidents(world.books)
+    stale = book.take(world.now, 100)
+    await world.hours(DAY, CLEAN, stations=ONE, hours=[10, 11])
+    look(world)
+    draft = Draft(1, 1, 1, 1, "firing", None, None, 1, 1, {})
+    with pytest.raises(Superseded):
+        book.save({("air_aqi_station", "hx-01"): (0, [Change(None, "opened", "", draft)])}, stale, world.now)
+    assert book.all() == []
+
+
+def test_what_somebody_knows_of_an_incident_he_knows_of_the_one_it_is_joined_to(tmp_path: Path) -> None:
+    world, draft = World(tmp_path), Draft(1, 1, 2, 2, "firing", None, None, 1, 1, {})
+    book = Incidents(world.books)
+    book.save({("r", "s"): (0, [Change(None, "opened", "", draft), Change(None, "opened", "", draft)])}, (), 1)
+    book.acknowledge(2, who="li", why="seen", now=2)
+    book.save({("r", "s"): (1, [Change(2, "joined", "", None, 1)])}, (), 3)
+    (one,) = book.all()
+    assert (one.id, one.acknowledged_by, one.asks) == (1, "li", False)
