@@ -9,7 +9,9 @@ import pytest
 from processors.plans import PlanError, load_plan
 from processors.records.entries import checked
 from processors.records.explain import explain_row
+from processors.scorecard import scorecard_rows
 from store.records import Record, RecordError
+from store.reviews import Reviews
 from tests.processors.entered import YEARBOOK, Entered, a_city_with_figures
 from tests.processors.world import ZONE
 
@@ -162,3 +164,16 @@ def test_a_wrong_plan_is_refused_and_says_what(old: str, new: str, says: str) ->
     assert load_plan(PLAN, "p.toml").indicators[0].goal == 45
     with pytest.raises(PlanError, match=says):
         load_plan(PLAN.replace(old, new), "p.toml")
+
+
+async def test_what_is_proposed_for_a_final_value_is_no_revision_of_what_is_shown(city: Entered) -> None:
+    city.add("forest_cover", "2025", "48.3")
+    await city.world.compute()
+    found = city.world.judgements.latest("forest_cover", scope="city")
+    Reviews(city.world.books).move(found, "final", who="ann", why="audited", now=city.world.now)
+    city.add("forest_cover", "2025", "49.9", reason="typo")
+    await city.world.compute()
+    assert [one.judgement.value for one in Reviews(city.world.books).proposals()] == ["49.9"]
+    rows = scorecard_rows(city.world.judgements, city.world.plan, 2025, ZONE, city.world.now)
+    row = next(one for one in rows if one["code"] == "forest_cover")
+    assert (row["value"], row["finality"], row["last_reason"]) == ("48.3", "final", "final: audited (ann)")
