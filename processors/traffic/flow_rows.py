@@ -6,7 +6,8 @@ from zoneinfo import ZoneInfo
 
 from processors.indicators.exact import decimal
 from processors.indicators.traffic_flow import MINUTE_MS
-from processors.traffic.days import counts_of_day, driving, level_of, saturation_of
+from processors.traffic.days import counts_of_day
+from processors.traffic.driven import driving, is_whole, level_of, saturation_of
 from processors.traffic.rules import TrafficRules
 from processors.windows import civil_day, days_between
 from sensors.stations import Registry
@@ -26,7 +27,8 @@ def flow_rows(
     now: int,
 ) -> Iterator[dict[str, Any]]:
     """A row for each interval of so many minutes that lies in the span (start, end] [ms], of days of which anything
-    came; what is not of a whole interval has no rate. Intervals shorter than a station's own are left out. Raises
+    came; what is not of a whole interval, or of vehicles that have no
+    pcu, has no rate. Intervals shorter than a station's own are left out. Raises
     StoreUnavailable, StoreMisconfigured."""
     since, until = span
     for day in days_between(civil_day(since + 1, zone), civil_day(until, zone)):
@@ -38,8 +40,8 @@ def flow_rows(
                 if flow.start < since or flow.end > until:
                     continue
                 came, expected = counts.coverage(flow.start, flow.end)
-                is_whole = 0 < expected == came
-                ratio = saturation_of(flow.pcu_per_hour, counts.entry) if is_whole else None
+                whole = is_whole(counts, flow.start, flow.end)
+                ratio = saturation_of(flow.pcu_per_hour, flow.without_pcu, counts.entry) if whole else None
                 driven = driving(counts, flow.start, flow.end)
                 yield {
                     "from": flow.start,
@@ -48,7 +50,7 @@ def flow_rows(
                     "vehicles": flow.vehicles if came else None,
                     "pcu": str(decimal(flow.pcu, 3)) if came else None,
                     "without_pcu": flow.without_pcu if came else None,
-                    "pcu_per_hour": str(decimal(flow.pcu_per_hour, 1)) if is_whole else None,
+                    "pcu_per_hour": str(decimal(flow.pcu_per_hour, 1)) if whole and not flow.without_pcu else None,
                     "saturation": None if ratio is None else str(decimal(ratio, 3)),
                     "level": level_of(ratio, counts, flow.start, flow.end),
                     **{name: driven[name] for name in ("speed_km_h", "travel_time_index", "occupancy_percent")},

@@ -91,7 +91,8 @@ def _peak(peak: Mapping[str, Any] | None) -> tuple[str, str, str, str]:
     if peak is None:
         return "–", "–", "–", "–"
     when = f"{peak['from'][:16].replace('T', ' ')}–{peak['to'][11:16]}"
-    return when, f"{float(peak['pcu']):g}", peak["saturation"] or "–", str(peak["level"] or "–")
+    pcu = f"{float(peak['pcu']):g}"
+    return when, f"≥ {pcu}" if peak["without_pcu"] else pcu, peak["saturation"] or "–", str(peak["level"] or "–")
 
 
 def _of_day(line: Mapping[str, Any] | None) -> str:
