@@ -20,7 +20,7 @@ from processors.indicators.exact import decimal
 from processors.indicators.traffic_flow import Flow, PeakHour, flows, peak_hour
 from processors.scopes import STATION
 from processors.traffic.air import air_of_day
-from processors.traffic.counts import COUNTED, PERIODS, Counts, counted, step_of
+from processors.traffic.counts import COUNTED, NUMBERS, PERIODS, Counts, counted, step_of
 from processors.traffic.driven import DRIVING, driving, is_whole, level_of, saturation_of
 from processors.traffic.hours import hour_readings
 from processors.traffic.rules import TrafficRules
@@ -95,7 +95,9 @@ def counts_of_day(
     for name, frames in by_station.items():
         entry = entries[name]
         classes = classes_of(entry.vehicle_coding or rules.coding, day)
-        found.append(DayCounts(day, counted(frames, entry, start, end, classes, rules.silence_s, now), frames))
+        hidden = [(of.since, of.until) for of in intervals if of.station == name and of.quantity in {"", *NUMBERS}]
+        counts = counted(frames, entry, start, end, classes, rules.silence_s, now, hidden)
+        found.append(DayCounts(day, counts, frames))
     return found
 
 
@@ -114,9 +116,11 @@ def readings_of(
     codes = [*COUNTED, *sorted({limit.quantity for limit in rules.air.limits})]
     found: dict[str, dict[str, pd.DataFrame]] = {}
     for period in PERIODS:
-        frame = store.readings("traffic", period, start, end, list(entries), codes, detail=detail) if entries else None
-        if frame is None:
+        if not entries:
             continue
+        # Of single vehicles the doubts say too what passed.
+        wanted = detail or period == "raw"
+        frame = store.readings("traffic", period, start, end, list(entries), codes, detail=wanted)
         for station, of in frame.groupby("station", sort=False):
             entry = entries[str(station)]
             length = 1_000 * step_of(entry) if period == entry.period != "raw" else None
@@ -163,6 +167,7 @@ def judgement_of(of: DayCounts, rules: TrafficRules, zone: ZoneInfo, now: int) -
         "peak": None if peak is None else _said(peak, counts, zone),
         **driving(counts, start, end),
         "contradicting": counts.contradicting,
+        "uncounted": counts.uncounted,
         "other_periods": counts.other_periods,
         "air": air_of_day(of.frames, counts, rules.air, zone),
         "air_document": f"{rules.air.document}: {rules.air.mark}",
@@ -190,7 +195,15 @@ def emptied_day(before: Judgement, now: int) -> Judgement:
     }
     hours: dict[str, list[None]] = {name: [None] * len(of) for name, of in before.detail["hours"].items()}
     driven = dict.fromkeys(DRIVING)
-    detail = {**before.detail, **nothing, "hours": hours, **driven, "contradicting": 0, "other_periods": 0}
+    detail = {
+        **before.detail,
+        **nothing,
+        "hours": hours,
+        **driven,
+        "contradicting": 0,
+        "uncounted": 0,
+        "other_periods": 0,
+    }
     detail["sentence"] = "no reading is left of this day, or the station was not in service"
     return before._replace(value=None, status="not assessable", valid=0, detail=detail, computed_at=now)
 
@@ -225,6 +238,8 @@ def _sentence(detail: Mapping[str, Any], valid: int, expected: int, *, enough: b
     text = f"{detail['vehicles']} vehicles, {float(detail['pcu']):g} pcu"
     if detail["without_pcu"]:
         text += f" at least: {detail['without_pcu']} vehicles are of no class that {detail['rule']['scheme']} has"
+    if detail["uncounted"]:
+        text += f"; {detail['uncounted']} readings do not say how many passed, and count for nothing"
     peak = detail["peak"]
     if peak is not None:
         text += f"; busiest hour {peak['from'][11:16]}–{peak['to'][11:16]} with {float(peak['pcu']):g} pcu"

@@ -47,6 +47,10 @@ def _station_day(answer: Mapping[str, Any]) -> Page:
         lines.append(
             f"{answer['other_periods']} readings came with a period that the registry does not name: not counted"
         )
+    if answer["contradicting"]:
+        lines.append(
+            f"{answer['contradicting']} readings have more vehicles by class than vehicles: the classes are taken"
+        )
     if not answer["same_when_computed_again"]:
         lines.append("the readings in the store now give another value: a revision is due")
     hours = [

@@ -7,14 +7,17 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
+from processors.traffic.incidents.rules import incident_rules
+from processors.traffic.incidents.watch import watch
 from processors.traffic.rules import traffic_rules
 from processors.windows import day_bounds
 from sensors.instants import HOUR_MS
 from sensors.reading import Doubt, Reading
 from store.intervals import Interval, Intervals
-from tests.processors.traffic import MINUTE_MS, Road, every_five
+from tests.processors.traffic import MINUTE_MS, STEP_MS, Road, every_five
 from tests.processors.world import ZONE
 
 DAY = date(2026, 3, 5)
@@ -36,7 +39,7 @@ def flow(road: Road, station: str, hour: int, start: int = START) -> dict[str, A
     end = start + (hour + 1) * HOUR_MS
     frame = road.world.store.readings("traffic-flow", "hour", end - 1, end, [station], detail=True)
     [row] = frame.to_dict("records")
-    return {code: value for code, value in row.items() if value == value}
+    return {code: value for code, value in row.items() if code == "doubtful" or pd.notna(value)}
 
 
 async def test_vehicles_of_no_class_make_no_free_road(road: Road) -> None:
@@ -69,3 +72,66 @@ async def test_where_some_vehicles_have_no_pcu_the_others_are_the_least_that_pas
     assert "pcu at least: 480 vehicles are of no class" in day.detail["sentence"]
     month = road.of("tunnel:t", "2026-03", "tunnel_flow").detail
     assert (month["busiest_hour"]["pcu"], month["mean_saturation"]) == ("120.000", "0.300"), "of the other 23 hours"
+
+
+async def test_single_vehicles_that_people_withhold_are_no_empty_road(road: Road) -> None:
+    road.station("e", period="raw", expected_period_s=None, capacity_pcu_h=1000)
+    rows = [(at, {"vehicle_class": 1.0, "speed": 60.0}) for at in range(START + MINUTE_MS // 4, END, MINUTE_MS // 4)]
+    await road.send("e", rows, "raw")
+    until = START + 8 * HOUR_MS + 25 * MINUTE_MS
+    interval = Interval("traffic", "e", "", START + 8 * HOUR_MS, until, "maintenance", "new loops")
+    Intervals(road.world.books).add(interval, period="raw", who="test", now=road.world.now)
+    await road.compute()
+    day = road.of("station:e", "2026-03-05")
+    assert (day.valid, day.expected) == (283, 288)
+    assert day.detail["hours"]["vehicles"][7:10] == [240, None, 240]
+    assert "vehicles" not in flow(road, "e", 8)
+    # Where only the speed is withheld every vehicle is counted.
+    Intervals(road.world.books).remove(1, period="raw", who="test", now=road.world.now)
+    interval = interval._replace(quantity="speed")
+    Intervals(road.world.books).add(interval, period="raw", who="test", now=road.world.now)
+    await road.compute()
+    day = road.of("station:e", "2026-03-05")
+    assert (day.value, day.valid) == (str(len(rows)), 288)
+
+
+async def test_a_sign_of_life_takes_no_vehicle_away(road: Road) -> None:
+    """It shares instant and number with a vehicle, and is one reading with it in the store."""
+    road.station("e", period="raw", expected_period_s=None)
+    minutes = list(range(START + MINUTE_MS, END + 1, MINUTE_MS))
+    await road.send("e", [(at, {"vehicle_class": 1.0, "speed": 60.0}) for at in minutes], "raw")
+    await road.send("e", [(at, {"vehicles": 0.0}) for at in minutes[::10]], "raw")
+    await road.compute()
+    assert road.of("station:e", "2026-03-05").value == "1440"
+
+
+async def test_single_vehicles_whose_class_is_not_known_passed(road: Road) -> None:
+    road.station("e", period="raw", expected_period_s=None)
+    minutes = list(range(START + MINUTE_MS, END, MINUTE_MS))
+
+    def all_of(by: int, values: dict[str, float], doubtful: dict[str, Doubt]) -> list[Reading]:
+        return [Reading("traffic", "e", "raw", at + by, road.world.now, values, doubtful) for at in minutes]
+
+    await road.write(all_of(0, {"vehicle_class": 1.0, "speed": 60.0}, {}))
+    await road.write(all_of(1_000, {"speed": 60.0}, {}))
+    await road.write(all_of(2_000, {}, {"vehicle_class": Doubt("out_of_range", 120.0)}))
+    await road.write(all_of(3_000, {}, {"vehicle_class": Doubt("withdrawn", None), "speed": Doubt("withdrawn", None)}))
+    await road.write(all_of(4_000, {"occupancy": 4.0}, {}))
+    await road.compute()
+    day = road.of("station:e", "2026-03-05")
+    assert (day.value, day.detail["without_pcu"]) == (str(3 * len(minutes)), 2 * len(minutes))
+    assert f"{len(minutes)} readings do not say how many passed" in day.detail["sentence"]
+
+
+async def test_counts_without_a_number_did_not_come_and_what_stands_is_seen(road: Road) -> None:
+    road.station("g")
+    rows = every_five(DAY, {**CARS, "speed": 60.0, "occupancy": 8.0})
+    for slot in range(100, 106):
+        rows[slot] = (rows[slot][0], {"occupancy": 95.0})
+    await road.send("g", rows)
+    await road.compute()
+    day = road.of("station:g", "2026-03-05")
+    assert (day.valid, day.detail["uncounted"]) == (282, 6)
+    registry = road.world.books.registry()
+    [hint] = watch(road.world.store, registry, [], END, 1, ZONE, road.rules, incident_rules())
+    assert (hint.rule, hint.since, hint.until) == ("standing", START + 100 * STEP_MS, START + 106 * STEP_MS)

@@ -22,10 +22,10 @@ _MINUTE_MS = 60_000
 
 
 class Slot(NamedTuple):
-    """An interval that came, by its end [ms]: vehicles; mean speed [km/h] and occupancy [%] where they are known."""
+    """An interval that came, by its end [ms]: vehicles, mean speed [km/h] and occupancy [%] where they are known."""
 
     at: int
-    vehicles: int
+    vehicles: int | None
     speed: float | None
     occupancy: float | None
 
@@ -95,7 +95,9 @@ def _drops(
 
     def begins(n: int, first: int) -> bool:
         slot, of_time, of_recent = slots[n], usual[n], recent[first]
-        if slot.speed is None or of_time is None or of_recent is None or of_time.vehicles < rule.least_vehicles:
+        if slot.vehicles is None or slot.speed is None or of_time is None or of_recent is None:
+            return False
+        if of_time.vehicles < rule.least_vehicles:
             return False
         flow, speed = min(of_time.vehicles, of_recent.vehicles), min(of_time.speed, of_recent.speed)
         return slot.vehicles <= rule.flow * flow and slot.speed <= rule.speed * speed
@@ -191,9 +193,10 @@ def _recent(slots: Sequence[Slot], n: int, count: int, step_ms: int) -> _Usual |
     """The medians of the intervals just before `n`; None where half of them lack."""
     before = [one for one in slots[max(0, n - count) : n] if slots[n].at - one.at <= count * step_ms]
     speeds = [one.speed for one in before if one.speed is not None]
-    if 2 * len(speeds) < count:
+    numbers = [one.vehicles for one in before if one.vehicles is not None]
+    if 2 * min(len(speeds), len(numbers)) < count:
         return None
-    return _Usual(float(np.median([one.vehicles for one in before])), float(np.median(speeds)))
+    return _Usual(float(np.median(numbers)), float(np.median(speeds)))
 
 
 def _usual(slots: Sequence[Slot], step_ms: int, rules: IncidentRules, zone: tzinfo) -> list[_Usual | None]:
@@ -211,7 +214,7 @@ def _usual(slots: Sequence[Slot], step_ms: int, rules: IncidentRules, zone: tzin
     order = {day: row for row, day in enumerate(sorted(days))}
     grids = np.full((2, len(order), width), np.nan)
     for slot, (day, number) in zip(slots, at_slot, strict=True):
-        grids[0, order[day], number] = slot.vehicles
+        grids[0, order[day], number] = np.nan if slot.vehicles is None else slot.vehicles
         grids[1, order[day], number] = np.nan if slot.speed is None else slot.speed
     medians = {day: _of_days(grids, order, day, rules) for day in order}
     return [medians[day][number] for day, number in at_slot]

@@ -51,15 +51,16 @@ def watch(
 
 
 def slots_of(counts: Counts) -> list[Slot]:
-    """The intervals that came, with their mean speed and occupancy where something has one."""
+    """The intervals that came, with their mean speed and occupancy where something has one; those too of which only the
+    occupancy did."""
     found = []
-    for n in np.flatnonzero(counts.came).tolist():
+    for n in np.flatnonzero(counts.came | counts.occupied).tolist():
         start, end = counts.start + n * counts.step, min(counts.start + (n + 1) * counts.step, counts.end)
         speed, occupancy = counts.mean_speed(start, end), counts.mean_occupancy(start, end)
         found.append(
             Slot(
                 end,
-                int(counts.vehicles[n]),
+                int(counts.vehicles[n]) if counts.came[n] else None,
                 None if speed is None else float(speed),
                 None if occupancy is None else float(occupancy),
             )
