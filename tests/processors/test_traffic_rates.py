@@ -39,7 +39,7 @@ def flow(road: Road, station: str, hour: int, start: int = START) -> dict[str, A
     end = start + (hour + 1) * HOUR_MS
     frame = road.world.store.readings("traffic-flow", "hour", end - 1, end, [station], detail=True)
     [row] = frame.to_dict("records")
-    return {code: value for code, value in row.items() if code == "doubtful" or pd.notna(value)}
+    return {str(code): value for code, value in row.items() if code == "doubtful" or pd.notna(value)}
 
 
 async def test_vehicles_of_no_class_make_no_free_road(road: Road) -> None:
@@ -135,3 +135,48 @@ async def test_counts_without_a_number_did_not_come_and_what_stands_is_seen(road
     registry = road.world.books.registry()
     [hint] = watch(road.world.store, registry, [], END, 1, ZONE, road.rules, incident_rules())
     assert (hint.rule, hint.since, hint.until) == ("standing", START + 100 * STEP_MS, START + 106 * STEP_MS)
+
+
+async def test_the_last_hour_of_single_vehicles_is_whole_once_the_day_is_over(road: Road) -> None:
+    """Nothing is written into it after its last vehicle, and when that was computed the hour had not ended."""
+    road.station("e", period="raw", expected_period_s=None)
+    seconds = [START + n * 20_000 for n in range(1, 24 * 180)]
+    for rows in (seconds[: 23 * 180], seconds[23 * 180 :]):
+        road.world.now = rows[-1] + 1_000
+        await road.send("e", [(at, {"vehicle_class": 1.0}) for at in rows], "raw")
+        road.world.now -= 11_000
+        await road.compute()
+    assert "vehicles" not in flow(road, "e", 23)
+    await road.compute(DAY + timedelta(days=1), 2)
+    assert road.of("station:e", "2026-03-05").detail["hours"]["vehicles"][23] == 179
+    assert (flow(road, "e", 23)["vehicles"], flow(road, "e", 23)["coverage"]) == (179.0, 1.0)
+
+
+async def test_a_lane_that_first_comes_in_the_evening_displaces_the_hours_before(road: Road) -> None:
+    road.station("l")
+    rows = every_five(DAY, CARS)
+    await road.send("l", rows)
+    await road.compute()
+    assert flow(road, "l", 3)["vehicles"] == 120.0
+    late = [Reading("traffic", "l", "minute", at, road.world.now, CARS, seq=1) for at, _ in rows[240:]]
+    await road.write(late)
+    await road.compute()
+    assert road.of("station:l", "2026-03-05").detail["hours"]["vehicles"][3] is None
+    assert "vehicles" not in flow(road, "l", 3)
+    assert flow(road, "l", 21)["vehicles"] == 240.0
+
+
+@pytest.mark.parametrize("hour", [22, 26], ids=["running", "over"])
+async def test_hours_of_a_day_out_of_service_are_no_good_values(road: Road, hour: int) -> None:
+    road.station("g")
+    road.world.now = START + hour * HOUR_MS
+    await road.send("g", [row for row in every_five(DAY, CARS) if row[0] <= START + 20 * HOUR_MS])
+    await road.compute()
+    assert flow(road, "g", 8)["vehicles"] == 120.0
+    road.station("g", active_to="2026-01-01T00:00:00+08:00")
+    await road.compute()
+    gone = road.of("station:g", "2026-03-05")
+    assert (gone.value, gone.status) == (None, "not assessable")
+    eight = flow(road, "g", 8)
+    assert (eight["coverage"], eight["doubtful"]["vehicles"]) == (0.0, Doubt("not_assessable", None))
+    assert "vehicles" not in eight
