@@ -16,11 +16,11 @@ def traffic_page(answer: Mapping[str, Any]) -> Page:
 
 def _period(answer: Mapping[str, Any]) -> Page:
     rows = [
-        (station, one["tunnel"], one["average_daily_vehicles"] or "–", one["average_daily_pcu"] or "–",
+        (one["station"], one["tunnel"], one["average_daily_vehicles"] or "–", one["average_daily_pcu"] or "–",
          f"{one['days']}/{one['expected']}", *_peak(one["peak"]), one["mean_saturation"] or "–")
-        for station, one in answer["directions"].items()
+        for one in answer["directions"]
     ]  # fmt: skip
-    names = list(answer["directions"])
+    names = sorted({one["station"] for one in answer["directions"]})
     days = [(one["day"], *(_of_day(one["stations"].get(name)) for name in names)) for one in answer["days"]]
     revised = [
         (one["day"], one["station"], one["finality"], one["computed_at"], one["reason"])
