@@ -102,11 +102,24 @@ def test_vehicles_that_hardly_move() -> None:
     two = sorted([*passed, (500 * second, 2.0), (590 * second, 0.0)])
     [one] = stopped_vehicles("g", two, 3_000 * second, RULES)
     assert (one.since, one.said, one.until) == (500 * second, 590 * second, 590 * second)
-    [lasting] = stopped_vehicles("g", two, 600 * second, RULES)
+    [lasting] = stopped_vehicles("g", [one for one in two if one[0] <= 600 * second], 600 * second, RULES)
     assert lasting.until is None
     assert (
         stopped_vehicles("g", sorted([*passed, (500 * second, 2.0), (640 * second, 2.0)]), 3_000 * second, RULES) == []
     )
+
+
+def test_a_blocked_road_through_which_nothing_passes_is_not_over() -> None:
+    second = 1_000
+    passed = [*((n * 10 * second, 60.0) for n in range(50)), (500 * second, 2.0), (520 * second, 1.0)]
+    for until, is_silent in ((900, False), (1_420, False), (7_200, True)):
+        [one] = stopped_vehicles("g", passed, until * second, RULES)
+        assert (one.said, one.until, one.silent) == (520 * second, None, is_silent)
+    queue = [*passed, (600 * second, 30.0), (3_000 * second, 2.0)]
+    [one] = stopped_vehicles("g", queue, 3_001 * second, RULES)
+    assert (one.until, one.detail["vehicles"]) == (None, 3), "one that passed soon after does not end it"
+    [one] = stopped_vehicles("g", [*passed, (820 * second, 30.0)], 821 * second, RULES)
+    assert (one.until, one.silent) == (520 * second, False)
 
 
 def test_simulated_incidents_are_seen_where_they_were() -> None:

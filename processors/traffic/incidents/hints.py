@@ -61,28 +61,33 @@ def hints(
 
 
 def stopped_vehicles(station: str, passed: Sequence[tuple[int, float]], until: int, rules: IncidentRules) -> list[Hint]:
-    """The hints of single vehicles (instant [ms], speed [km/h]) in order of time, as of `until` [ms]."""
+    """The hints of single vehicles (instant [ms], speed [km/h]) in order of time, as of `until` [ms]. It is over when one
+    passes that does not hardly move, long enough after the last that did: a road that is blocked sends nothing."""
     rule = rules.stopped
-    slow = [(at, speed) for at, speed in passed if speed <= rule.speed_km_h]
     groups: list[list[tuple[int, float]]] = []
-    for one in slow:
-        if groups and one[0] - groups[-1][-1][0] <= 1_000 * rule.clear_s:
-            groups[-1].append(one)
-        else:
+    is_over = True
+    for one in passed:
+        at, speed = one
+        if speed > rule.speed_km_h:
+            is_over |= at - groups[-1][-1][0] >= 1_000 * rule.clear_s if groups else True
+        elif is_over:
             groups.append([one])
+            is_over = False
+        else:
+            groups[-1].append(one)
     found = []
-    for group in groups:
+    for number, group in enumerate(groups):
         close = [
             group[n + rule.vehicles - 1][0]
             for n in range(len(group) - rule.vehicles + 1)
             if group[n + rule.vehicles - 1][0] - group[n][0] <= 1_000 * rule.within_s
         ]
         if close:
-            over = group[-1][0] + 1_000 * rule.clear_s <= until
-            silent = not over and until - group[-1][0] > rules.gaps.most_min * _MINUTE_MS
+            lasts = number == len(groups) - 1 and not is_over
+            silent = lasts and until - passed[-1][0] > rules.gaps.most_min * _MINUTE_MS
             detail = {"vehicles": len(group), "slowest_km_h": min(speed for _, speed in group)}
             found.append(
-                Hint("stopped", station, group[0][0], close[0], group[-1][0] if over else None, silent, detail)
+                Hint("stopped", station, group[0][0], close[0], None if lasts else group[-1][0], silent, detail)
             )
     return found
 

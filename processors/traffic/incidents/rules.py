@@ -42,8 +42,8 @@ class Standing(_Rule):
 
 
 class Stopped(_Rule):
-    """Single vehicles that are so slow [km/h]: how many within how long [s], and after how long without one it is over
-    [s]."""
+    """Single vehicles that are so slow [km/h]: how many within how long [s], and how long after the last a faster one ends
+    it [s]."""
 
     speed_km_h: float = Field(ge=0)
     vehicles: int = Field(ge=1)
