@@ -112,6 +112,8 @@ def air(
         "minutes",
         "limit",
         "unit",
+        "came",
+        "windows",
         "means",
         "above",
         "greatest",

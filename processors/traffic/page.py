@@ -61,12 +61,12 @@ def _station_day(answer: Mapping[str, Any]) -> Page:
     ]  # fmt: skip
     air = [
         (one["quantity"], f"{one['limit']} {one['unit']}", f"{one['minutes']} min", one["while"] or "always",
-        str(one["means"]),
+        f"{one['came']}/{one['windows']}", str(one["means"]),
          str(one["above"]), one["greatest"] or "–", (one["at"] or "")[11:16])
         for one in answer["air"]
     ]  # fmt: skip
     left = [(one["at"], one["quantity"], one["why"]) for one in answer["left_out"]]
-    of_air = ("quantity", "limit", "mean of", "while", "means", "above", "greatest", "at")
+    of_air = ("quantity", "limit", "mean of", "while", "came", "means", "above", "greatest", "at")
     return Page(
         answer["title"],
         [
