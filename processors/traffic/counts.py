@@ -9,10 +9,11 @@ came.
                       may come apart, numbered by `seq`
 
 The entry's own `period` says which of them counts: what came otherwise is said and not counted, so that nothing is
-counted twice. An interval of counts came where each lane of that day came. Silence is no zero: of single vehicles an
-interval came where something passed in it, or where the silence that it lies in is no longer than the station is ever
-silent, but not where people withhold a part of it: of what is taken out nobody knows what passed. A day is judged from
-its own readings alone, so its first and last silence end at midnight.
+counted twice. An interval of counts came where each lane did: where they come apart as many as the entry has `lanes`,
+and at least as many as that day has. Silence is no zero: of single vehicles an interval came where something passed in
+it, or where the silence that it lies in is no longer than the station is ever silent, but not where people withhold a
+part of it: of what is taken out nobody knows what passed. A day is judged from its own readings alone, so its first and
+last silence end at midnight.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -168,7 +169,8 @@ def counted(
             came[max(0, (since - start) // step) : max(0, -(-(until - start) // step))] = False
     else:
         lanes = np.unique(np.stack((slot, frame["seq"].to_numpy(np.int64)))[:, says], axis=1)
-        came = np.bincount(lanes[0], minlength=slots) >= max(len(np.unique(lanes[1])), 1)
+        apart = len(np.unique(lanes[1]))
+        came = np.bincount(lanes[0], minlength=slots) >= (max(apart, entry.lanes or 0) if apart > 1 else 1)
     occupied = np.bincount(slot[~says & frame["occupancy"].notna().to_numpy()], minlength=slots) > 0
     return Counts(
         entry,

@@ -146,7 +146,7 @@ def judgement_of(of: DayCounts, rules: TrafficRules, zone: ZoneInfo, now: int) -
     hours = [(hour, is_whole(counts, hour.start, hour.end)) for hour in of.flows(60, rules)]
     vehicles, pcu = sum(hour.vehicles for hour, _ in hours), sum((hour.pcu for hour, _ in hours), Fraction(0))
     valid, expected = counts.coverage(start, end)
-    counts_vehicles = bool(counts.came.any())
+    counts_vehicles = bool(counts.came.any() or counts.vehicles.any() or counts.uncounted)
     enough = counts_vehicles and 100 * valid >= rules.percent_of_day * expected
     peak = _peak(of, rules)
     detail: dict[str, Any] = {

@@ -174,6 +174,19 @@ async def test_lanes_that_come_apart_are_one_direction(road: Road) -> None:
     assert (day.value, day.valid) == (str(288 * 20 - 10), 287), "where a lane lacks, the interval did not come"
 
 
+async def test_a_lane_that_is_dead_all_day_lacks_in_every_interval(road: Road) -> None:
+    for name, lanes in (("four", 4), ("unknown", None), ("together", 4)):
+        road.station(name, lanes=lanes)
+        count = 1 if name == "together" else 3
+        await road.send(name, [row for row in every_five(DAY, TEN) for _ in range(count)])
+    await road.compute()
+    days = {name: road.of(f"station:{name}", "2026-03-05") for name in ("four", "unknown", "together")}
+    assert days["four"].detail["form"] == "intervals", "it is there to count"
+    assert {name: day.valid for name, day in days.items()} == {"four": 0, "unknown": 288, "together": 288}, (
+        "where lanes come together one reading is all of them"
+    )
+
+
 async def test_what_the_registry_does_not_name_is_not_counted_twice(road: Road) -> None:
     road.station("g")
     await road.send("g", every_five(DAY, TEN))
