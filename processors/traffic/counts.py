@@ -89,6 +89,8 @@ class Counts:
     """By class and interval; None: of no known class."""
     contradicting: int
     """Readings whose classes are more than their vehicles: the classes are taken."""
+    off_step: int
+    """Readings that do not end with an interval: the device counts over others than the entry says."""
     uncounted: int
     """Readings that say how it was driven and not how many drove: they count for nothing."""
     occupied: npt.NDArray[np.bool_]
@@ -181,6 +183,7 @@ def counted(
         np.bincount(slot, total, slots).astype(np.int64),
         by_class,
         contradicting,
+        0 if entry.period == "raw" else int(((ends(frame)[says] - start) % step > 0).sum()),
         int((~says).sum()),
         occupied & (np.bincount(slot[says], minlength=slots) == 0),
         sum(int(_of_vehicles(of, period)["says"].sum()) for period, of in frames.items() if period != entry.period),

@@ -167,6 +167,7 @@ def judgement_of(of: DayCounts, rules: TrafficRules, zone: ZoneInfo, now: int) -
         "peak": None if peak is None else _said(peak, counts, zone),
         **driving(counts, start, end),
         "contradicting": counts.contradicting,
+        "off_step": counts.off_step,
         "uncounted": counts.uncounted,
         "other_periods": counts.other_periods,
         "air": air_of_day(of.frames, counts, rules.air, zone),
@@ -201,6 +202,7 @@ def emptied_day(before: Judgement, now: int) -> Judgement:
         "hours": hours,
         **driven,
         "contradicting": 0,
+        "off_step": 0,
         "uncounted": 0,
         "other_periods": 0,
     }
@@ -238,6 +240,8 @@ def _sentence(detail: Mapping[str, Any], valid: int, expected: int, *, enough: b
     text = f"{detail['vehicles']} vehicles, {float(detail['pcu']):g} pcu"
     if detail["without_pcu"]:
         text += f" at least: {detail['without_pcu']} vehicles are of no class that {detail['rule']['scheme']} has"
+    if detail["off_step"]:
+        text += f"; {detail['off_step']} readings do not end with an interval of {detail['interval_s']} s"
     if detail["uncounted"]:
         text += f"; {detail['uncounted']} readings do not say how many passed, and count for nothing"
     peak = detail["peak"]

@@ -209,6 +209,15 @@ async def test_classes_that_are_more_than_the_vehicles_are_said(road: Road) -> N
     assert (day.value, day.detail["contradicting"], day.detail["without_pcu"]) == (str(285 * 10 + 8 + 8 + 9), 1, 9)
 
 
+async def test_readings_that_do_not_end_with_an_interval_are_said(road: Road) -> None:
+    road.station("g")
+    await road.send("g", [(at + MINUTE_MS - STEP_MS, TEN) for at, _ in every_five(DAY, TEN)])
+    await road.compute()
+    day = road.of("station:g", "2026-03-05")
+    assert (day.value, day.detail["off_step"]) == ("2880", 288)
+    assert "288 readings do not end with an interval of 300 s" in day.detail["sentence"]
+
+
 async def test_what_people_withhold_is_not_counted(road: Road) -> None:
     road.station("g")
     await road.send("g", every_five(DAY, TEN))
