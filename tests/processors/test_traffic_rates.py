@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from processors.traffic.explain_flow import explain_station_day
 from processors.traffic.incidents.rules import incident_rules
 from processors.traffic.incidents.watch import watch
 from processors.traffic.rules import traffic_rules
@@ -180,3 +181,32 @@ async def test_hours_of_a_day_out_of_service_are_no_good_values(road: Road, hour
     eight = flow(road, "g", 8)
     assert (eight["coverage"], eight["doubtful"]["vehicles"]) == (0.0, Doubt("not_assessable", None))
     assert "vehicles" not in eight
+
+
+async def test_what_was_corrected_beside_the_counts_is_said(road: Road) -> None:
+    road.station("g", length_km=2)
+    rows = every_five(DAY, {**CARS, "speed": 60.0, "occupancy": 5.0, "tunnel_co": 20.0})
+    await road.send("g", rows)
+    await road.compute()
+    for values in ({"tunnel_co": 40.0}, {"speed": 50.0}, {"occupancy": 9.0, "tunnel_co": 30.0}):
+        road.world.now += 1_000
+        await road.send("g", [(at, {**before, **values}) for at, before in rows[96:102]])
+        await road.compute()
+    road.station("g", length_km=1)
+    await road.compute()
+    assert [one.reason for one in road.revisions("station:g", "2026-03-05")[1:]] == [
+        "2880, within what is rounded: air of 1 hour of g corrected",
+        "2880, within what is rounded: speed, air of 1 hour of g corrected",
+        "2880, within what is rounded: speed, occupancy, air of 1 hour of g corrected",
+        "2880, within what is rounded: the readings are the same; what judges them changed",
+    ], "air as it was before the second, speed before the third"
+
+
+async def test_a_day_that_the_registry_emptied_is_the_same_when_computed_again(road: Road) -> None:
+    road.station("g")
+    await road.send("g", every_five(DAY, CARS))
+    await road.compute()
+    road.station("g", active_to="2026-01-01T00:00:00+08:00")
+    await road.compute()
+    answer = explain_station_day(road.world.books, road.world.store, "g", "2026-03-05", ZONE, road.rules)
+    assert (answer["value"], answer["same_when_computed_again"]) == (None, True)
