@@ -93,6 +93,27 @@ def test_a_gap_begins_the_dwell_anew() -> None:
     assert one.since == START + 103 * INTERVAL_MS, "100 was alone before the gap"
 
 
+def test_intervals_of_twenty_minutes_and_of_hours_follow_one_another() -> None:
+    for minutes in (20, 60):
+        step = minutes * 60_000
+        slots = [
+            Slot(midnight_of(FIRST + timedelta(days=day)) + n * step, 12 * minutes, 60.0, 8.0)
+            for day in range(7 * WEEKS + 1)
+            for n in range(1, 1440 // minutes + 1)
+        ]
+        since, until = START + 8 * HOUR_MS, START + 14 * HOUR_MS
+        jam = [
+            one._replace(vehicles=30, speed=2.0, occupancy=90.0) if since < one.at <= until else one for one in slots
+        ]
+        of_jam = hints("g", jam, step, jam[-1].at, RULES, ZONE)
+        assert {(one.rule, one.since, one.until) for one in of_jam} == {
+            (rule, since, until) for rule in ("drop", "standing")
+        }
+        lasting = [one for one in jam if one.at <= until]
+        for after, is_silent in ((step, False), (2 * step, True)):
+            assert {one.silent for one in hints("g", lasting, step, until + after, RULES, ZONE)} == {is_silent}
+
+
 def test_vehicles_that_hardly_move() -> None:
     second = 1_000
     passed = [(n * 10 * second, 60.0) for n in range(200)]

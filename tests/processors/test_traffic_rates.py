@@ -133,8 +133,11 @@ async def test_counts_without_a_number_did_not_come_and_what_stands_is_seen(road
     await road.compute()
     day = road.of("station:g", "2026-03-05")
     assert (day.valid, day.detail["uncounted"]) == (282, 6)
+    road.station("dead")
     registry = road.world.books.registry()
-    [hint] = watch(road.world.store, registry, [], END, 1, ZONE, road.rules, incident_rules())
+    watched = watch(road.world.store, registry, [], END, 1, ZONE, road.rules, incident_rules())
+    [hint] = watched.hints
+    assert watched.blind == ["dead"]
     assert (hint.rule, hint.since, hint.until) == ("standing", START + 100 * STEP_MS, START + 106 * STEP_MS)
 
 

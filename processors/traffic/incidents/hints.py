@@ -1,7 +1,7 @@
 """Hints at incidents of one station, from its intervals or its single vehicles: pure functions, with dwell and a clear
 end.
 
-    drop       flow falls with speed, against what is usual of the time of day and against the last half hour
+    drop       flow falls with speed, against what is usual of the time of day and against the last intervals
     standing   detectors are occupied, and what passes them hardly moves
     stopped    single vehicles that hardly move
 
@@ -84,7 +84,7 @@ def stopped_vehicles(station: str, passed: Sequence[tuple[int, float]], until: i
         ]
         if close:
             lasts = number == len(groups) - 1 and not is_over
-            silent = lasts and until - passed[-1][0] > rules.gaps.most_min * _MINUTE_MS
+            silent = lasts and until - passed[-1][0] > _gap_ms(rules)
             detail = {"vehicles": len(group), "slowest_km_h": min(speed for _, speed in group)}
             found.append(
                 Hint("stopped", station, group[0][0], close[0], None if lasts else group[-1][0], silent, detail)
@@ -112,7 +112,7 @@ def _drops(
         return slot.speed is not None and (of_time is None or slot.speed >= rule.clear_speed * of_time.speed)
 
     found = []
-    for first, said, last in _spans(slots, begins, is_well, rule.dwell, rule.clear, rules):
+    for first, said, last in _spans(slots, begins, is_well, rule.dwell, rule.clear, _gap_ms(rules, step_ms)):
         of_time, of_recent = usual[said], recent[first]
         detail = {
             "vehicles": slots[said].vehicles,
@@ -143,7 +143,7 @@ def _standing(station: str, slots: Sequence[Slot], step_ms: int, until: int, rul
     return [
         _hint("standing", station, slots, span, step_ms, until, rules,
               {"speed_km_h": slots[span[1]].speed, "occupancy_percent": slots[span[1]].occupancy})
-        for span in _spans(slots, begins, is_well, rule.dwell, rule.clear, rules)
+        for span in _spans(slots, begins, is_well, rule.dwell, rule.clear, _gap_ms(rules, step_ms))
     ]  # fmt: skip
 
 
@@ -153,7 +153,7 @@ def _spans(
     is_well: Callable[[int], bool],
     dwell: int,
     clear: int,
-    rules: IncidentRules,
+    gap_ms: float,
 ) -> list[tuple[int, int, int | None]]:
     """(first, the one at which it is said, the first that was well again) by position, None while it lasts. `begins(n,
     first)` says whether `n` is bad where `first` is the first of those in a row. What a gap interrupts before it is
@@ -164,7 +164,7 @@ def _spans(
     well: list[int] = []
     for n, slot in enumerate(slots):
         if said is None or first is None:
-            if first is not None and slot.at - slots[n - 1].at > rules.gaps.most_min * _MINUTE_MS:
+            if first is not None and slot.at - slots[n - 1].at > gap_ms:
                 first = None
             if not begins(n, n if first is None else first):
                 first = None
@@ -189,9 +189,14 @@ def _hint(
     rules: IncidentRules, detail: dict[str, Any],
 ) -> Hint:  # fmt: skip
     first, said, well = span
-    silent = well is None and until - slots[-1].at > rules.gaps.most_min * _MINUTE_MS
+    silent = well is None and until - slots[-1].at > _gap_ms(rules, step_ms)
     ended = None if well is None else slots[well].at - step_ms
     return Hint(rule, station, slots[first].at - step_ms, slots[said].at, ended, silent, detail)
+
+
+def _gap_ms(rules: IncidentRules, step_ms: int = 0) -> float:
+    """How far apart intervals may end, and vehicles pass, to be one after the other [ms]."""
+    return max(rules.gaps.most_min * _MINUTE_MS, rules.gaps.intervals * step_ms)
 
 
 def _recent(slots: Sequence[Slot], n: int, count: int, step_ms: int) -> _Usual | None:

@@ -52,9 +52,10 @@ class Stopped(_Rule):
 
 
 class Gaps(_Rule):
-    """How far intervals may lie apart to be one after the other [min]."""
+    """How far intervals may lie apart to be one after the other [min]; so many of their own lengths where that is more."""
 
     most_min: float = Field(gt=0)
+    intervals: float = Field(ge=1)
 
 
 class IncidentRules(_Rule):
