@@ -63,8 +63,11 @@ def arrivals(draw: st.DrawFn) -> tuple[list[Sent], list[list[Sent]]]:
     ]
     again = draw(st.lists(st.sampled_from(made), max_size=30))
     shuffled = list(draw(st.randoms(use_true_random=False)).sample([*made, *again], len(made) + len(again)))
+    # All of it in a batch of its own: nothing else is written then.
+    second = [one for one in shuffled if one.station == "c-e" and one.seq == 1]
+    shuffled = [one for one in shuffled if not (one.station == "c-e" and one.seq == 1)]
     cuts = sorted(draw(st.sets(st.integers(1, len(shuffled) - 1), max_size=4)))
-    return made, [shuffled[a:b] for a, b in pairwise([0, *cuts, len(shuffled)])]
+    return made, [*(shuffled[a:b] for a, b in pairwise([0, *cuts, len(shuffled)])), second]
 
 
 async def in_force(folder: Path, batches: Sequence[Sequence[Sent]]) -> list[tuple[object, ...]]:

@@ -148,7 +148,6 @@ async def test_the_last_hour_of_single_vehicles_is_whole_once_the_day_is_over(ro
     for rows in (seconds[: 23 * 180], seconds[23 * 180 :]):
         road.world.now = rows[-1] + 1_000
         await road.send("e", [(at, {"vehicle_class": 1.0}) for at in rows], "raw")
-        road.world.now -= 11_000
         await road.compute()
     assert "vehicles" not in flow(road, "e", 23)
     await road.compute(DAY + timedelta(days=1), 2)
