@@ -101,12 +101,29 @@ def why_traffic_day(before: Judgement, now: Judgement, touched: Mapping[str, int
     causes = _moved(station, had, has, noun)
     if not causes and before.detail["by_class"] != now.detail["by_class"] and station in touched:
         causes.append(f"counts of {touched[station]} {_plural(touched[station], 'hour')} of {station} corrected")
+    if not causes and station in touched and (what := _other_than_counts(before, now)):
+        causes.append(f"{what} of {touched[station]} {_plural(touched[station], 'hour')} of {station} corrected")
     if not causes and before.valid != now.valid:
         causes.append(f"{station} was counting in {before.valid} → {now.valid} of its intervals")
     for name, said in (("capacity_pcu_h", "capacity"), ("interval_s", "interval"), ("silence_s", "silence")):
         if before.detail[name] != now.detail[name]:
             causes.append(f"{said} {before.detail[name]} → {now.detail[name]}")
     return _told(before, now, causes)
+
+
+def _other_than_counts(before: Judgement, now: Judgement) -> str:
+    """What was measured beside the vehicles and is another now, whatever limits and entry say of it."""
+    measured = [
+        {
+            "speed": one.detail["speed_km_h"],
+            "occupancy": one.detail["occupancy_percent"],
+            "air": [
+                [of[name] for name in ("quantity", "while", "came", "means", "greatest")] for of in one.detail["air"]
+            ],
+        }
+        for one in (before, now)
+    ]
+    return ", ".join(what for what in measured[0] if measured[0][what] != measured[1][what])
 
 
 def _exact(judgement: Judgement) -> dict[str, str]:

@@ -30,6 +30,7 @@ WaterBody = Literal["river", "lake"]
 
 # Chosen: longer than any MN (24 characters, HJ 212-2017), DevEUI (16) or device name of the platforms we read (64).
 _LONGEST_DEVICE = 128
+_HOUR_S = 3_600
 
 
 class Station(BaseModel):
@@ -57,7 +58,8 @@ class Station(BaseModel):
     model: str | None = Field(default=None, min_length=1)
     """The model of the device: which commands it takes (`sensors/downlink.py`)."""
     expected_period_s: int | None = Field(default=None, ge=1, le=31 * 86_400)
-    """How often it sends [s], where that is not once a period; `raw` has no period of its own."""
+    """How often it sends [s], where that is not once a period; `raw` has no period of its own. Of counts of traffic it is how
+    long their interval is."""
     water_body: WaterBody | None = None
     target_class: int | None = Field(default=None, ge=1, le=5)
     """The class that a section is to reach: 1 to 5 for Ⅰ to Ⅴ (GB 3838-2002, clause 3)."""
@@ -135,6 +137,16 @@ class Station(BaseModel):
         for field, what in (("section", "section"), ("downstream", "section"), ("main_meter", "meter")):
             if getattr(self, field) == self.id:
                 raise ValueError(f"{field} is {self.id} itself: leave it out, or name another {what}")
+        return self
+
+    @model_validator(mode="after")
+    def _counts_in_parts_of_an_hour(self) -> Self:
+        length = self.expected_period_s
+        if self.family == "traffic" and self.period in {"minute", "hour"} and length is not None and _HOUR_S % length:
+            raise ValueError(
+                f"expected_period_s {length}: counts of traffic are over intervals that divide an hour; "
+                "write 60, 300, 900 or 3600, as the device sends"
+            )
         return self
 
     @property

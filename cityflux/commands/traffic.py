@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cityflux.composition import now_ms, open_books, open_store, traffic_rules_of
-from cityflux.console import Format, instant, print_rows, settings, wrong
+from cityflux.console import Format, err, instant, print_rows, settings, wrong
 from cityflux.settings import Settings
 from sensors.instants import iso
 from sensors.stations import Registry
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 traffic = typer.Typer(
     no_args_is_help=True, help="Flows, days, tunnel air and hints at incidents, from vehicles and counts."
 )
+
+_MINUTES = (5, 15, 60)
 
 FormatOption = Annotated[Format, typer.Option("--format", help="table, csv or json")]
 
@@ -33,11 +35,11 @@ def flow(
 ) -> None:
     """Vehicles, pcu, v/C, level of service, speed and travel time index by interval, and how much of each came.
     Example: cityflux traffic flow huxi --from 2026-03-05 --to 2026-03-06 --minutes 60 --format csv"""
-    from processors.traffic.flow_rows import flow_rows
+    from processors.traffic.flow_rows import flow_rows, too_long
 
     chosen = settings()
     rules = traffic_rules_of(chosen)
-    if minutes not in {5, 15, 60}:
+    if minutes not in _MINUTES:
         wrong(f"--minutes {minutes}: write 5, 15 or 60")
     start, end = instant(since, chosen.zone, "--from"), instant(until, chosen.zone, "--to")
     if end <= start:
@@ -46,6 +48,9 @@ def flow(
         books.prepare()
         registry, intervals = books.registry(), Intervals(books).all("traffic")
     stations = _stations(registry, name)
+    for station, length in too_long(registry, stations, (start, end), minutes, chosen.zone).items():
+        least = next(one for one in _MINUTES if not 60 * one % length)
+        _note(f"{station} counts by {length} s: it is not shown by {minutes} minutes; ask with --minutes {least}")
     rows = flow_rows(
         open_store(chosen), registry, intervals, stations, (start, end), minutes, chosen.zone, rules, now_ms()
     )
@@ -112,6 +117,8 @@ def air(
         "minutes",
         "limit",
         "unit",
+        "came",
+        "windows",
         "means",
         "above",
         "greatest",
@@ -154,8 +161,15 @@ def incidents(
         open_store(chosen), registry, intervals, moment, days, chosen.zone, rules, incident_rules(), station or None
     )
     tunnel = {one.id: one.tunnel for one in registry.active("traffic", moment - 1)}
-    rows = [_hint(one, tunnel.get(one.station), chosen, style) for one in found]
+    if found.blind:
+        _note(f"no hint can be given of {', '.join(found.blind)}: neither speed nor occupancy came")
+    rows = [_hint(one, tunnel.get(one.station), chosen, style) for one in found.hints]
     print_rows(rows, ["station", "tunnel", "rule", "since", "said", "until", "why"], style, f"hints of {days} days")
+
+
+def _note(text: str) -> None:
+    """Say what the table does not show."""
+    err.print(f"cityflux: {text}", markup=False, highlight=False)
 
 
 def _hint(one: "Hint", tunnel: str | None, chosen: Settings, style: Format) -> dict[str, Any]:

@@ -46,12 +46,13 @@ class Flow(NamedTuple):
 
 
 class PeakHour(NamedTuple):
-    """The busiest hour: when it starts and ends [ms], its pcu, and the peak-hour factor [1]."""
+    """The busiest hour: when it starts and ends [ms], its pcu, the peak-hour factor [1], and its vehicles that have no pcu."""
 
     start: int
     end: int
     pcu: Fraction
     factor: Fraction
+    without_pcu: int
 
 
 def flows(passed: Iterable[Vehicles], scheme: Scheme, start: int, end: int, minutes: int) -> list[Flow]:
@@ -98,7 +99,8 @@ def peak_hour(quarters: Sequence[Flow]) -> PeakHour | None:
         hour = quarters[number : number + QUARTERS]
         total, greatest = sum((flow.pcu for flow in hour), Fraction(0)), max(flow.pcu for flow in hour)
         if greatest and (best is None or total > best.pcu):
-            best = PeakHour(hour[0].start, hour[-1].end, total, total / (QUARTERS * greatest))
+            without = sum(flow.without_pcu for flow in hour)
+            best = PeakHour(hour[0].start, hour[-1].end, total, total / (QUARTERS * greatest), without)
     return best
 
 

@@ -46,15 +46,13 @@ def tunnels(registry: Registry, at: int) -> dict[str, Tunnel]:
 
 def capacity_judgement(
     row: Indicator, year: int, in_service: Mapping[str, Tunnel], plan: Plan, last_closed: date, now: int
-) -> Judgement | None:
-    """The row of a year: the capacity [10⁴ pcu/h] of the tunnels in service at its end so far; None without any."""
-    if not in_service:
-        return None
+) -> Judgement:
+    """The row of a year: the capacity [10⁴ pcu/h] of the tunnels in service at its end so far; not assessable without any."""
     total = sum((one.capacity for one in in_service.values()), Fraction(0))
     value = decimal(total / _UNIT, _DIGITS)
     lacking = [name for one in in_service.values() for name, capacity in one.entries.items() if capacity is None]
     last_day = min(last_closed, period_days(str(year))[1])
-    sentence = f"{len(in_service)} tunnels in service on {last_day}: {', '.join(in_service)}"
+    sentence = f"{len(in_service) or 'no'} tunnels in service on {last_day}: {', '.join(in_service)}".removesuffix(": ")
     if lacking:
         sentence += f"; no capacity is known of {', '.join(lacking)}"
     detail: dict[str, Any] = {
@@ -67,7 +65,8 @@ def capacity_judgement(
     }
     entries = sum(len(one.entries) for one in in_service.values())
     return Judgement(
-        Key(row.code, row.scope, str(year), REGISTRY), str(value), row.unit, _status(row, value, year, plan),
+        Key(row.code, row.scope, str(year), REGISTRY), str(value) if in_service else None, row.unit,
+        _status(row, value, year, plan) if in_service else "not assessable",
         entries - len(lacking), entries, CODE_VERSION, tuple(sorted(name for one in in_service.values() for name in one.entries)),
         detail, now,
     )  # fmt: skip

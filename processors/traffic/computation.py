@@ -12,6 +12,7 @@ from processors.scopes import STATION
 from processors.traffic.capacity import capacity_judgement, tunnels
 from processors.traffic.counts import PERIODS
 from processors.traffic.days import TRAFFIC_DAY, emptied_day, traffic_days, traffic_stations
+from processors.traffic.hours import emptied_hours
 from processors.traffic.periods import TUNNEL_FLOW, directions, flow_judgements
 from processors.traffic.rules import TrafficRules
 from processors.windows import day_bounds, hours_of_day, period_days
@@ -66,19 +67,25 @@ class TrafficComputation(DaysOfTheirOwn):
                 self._store, self._registry, day, self._zone, self._rules,
                 hours=hours, intervals=self._intervals, now=now, stations=only,
             )  # fmt: skip
+            emptied = self._emptied(day, only, made.judgements, now)
             derived += made.derived
-            judgements += made.judgements
-        return Block(derived, judgements + self._emptied(block, judgements, now))
+            for one in emptied:
+                derived += emptied_hours(one.stations[0], day, self._zone, now)
+            judgements += [*made.judgements, *emptied]
+        return Block(derived, judgements)
 
-    def _emptied(self, block: Sequence[date], made: Sequence[Judgement], now: int) -> list[Judgement]:
-        """Of the days that have a judgement in the books and nothing came of any more (the registry was changed)."""
-        days, keys = {day.isoformat() for day in block}, {one.key for one in made}
+    def _emptied(self, day: date, only: Collection[str] | None, made: Sequence[Judgement], now: int) -> list[Judgement]:
+        """Of the stations (all, or `only` these) that have a judgement of the day in the books, and nothing came of any
+        more (the registry was changed)."""
+        text, keys = day.isoformat(), {one.key for one in made}
+        in_books = [
+            *(r.judgement for r in self._judgements.latest(TRAFFIC_DAY, first=text, last=text)),
+            *(r.judgement for r in self._judgements.running(TRAFFIC_DAY, first=text, last=text)),
+        ]
         return [
-            emptied_day(r.judgement, now)
-            for r in self._judgements.latest(TRAFFIC_DAY, first=min(days), last=max(days))
-            if r.judgement.key.period in days
-            and r.judgement.key.standard == self._rules.scheme.name
-            and r.judgement.key not in keys
+            emptied_day(one, now)
+            for key, one in {one.key: one for one in in_books}.items()
+            if key.standard == self._rules.scheme.name and key not in keys and (only is None or one.stations[0] in only)
         ]
 
     def why(
@@ -124,12 +131,14 @@ class TrafficComputation(DaysOfTheirOwn):
 
     def _capacities(self, last_closed: date, now: int) -> list[Judgement]:
         found = []
-        for year in range(self._plan.baseline_year, last_closed.year + 1):
-            end = day_bounds(min(last_closed, period_days(str(year))[1]), self._zone)[1]
-            in_service = tunnels(self._registry, end - 1)
-            for row in self._rows:
-                judged = capacity_judgement(row, year, in_service, self._plan, last_closed, now)
-                found += [] if judged is None else [judged]
+        for row in self._rows:
+            in_books = {r.judgement.key.period for r in self._judgements.latest(row.code, scope=row.scope)}
+            in_books |= {r.judgement.key.period for r in self._judgements.running(row.code, scope=row.scope)}
+            for year in range(self._plan.baseline_year, last_closed.year + 1):
+                end = day_bounds(min(last_closed, period_days(str(year))[1]), self._zone)[1]
+                in_service = tunnels(self._registry, end - 1)
+                if in_service or str(year) in in_books:
+                    found.append(capacity_judgement(row, year, in_service, self._plan, last_closed, now))
         return found
 
     def causes_of(self, judgement: Judgement, causes: Mapping[Key, str]) -> Iterable[Cause]:

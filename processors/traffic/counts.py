@@ -2,15 +2,18 @@
 came.
 
     single vehicles   readings of period `raw`: one vehicle each, of the class that its `vehicle_class` means, or
-                      `vehicles` of them; `vehicles` = 0 is a sign of life
+                      `vehicles` of them; of no known class where only a speed came, or a class that is out of range;
+                      `vehicles` = 0 alone is a sign of life
     counts            readings of period `minute` or `hour`: `vehicles`, by class, mean `speed`, `occupancy`. An
                       interval lasts for the entry's `expected_period_s`, else for its period; the lanes of a direction
                       may come apart, numbered by `seq`
 
 The entry's own `period` says which of them counts: what came otherwise is said and not counted, so that nothing is
-counted twice. An interval of counts came where each lane of that day came. Silence is no zero: of single vehicles an
-interval came where something passed in it, or where the silence that it lies in is no longer than the station is ever
-silent. A day is judged from its own readings alone, so its first and last silence end at midnight.
+counted twice. An interval of counts came where each lane did: where they come apart as many as the entry has `lanes`,
+and at least as many as that day has. Silence is no zero: of single vehicles an interval came where something passed in
+it, or where the silence that it lies in is no longer than the station is ever silent, but not where people withhold a
+part of it: of what is taken out nobody knows what passed. A day is judged from its own readings alone, so its first and
+last silence end at midnight.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,7 +29,7 @@ import pandas as pd
 from processors.indicators.traffic_flow import MINUTE_MS, Vehicles
 from processors.windows import Ints, ends
 from sensors.quantities import OF_FAMILY
-from sensors.reading import Period
+from sensors.reading import Doubt, Period
 from sensors.stations import Station
 from sensors.vehicles import COUNTS
 
@@ -34,7 +37,13 @@ PERIODS: tuple[Period, ...] = ("raw", "minute", "hour")
 """Of these flows are made; a count over a day has no hours."""
 
 COUNTED = ("vehicles", "vehicle_class", *COUNTS.values(), "speed", "occupancy")
-"""The quantities that say what passed."""
+"""The quantities that say what passed, and how."""
+
+NUMBERS = ("vehicles", "vehicle_class", *COUNTS.values())
+"""Those of them that say how many."""
+
+# Of a vehicle whose class or speed is doubted so, it is the value that is wrong: it passed.
+_OF_VALUES = frozenset({"out_of_range", "above_range", "doubtful"})
 
 # Chosen: single vehicles are gathered by the shortest interval that flows are given of.
 _EVENTS_STEP_S = 300
@@ -80,6 +89,12 @@ class Counts:
     """By class and interval; None: of no known class."""
     contradicting: int
     """Readings whose classes are more than their vehicles: the classes are taken."""
+    off_step: int
+    """Readings that do not end with an interval: the device counts over others than the entry says."""
+    uncounted: int
+    """Readings that say how it was driven and not how many drove: they count for nothing."""
+    occupied: npt.NDArray[np.bool_]
+    """By interval: whether all that came of it is how long the detectors were occupied."""
     other_periods: int
     """Readings of what passed that came with a period which is not the entry's."""
     sums: _Sums
@@ -133,13 +148,15 @@ def counted(
     classes: Mapping[int, str],
     silence_s: int,
     now: int,
+    hidden: Sequence[tuple[int, int]] = (),
 ) -> Counts:
     """What the station of `entry` counted in (start, end] [ms]. `frames` are its readings of that time, as the store
     gives them, by period; `classes` what the numbers of `vehicle_class` mean; after `now` [ms] nothing is expected to
-    have come."""
+    have come, and nothing of single vehicles in the spans (since, until] [ms] that are `hidden`."""
     step = 1_000 * step_of(entry)
     slots = -(-(end - start) // step)
-    frame = _of_vehicles(frames.get(entry.period))
+    frame = _of_vehicles(frames.get(entry.period), entry.period)
+    says = frame["says"].to_numpy(np.bool_)
     slot = (ends(frame) - start - 1) // step
     total, of_class, contradicting = _by_class(frame, classes)
     known = sum(of_class.values(), np.zeros(len(frame), np.int64))
@@ -148,11 +165,15 @@ def counted(
         if numbers.any():
             by_class[cls] = np.bincount(slot, numbers, slots).astype(np.int64)
     if entry.period == "raw":
-        came = _alive(ends(frame), start, end, step, slots, 1_000 * (entry.expected_period_s or silence_s))
+        came = _alive(ends(frame)[says], start, end, step, slots, 1_000 * (entry.expected_period_s or silence_s))
         came &= np.minimum(start + step * (np.arange(slots) + 1), end) <= now
+        for since, until in hidden:
+            came[max(0, (since - start) // step) : max(0, -(-(until - start) // step))] = False
     else:
-        lanes = np.unique(np.stack((slot, frame["seq"].to_numpy(np.int64))), axis=1)
-        came = np.bincount(lanes[0], minlength=slots) >= max(len(np.unique(lanes[1])), 1)
+        lanes = np.unique(np.stack((slot, frame["seq"].to_numpy(np.int64)))[:, says], axis=1)
+        apart = len(np.unique(lanes[1]))
+        came = np.bincount(lanes[0], minlength=slots) >= (max(apart, entry.lanes or 0) if apart > 1 else 1)
+    occupied = np.bincount(slot[~says & frame["occupancy"].notna().to_numpy()], minlength=slots) > 0
     return Counts(
         entry,
         start,
@@ -162,7 +183,10 @@ def counted(
         np.bincount(slot, total, slots).astype(np.int64),
         by_class,
         contradicting,
-        sum(len(_of_vehicles(of)) for period, of in frames.items() if period != entry.period),
+        0 if entry.period == "raw" else int(((ends(frame)[says] - start) % step > 0).sum()),
+        int((~says).sum()),
+        occupied & (np.bincount(slot[says], minlength=slots) == 0),
+        sum(int(_of_vehicles(of, period)["says"].sum()) for period, of in frames.items() if period != entry.period),
         _sums(frame, slot, total, slots),
     )
 
@@ -193,16 +217,30 @@ def _between(sums: Sequence[int], of: slice) -> int:
     return sums[after] - sums[first]
 
 
-def _of_vehicles(frame: pd.DataFrame | None) -> pd.DataFrame:
-    """The readings that say how many passed, or of which class one was."""
+def _of_vehicles(frame: pd.DataFrame | None, period: str) -> pd.DataFrame:
+    """The readings that say what passed or how; by `says` whether how many, by `single` whether one vehicle did."""
     if frame is None:
         frame = pd.DataFrame(
             {"observed_at": pd.Series([], dtype="datetime64[ms, UTC]"), "seq": pd.Series([], dtype="int64")}
         )
     named: pd.DataFrame = frame.reindex(columns=["observed_at", "seq", *COUNTED])
-    says = named[["vehicles", "vehicle_class", *COUNTS.values()]].notna().any(axis=1)
-    found: pd.DataFrame = named[says].reset_index(drop=True)
+    single = pd.Series(False, index=named.index)
+    if period == "raw":
+        # A sign of life may have come under the same number as a vehicle that has a speed.
+        single = (
+            named["vehicle_class"].notna() | (named["speed"] > 0) | (named["speed"].notna() & named["vehicles"].isna())
+        )
+        if "doubtful" in frame:
+            single |= pd.Series([_has_passed(doubts) for doubts in frame["doubtful"]], index=frame.index, dtype=bool)
+    named = named.assign(says=named[list(NUMBERS)].notna().any(axis=1) | single, single=single)
+    found: pd.DataFrame = named[named["says"] | named[["speed", "occupancy"]].notna().any(axis=1)].reset_index(
+        drop=True
+    )
     return found
+
+
+def _has_passed(doubts: Mapping[str, Doubt]) -> bool:
+    return any(code in doubts and doubts[code].flag in _OF_VALUES for code in ("vehicle_class", "speed"))
 
 
 def _by_class(frame: pd.DataFrame, classes: Mapping[int, str]) -> tuple[Ints, dict[str, Ints], int]:
@@ -211,6 +249,7 @@ def _by_class(frame: pd.DataFrame, classes: Mapping[int, str]) -> tuple[Ints, di
     number = frame["vehicle_class"]
     sent = frame["vehicles"].to_numpy(np.float64)
     alone = np.where(np.isnan(sent) & number.notna().to_numpy(), 1.0, np.nan_to_num(sent)).astype(np.int64)
+    alone = np.maximum(alone, frame["single"].to_numpy(np.int64))
     for code, cls in classes.items():
         of_class[cls] = of_class[cls] + np.where(number == code, alone, 0)
     known = sum(of_class.values(), np.zeros(len(frame), np.int64))

@@ -1,13 +1,13 @@
-"""Traffic, from readings to the daily judgements of stations, and the flow of their hours beside the readings.
+"""Traffic, from readings to the daily judgements of stations.
 
 A day's value is the vehicles that were counted; where too few of its intervals came it is not assessable, and what came
-is said. A peak hour, a saturation and a level of service are only of hours that came whole: a gap would look like an
-empty road.
+is said. A peak hour is only of hours that came whole: a gap would look like an empty road. A saturation and a level of
+service are only of those of them whose vehicles all have passenger car units; where some have none, the units of the
+others are said to be the least that passed.
 """
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date
-from decimal import Decimal
 from fractions import Fraction
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -16,25 +16,17 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 
 from processors.computation import CODE_VERSION, Block
-from processors.indicators.exact import decimal, exact
-from processors.indicators.traffic_flow import (
-    Flow,
-    PeakHour,
-    congestion,
-    flows,
-    level_of_service,
-    peak_hour,
-    saturation,
-)
+from processors.indicators.exact import decimal
+from processors.indicators.traffic_flow import Flow, PeakHour, flows, peak_hour
 from processors.scopes import STATION
 from processors.traffic.air import air_of_day
-from processors.traffic.counts import COUNTED, PERIODS, Counts, counted, step_of
+from processors.traffic.counts import COUNTED, NUMBERS, PERIODS, Counts, counted, step_of
+from processors.traffic.driven import DRIVING, driving, is_whole, level_of, saturation_of
+from processors.traffic.hours import hour_readings
 from processors.traffic.rules import TrafficRules
 from processors.windows import day_bounds
 from processors.withheld import withheld
 from sensors.instants import HOUR_MS, iso
-from sensors.quantities import OF_FAMILY
-from sensors.reading import Doubt, Reading
 from sensors.stations import Registry, Station
 from sensors.vehicles import classes_of
 from store.intervals import Interval
@@ -44,7 +36,6 @@ from store.port import ReadingsStore
 TRAFFIC_DAY = "traffic_day"
 """Code of the daily indicator; its scopes are `station:<id>`, its standard is the scheme of passenger car units."""
 
-_FLOW = OF_FAMILY["traffic-flow"]
 _QUARTER_MS = HOUR_MS // 4
 
 
@@ -72,18 +63,12 @@ def traffic_days(
     now: int,
     stations: Collection[str] | None = None,
 ) -> Block:
-    """The judgements of a day of all stations, or of these; flows of those `hours` (ends [ms]) by station, and of those
-    that feel them. Raises StoreUnavailable, StoreMisconfigured."""
+    """The judgements of a day of all stations, or of these, and the flows of their hours; while the day is not over of
+    those that feel `hours` (ends [ms]) by station. Raises StoreUnavailable, StoreMisconfigured."""
     derived, judgements = [], []
     for one in counts_of_day(store, registry, day, zone, rules, intervals, now, stations):
         judgements.append(judgement_of(one, rules, zone, now))
-        touched = hours.get(one.counts.entry.id, ())
-        reach = _reach_ms(one.counts.entry, rules)
-        derived += [
-            _flow_reading(one.counts, flow, now)
-            for flow in one.flows(60, rules)
-            if any(abs(flow.end - at) < HOUR_MS + reach for at in touched)
-        ]
+        derived += hour_readings(one.counts, one.flows(60, rules), hours.get(one.counts.entry.id, ()), rules, now)
     return Block(derived, judgements)
 
 
@@ -110,7 +95,9 @@ def counts_of_day(
     for name, frames in by_station.items():
         entry = entries[name]
         classes = classes_of(entry.vehicle_coding or rules.coding, day)
-        found.append(DayCounts(day, counted(frames, entry, start, end, classes, rules.silence_s, now), frames))
+        hidden = [(of.since, of.until) for of in intervals if of.station == name and of.quantity in {"", *NUMBERS}]
+        counts = counted(frames, entry, start, end, classes, rules.silence_s, now, hidden)
+        found.append(DayCounts(day, counts, frames))
     return found
 
 
@@ -129,9 +116,11 @@ def readings_of(
     codes = [*COUNTED, *sorted({limit.quantity for limit in rules.air.limits})]
     found: dict[str, dict[str, pd.DataFrame]] = {}
     for period in PERIODS:
-        frame = store.readings("traffic", period, start, end, list(entries), codes, detail=detail) if entries else None
-        if frame is None:
+        if not entries:
             continue
+        # Of single vehicles the doubts say too what passed.
+        wanted = detail or period == "raw"
+        frame = store.readings("traffic", period, start, end, list(entries), codes, detail=wanted)
         for station, of in frame.groupby("station", sort=False):
             entry = entries[str(station)]
             length = 1_000 * step_of(entry) if period == entry.period != "raw" else None
@@ -154,10 +143,10 @@ def judgement_of(of: DayCounts, rules: TrafficRules, zone: ZoneInfo, now: int) -
     """The judgement of a station's day."""
     counts = of.counts
     entry, start, end = counts.entry, counts.start, counts.end
-    hours = [(hour, _is_whole(counts, hour.start, hour.end)) for hour in of.flows(60, rules)]
+    hours = [(hour, is_whole(counts, hour.start, hour.end)) for hour in of.flows(60, rules)]
     vehicles, pcu = sum(hour.vehicles for hour, _ in hours), sum((hour.pcu for hour, _ in hours), Fraction(0))
     valid, expected = counts.coverage(start, end)
-    counts_vehicles = bool(counts.came.any())
+    counts_vehicles = bool(counts.came.any() or counts.vehicles.any() or counts.uncounted)
     enough = counts_vehicles and 100 * valid >= rules.percent_of_day * expected
     peak = _peak(of, rules)
     detail: dict[str, Any] = {
@@ -172,12 +161,14 @@ def judgement_of(of: DayCounts, rules: TrafficRules, zone: ZoneInfo, now: int) -
         "without_pcu": sum(hour.without_pcu for hour, _ in hours),
         "by_class": {cls or "unknown": int(numbers.sum()) for cls, numbers in counts.by_class.items()},
         "hours": {
-            "vehicles": [hour.vehicles if is_whole else None for hour, is_whole in hours],
-            "pcu": [str(decimal(hour.pcu, 3)) if is_whole else None for hour, is_whole in hours],
+            "vehicles": [hour.vehicles if whole else None for hour, whole in hours],
+            "pcu": [str(decimal(hour.pcu, 3)) if whole and not hour.without_pcu else None for hour, whole in hours],
         },
         "peak": None if peak is None else _said(peak, counts, zone),
         **driving(counts, start, end),
         "contradicting": counts.contradicting,
+        "off_step": counts.off_step,
+        "uncounted": counts.uncounted,
         "other_periods": counts.other_periods,
         "air": air_of_day(of.frames, counts, rules.air, zone),
         "air_document": f"{rules.air.document}: {rules.air.mark}",
@@ -204,47 +195,19 @@ def emptied_day(before: Judgement, now: int) -> Judgement:
         "air": [],
     }
     hours: dict[str, list[None]] = {name: [None] * len(of) for name, of in before.detail["hours"].items()}
-    driven = dict.fromkeys((*_DRIVING, "occupancy_percent", "headway_s"))
-    detail = {**before.detail, **nothing, "hours": hours, **driven, "contradicting": 0, "other_periods": 0}
+    driven = dict.fromkeys(DRIVING)
+    detail = {
+        **before.detail,
+        **nothing,
+        "hours": hours,
+        **driven,
+        "contradicting": 0,
+        "off_step": 0,
+        "uncounted": 0,
+        "other_periods": 0,
+    }
     detail["sentence"] = "no reading is left of this day, or the station was not in service"
     return before._replace(value=None, status="not assessable", valid=0, detail=detail, computed_at=now)
-
-
-_DRIVING = ("speed_km_h", "travel_time_index", "congestion", "travel_min")
-
-
-def driving(counts: Counts, since: int, until: int) -> dict[str, Any]:
-    """How the intervals that end in (since, until] were driven: mean speed, travel time and its index with their level
-    where length and free flow are known, headway, occupancy."""
-    entry, speed, travel = counts.entry, counts.mean_speed(since, until), counts.travel(since, until)
-    index = travel_time_index(counts, since, until)
-    level = None if index is None else congestion(index)
-    of = counts.slots(since, until)
-    came = counts.came[of]
-    lanes = entry.lanes or 1
-    in_them = int(counts.vehicles[of][came].sum())
-    occupancy = counts.mean_occupancy(since, until)
-    return {
-        "speed_km_h": None if speed is None else str(decimal(speed, 2)),
-        "travel_time_index": None if index is None else str(decimal(index, 3)),
-        "congestion": None if level is None else {"zh": level.zh, "en": level.en},
-        "travel_min": None if travel is None or entry.length_km is None
-        else str(decimal(60 * travel * exact(entry.length_km), 2)),
-        "headway_s": str(decimal(Fraction(int(came.sum()) * counts.step * lanes, 1_000 * in_them), 2)) if in_them else
-        None, "headway_of": "lane" if entry.lanes else "direction",
-        "occupancy_percent": None if occupancy is None else str(decimal(occupancy, 2)),
-    }  # fmt: skip
-
-
-def travel_time_index(counts: Counts, since: int, until: int) -> Fraction | None:
-    """Mean travel time over that of free flow [1]; the length is the same in both."""
-    travel, free = counts.travel(since, until), counts.entry.free_flow_km_h
-    return None if travel is None or free is None else travel * exact(free)
-
-
-def _is_whole(counts: Counts, since: int, until: int) -> bool:
-    valid, expected = counts.coverage(since, until)
-    return 0 < expected == valid
 
 
 def _peak(of: DayCounts, rules: TrafficRules) -> PeakHour | Flow | None:
@@ -252,9 +215,9 @@ def _peak(of: DayCounts, rules: TrafficRules) -> PeakHour | Flow | None:
     clock. None where no hour came whole, or nothing passed."""
     counts = of.counts
     if _QUARTER_MS % counts.step:
-        busy = [hour for hour in of.flows(60, rules) if hour.pcu and _is_whole(counts, hour.start, hour.end)]
+        busy = [hour for hour in of.flows(60, rules) if hour.pcu and is_whole(counts, hour.start, hour.end)]
         return max(busy, key=lambda hour: (hour.pcu, -hour.start), default=None)
-    runs = groupby(of.flows(15, rules), key=lambda quarter: _is_whole(counts, quarter.start, quarter.end))
+    runs = groupby(of.flows(15, rules), key=lambda quarter: is_whole(counts, quarter.start, quarter.end))
     found = [one for whole, run in runs if whole and (one := peak_hour(list(run))) is not None]
     return max(found, key=lambda one: (one.pcu, -one.start), default=None)
 
@@ -262,31 +225,13 @@ def _peak(of: DayCounts, rules: TrafficRules) -> PeakHour | Flow | None:
 def _said(peak: PeakHour | Flow, counts: Counts, zone: ZoneInfo) -> dict[str, Any]:
     said: dict[str, Any] = {
         "from": iso(peak.start, zone), "to": iso(peak.end, zone), "pcu": str(decimal(peak.pcu, 3)),
+        "without_pcu": peak.without_pcu,
         "factor": str(decimal(peak.factor, 3)) if isinstance(peak, PeakHour) else None, "saturation": None, "level":
         None,
     }  # fmt: skip
-    ratio = saturation_of(peak.pcu, counts.entry)
+    ratio = saturation_of(peak.pcu, peak.without_pcu, counts.entry)
     level = level_of(ratio, counts, peak.start, peak.end)
     return said if ratio is None else said | {"saturation": str(decimal(ratio, 3)), "level": level}
-
-
-def level_of(ratio: Fraction | None, counts: Counts, since: int, until: int) -> int | None:
-    """The level of service in (since, until] [ms], by v / C and, where they are known, by speed and that of free
-    flow."""
-    speed, free = counts.mean_speed(since, until), counts.entry.free_flow_km_h
-    share = None if speed is None or free is None else speed / exact(free)
-    return None if ratio is None else level_of_service(ratio, share)
-
-
-def _reach_ms(entry: Station, rules: TrafficRules) -> int:
-    """How far from an hour what came in another one is felt [ms]: by a single vehicle, as long as a silence that is
-    none."""
-    return 1_000 * (entry.expected_period_s or rules.silence_s) if entry.period == "raw" else 0
-
-
-def saturation_of(pcu_per_hour: Fraction, entry: Station) -> Fraction | None:
-    """v / C of a station [1]; None where its capacity is not known."""
-    return None if entry.capacity_pcu_h is None else saturation(pcu_per_hour, Decimal(repr(entry.capacity_pcu_h)))
 
 
 def _sentence(detail: Mapping[str, Any], valid: int, expected: int, *, enough: bool) -> str:
@@ -294,38 +239,17 @@ def _sentence(detail: Mapping[str, Any], valid: int, expected: int, *, enough: b
         return "no vehicles were counted" + (": only the air was measured" if detail["air"] else "")
     text = f"{detail['vehicles']} vehicles, {float(detail['pcu']):g} pcu"
     if detail["without_pcu"]:
-        text += f" and {detail['without_pcu']} vehicles of no class that {detail['rule']['scheme']} has"
+        text += f" at least: {detail['without_pcu']} vehicles are of no class that {detail['rule']['scheme']} has"
+    if detail["off_step"]:
+        text += f"; {detail['off_step']} readings do not end with an interval of {detail['interval_s']} s"
+    if detail["uncounted"]:
+        text += f"; {detail['uncounted']} readings do not say how many passed, and count for nothing"
     peak = detail["peak"]
     if peak is not None:
         text += f"; busiest hour {peak['from'][11:16]}–{peak['to'][11:16]} with {float(peak['pcu']):g} pcu"
+        text += " at least" if peak["without_pcu"] else ""
         text += "" if peak["saturation"] is None else f", v/C {peak['saturation']}, level {peak['level']}"
     if not enough:
         text += f"; only {valid} of {expected} intervals came: not assessable"
     above = [f"{one['quantity']} above {one['limit']} {one['unit']}" for one in detail["air"] if one["above"]]
     return "; ".join([text, *dict.fromkeys(above)])
-
-
-def _flow_reading(counts: Counts, flow: Flow, now: int) -> Reading:
-    """An hour as a reading: what is not of a whole hour is no good value, and displaces an earlier one."""
-    start, end = flow.start, flow.end
-    valid, expected = counts.coverage(start, end)
-    ratio = saturation_of(flow.pcu, counts.entry)
-    numbers: dict[str, Fraction | int | None] = {
-        "vehicles": flow.vehicles,
-        "pcu": flow.pcu,
-        "saturation": ratio,
-        "level": level_of(ratio, counts, start, end),
-        "speed": counts.mean_speed(start, end),
-        "travel_time_index": travel_time_index(counts, start, end),
-    }
-    values = {
-        "coverage": float(decimal(Fraction(valid, expected) if expected else Fraction(0), _FLOW["coverage"].scale))
-    }
-    doubtful = {}
-    for code, number in numbers.items():
-        value = None if number is None else float(decimal(Fraction(number), _FLOW[code].scale))
-        if value is not None and (0 < expected == valid):
-            values[code] = value
-        else:
-            doubtful[code] = Doubt("not_assessable", value if valid else None)
-    return Reading("traffic-flow", counts.entry.id, "hour", end, now, values, doubtful)

@@ -135,7 +135,7 @@ def explain_station_day(
         "hours": _hours(days[0], its, read, books, zone) if days else [],
         "left_out": _left_out(read, zone),
         "clauses": clauses(judgement.key.standard),
-        "same_when_computed_again": again is not None and _same(again, judgement),
+        "same_when_computed_again": _same(again, judgement),
         "revisions": history(judgements, judgement, zone),
     }
 
@@ -154,7 +154,9 @@ def _current(
     return next((one for one in found if one[0].key.standard == rules.scheme.name), found[0] if found else None)
 
 
-def _same(again: Judgement, before: Judgement) -> bool:
+def _same(again: Judgement | None, before: Judgement) -> bool:
+    if again is None:
+        return before.value is None and not before.detail["vehicles"]
     return (again.value, again.valid, again.detail["pcu"]) == (before.value, before.valid, before.detail["pcu"])
 
 

@@ -16,11 +16,11 @@ def traffic_page(answer: Mapping[str, Any]) -> Page:
 
 def _period(answer: Mapping[str, Any]) -> Page:
     rows = [
-        (station, one["tunnel"], one["average_daily_vehicles"] or "–", one["average_daily_pcu"] or "–",
+        (one["station"], one["tunnel"], one["average_daily_vehicles"] or "–", one["average_daily_pcu"] or "–",
          f"{one['days']}/{one['expected']}", *_peak(one["peak"]), one["mean_saturation"] or "–")
-        for station, one in answer["directions"].items()
+        for one in answer["directions"]
     ]  # fmt: skip
-    names = list(answer["directions"])
+    names = sorted({one["station"] for one in answer["directions"]})
     days = [(one["day"], *(_of_day(one["stations"].get(name)) for name in names)) for one in answer["days"]]
     revised = [
         (one["day"], one["station"], one["finality"], one["computed_at"], one["reason"])
@@ -47,6 +47,10 @@ def _station_day(answer: Mapping[str, Any]) -> Page:
         lines.append(
             f"{answer['other_periods']} readings came with a period that the registry does not name: not counted"
         )
+    if answer["contradicting"]:
+        lines.append(
+            f"{answer['contradicting']} readings have more vehicles by class than vehicles: the classes are taken"
+        )
     if not answer["same_when_computed_again"]:
         lines.append("the readings in the store now give another value: a revision is due")
     hours = [
@@ -57,12 +61,12 @@ def _station_day(answer: Mapping[str, Any]) -> Page:
     ]  # fmt: skip
     air = [
         (one["quantity"], f"{one['limit']} {one['unit']}", f"{one['minutes']} min", one["while"] or "always",
-        str(one["means"]),
+        f"{one['came']}/{one['windows']}", str(one["means"]),
          str(one["above"]), one["greatest"] or "–", (one["at"] or "")[11:16])
         for one in answer["air"]
     ]  # fmt: skip
     left = [(one["at"], one["quantity"], one["why"]) for one in answer["left_out"]]
-    of_air = ("quantity", "limit", "mean of", "while", "means", "above", "greatest", "at")
+    of_air = ("quantity", "limit", "mean of", "while", "came", "means", "above", "greatest", "at")
     return Page(
         answer["title"],
         [
@@ -91,7 +95,8 @@ def _peak(peak: Mapping[str, Any] | None) -> tuple[str, str, str, str]:
     if peak is None:
         return "–", "–", "–", "–"
     when = f"{peak['from'][:16].replace('T', ' ')}–{peak['to'][11:16]}"
-    return when, f"{float(peak['pcu']):g}", peak["saturation"] or "–", str(peak["level"] or "–")
+    pcu = f"{float(peak['pcu']):g}"
+    return when, f"≥ {pcu}" if peak["without_pcu"] else pcu, peak["saturation"] or "–", str(peak["level"] or "–")
 
 
 def _of_day(line: Mapping[str, Any] | None) -> str:

@@ -2,11 +2,12 @@
 
     average daily traffic   of each direction the mean of its assessable days; of a tunnel the sum of its directions
     busiest hour            the hour of the clock with the most pcu, of those in which all directions that count came
-                            whole
+                            whole, and every vehicle has pcu
     utilisation             v / C of that hour; and mean v / C over all hours that came whole, of each direction
 
-A direction that has too few assessable days leaves its tunnel, and the city, not assessable: half a tunnel is no
-tunnel.
+A station that changes tunnel is a direction of each, for the days that it was there. A direction that has too few
+assessable days leaves its tunnel, and the city, not assessable: half a tunnel is no tunnel. There is no level of
+service, because that needs the speed too, and days do not keep that of their hours.
 """
 
 from collections import Counter
@@ -20,7 +21,6 @@ from zoneinfo import ZoneInfo
 
 from processors.computation import CODE_VERSION
 from processors.indicators.exact import decimal, exact
-from processors.indicators.traffic_flow import level_of_service
 from processors.scopes import CITY, TUNNEL
 from processors.traffic.days import entry_of_day, traffic_stations
 from processors.traffic.rules import TrafficRules
@@ -105,9 +105,9 @@ def _judgement(
     scope: str, period: str, of: Sequence[Direction], rules: TrafficRules, zone: ZoneInfo, last_closed: date, now: int
 ) -> Judgement:
     until = min(period_days(period)[1], last_closed)
-    parts = {one.station: _direction(one, rules, until) for one in of}
-    short = [station for station, part in parts.items() if not part["enough"]]
-    means = {name: _sum(parts.values(), f"exact_{name}") for name in ("vehicles", "pcu")}
+    parts = [_direction(one, rules, until) for one in of]
+    short = sorted({part["station"] for part in parts if not part["enough"]})
+    means = {name: _sum(parts, f"exact_{name}") for name in ("vehicles", "pcu")}
     busiest = _busiest(of, zone)
     detail: dict[str, Any] = {
         "last_day": until.isoformat(),
@@ -115,10 +115,10 @@ def _judgement(
         "average_daily_pcu": None if short else str(decimal(means["pcu"], 0)),
         "busiest_hour": busiest,
         "mean_saturation": _mean_saturation(of),
-        "directions": {
-            station: {name: value for name, value in part.items() if not name.startswith("exact_")}
-            for station, part in parts.items()
-        },
+        "without_pcu": sum(part["without_pcu"] for part in parts),
+        "directions": [
+            {name: value for name, value in part.items() if not name.startswith("exact_")} for part in parts
+        ],
         "tunnels": sorted({one.tunnel for one in of}),
         "short": short,
         "rule": {"percent_of_period": rules.percent_of_period, "percent_of_day": rules.percent_of_day},
@@ -129,7 +129,7 @@ def _judgement(
         Key(TUNNEL_FLOW, scope, period, rules.scheme.name),
         detail["average_daily_vehicles"], "veh/d", "not assessable" if short else "stated",
         sum(len(one.assessable) for one in of), sum(len(one.expected) for one in of), CODE_VERSION,
-        tuple(sorted(parts)), detail, now,
+        tuple(sorted({one.station for one in of})), detail, now,
     )  # fmt: skip
 
 
@@ -144,6 +144,7 @@ def _direction(one: Direction, rules: TrafficRules, until: date) -> dict[str, An
     )
     peaks = [day.detail["peak"] for _, day in sorted(one.days.items()) if day.detail["peak"] is not None]
     return {
+        "station": one.station,
         "tunnel": one.tunnel,
         "enough": bool(assessable) and 100 * len(assessable) >= rules.percent_of_period * so_far,
         "days": len(assessable),
@@ -152,6 +153,7 @@ def _direction(one: Direction, rules: TrafficRules, until: date) -> dict[str, An
         "average_daily_pcu": None if pcu is None else str(decimal(pcu, 0)),
         "peak": max(peaks, key=lambda peak: Fraction(peak["pcu"]), default=None),
         "mean_saturation": _mean_saturation([one]),
+        "without_pcu": sum(day.detail["without_pcu"] for day in assessable),
         "exact_vehicles": vehicles,
         "exact_pcu": pcu,
     }
@@ -164,11 +166,10 @@ def _sum(parts: Iterable[Mapping[str, Any]], name: str) -> Fraction:
 def _busiest(of: Sequence[Direction], zone: ZoneInfo) -> dict[str, Any] | None:
     """The hour with the most pcu of those in which every direction in service came whole, the first where several
     have."""
-    there = [one for one in of if one.days]
-    in_service = {one.station: {day.isoformat() for day in one.expected} for one in there}
+    in_service = [(one, {day.isoformat() for day in one.expected}) for one in of]
     best: tuple[int, tuple[str, int], Fraction | None] | None = None
-    for key in sorted({key for one in there for key in one.hours}):
-        came = [one.hours.get(key) for one in there if key[0] in in_service[one.station]]
+    for key in sorted({key for one in of for key in one.hours}):
+        came = [one.hours.get(key) for one, days in in_service if key[0] in days]
         whole = [one for one in came if one is not None]
         passed = sum(one[0] for one in whole)
         if len(whole) == len(came) and passed > (best[0] if best else 0):
@@ -184,7 +185,6 @@ def _busiest(of: Sequence[Direction], zone: ZoneInfo) -> dict[str, Any] | None:
         "pcu": str(decimal(pcu, 3)),
         "capacity_pcu_h": None if capacity is None else str(decimal(capacity, 0)),
         "saturation": None if ratio is None else str(decimal(ratio, 3)),
-        "level": None if ratio is None else level_of_service(ratio),
     }
 
 
@@ -205,10 +205,11 @@ def _sentence(detail: Mapping[str, Any]) -> str:
     text = f"not assessable: too few days of {', '.join(detail['short'])}"
     if not detail["short"]:
         text = f"{detail['average_daily_vehicles']} vehicles, {detail['average_daily_pcu']} pcu a day"
+        text += " at least" if detail["without_pcu"] else ""
     busiest = detail["busiest_hour"]
     if busiest is not None:
         text += (
             f"; busiest hour ended {busiest['hour_ended'][:16].replace('T', ' ')} with {float(busiest['pcu']):g} pcu"
         )
-        text += "" if busiest["saturation"] is None else f", v/C {busiest['saturation']}, level {busiest['level']}"
+        text += "" if busiest["saturation"] is None else f", v/C {busiest['saturation']}"
     return text

@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from cityflux.main import app
 from processors.windows import day_bounds
+from sensors.instants import HOUR_MS
 from sensors.reading import Doubt, Reading
 from tests.processors.traffic import STEP_MS, Road, every_five
 from tests.processors.world import ZONE
@@ -90,6 +93,28 @@ def test_the_flow_of_a_tunnel(ask: Asked) -> None:
     assert fives[24]["pcu_per_hour"] == "72.0"
     assert "is no station of traffic and no tunnel" in ask("traffic", "flow", "x", *span, expect=2)
     assert "write 5, 15 or 60" in ask("traffic", "flow", "huxi", *span, "--minutes", "7", expect=2)
+
+
+def test_stations_that_cannot_be_shown_or_judged_are_named(tmp_path: Path) -> None:
+    asyncio.run(_fill_by_the_hour(tmp_path))
+    environment = {"CITYFLUX_DATA_DIR": str(tmp_path)}
+    span = ["--from", "2026-02-26T08:00", "--to", "2026-02-26T18:00"]
+    short = CliRunner().invoke(app, ["traffic", "flow", "t", *span], env=environment)
+    assert "t-h counts by 3600 s: it is not shown by 15 minutes; ask with --minutes 60" in short.stderr
+    watched = CliRunner().invoke(app, ["traffic", "incidents", "--at", "2026-02-27"], env=environment)
+    assert "no hint can be given of t-h, t-m: neither speed nor occupancy came" in watched.stderr
+
+
+async def _fill_by_the_hour(folder: Path) -> None:
+    road = Road(folder)
+    road.world.go_to(DAY, 23)
+    road.station("t-h", tunnel="t", period="hour", expected_period_s=None)
+    road.station("t-m", tunnel="t")
+    start = day_bounds(DAY, ZONE)[0]
+    await road.send("t-h", [(start + n * HOUR_MS, {"vehicles": 60.0}) for n in range(1, 20)], "hour")
+    await road.send("t-m", every_five(DAY, {"vehicles": 5.0}))
+    await road.world.store.close()
+    road.world.books.close()
 
 
 def test_days_and_their_air(ask: Asked) -> None:

@@ -93,6 +93,27 @@ def test_a_gap_begins_the_dwell_anew() -> None:
     assert one.since == START + 103 * INTERVAL_MS, "100 was alone before the gap"
 
 
+def test_intervals_of_twenty_minutes_and_of_hours_follow_one_another() -> None:
+    for minutes in (20, 60):
+        step = minutes * 60_000
+        slots = [
+            Slot(midnight_of(FIRST + timedelta(days=day)) + n * step, 12 * minutes, 60.0, 8.0)
+            for day in range(7 * WEEKS + 1)
+            for n in range(1, 1440 // minutes + 1)
+        ]
+        since, until = START + 8 * HOUR_MS, START + 14 * HOUR_MS
+        jam = [
+            one._replace(vehicles=30, speed=2.0, occupancy=90.0) if since < one.at <= until else one for one in slots
+        ]
+        of_jam = hints("g", jam, step, jam[-1].at, RULES, ZONE)
+        assert {(one.rule, one.since, one.until) for one in of_jam} == {
+            (rule, since, until) for rule in ("drop", "standing")
+        }
+        lasting = [one for one in jam if one.at <= until]
+        for after, is_silent in ((step, False), (2 * step, True)):
+            assert {one.silent for one in hints("g", lasting, step, until + after, RULES, ZONE)} == {is_silent}
+
+
 def test_vehicles_that_hardly_move() -> None:
     second = 1_000
     passed = [(n * 10 * second, 60.0) for n in range(200)]
@@ -102,11 +123,24 @@ def test_vehicles_that_hardly_move() -> None:
     two = sorted([*passed, (500 * second, 2.0), (590 * second, 0.0)])
     [one] = stopped_vehicles("g", two, 3_000 * second, RULES)
     assert (one.since, one.said, one.until) == (500 * second, 590 * second, 590 * second)
-    [lasting] = stopped_vehicles("g", two, 600 * second, RULES)
+    [lasting] = stopped_vehicles("g", [one for one in two if one[0] <= 600 * second], 600 * second, RULES)
     assert lasting.until is None
     assert (
         stopped_vehicles("g", sorted([*passed, (500 * second, 2.0), (640 * second, 2.0)]), 3_000 * second, RULES) == []
     )
+
+
+def test_a_blocked_road_through_which_nothing_passes_is_not_over() -> None:
+    second = 1_000
+    passed = [*((n * 10 * second, 60.0) for n in range(50)), (500 * second, 2.0), (520 * second, 1.0)]
+    for until, is_silent in ((900, False), (1_420, False), (7_200, True)):
+        [one] = stopped_vehicles("g", passed, until * second, RULES)
+        assert (one.said, one.until, one.silent) == (520 * second, None, is_silent)
+    queue = [*passed, (600 * second, 30.0), (3_000 * second, 2.0)]
+    [one] = stopped_vehicles("g", queue, 3_001 * second, RULES)
+    assert (one.until, one.detail["vehicles"]) == (None, 3), "one that passed soon after does not end it"
+    [one] = stopped_vehicles("g", [*passed, (820 * second, 30.0)], 821 * second, RULES)
+    assert (one.until, one.silent) == (520 * second, False)
 
 
 def test_simulated_incidents_are_seen_where_they_were() -> None:

@@ -37,7 +37,8 @@ class Sent(NamedTuple):
 
 @st.composite
 def arrivals(draw: st.DrawFn) -> tuple[list[Sent], list[list[Sent]]]:
-    """Counts of two directions, single vehicles of a third; and the same in batches, in another order, some twice."""
+    """Counts of two directions and of lanes, single vehicles of another; and the same in batches, in another order, some
+    twice."""
     ends = [day_bounds(day, ZONE)[0] + n * STEP_MS for day in DAYS for n in range(1, 289)]
     level = draw(st.integers(1, 40))
     missing = draw(st.sets(st.sampled_from(ends), max_size=60))
@@ -46,6 +47,12 @@ def arrivals(draw: st.DrawFn) -> tuple[list[Sent], list[list[Sent]]]:
         for station in ("a-e", "a-w")
         for number, end in enumerate(ends)
         if end not in missing or station == "a-e"
+    ]
+    # Of a road the second lane first comes in the evening.
+    made += [
+        Sent("c-e", "minute", end, seq, level, 0)
+        for number, end in enumerate(ends)
+        for seq in ([0, 1] if number % 288 > 240 else [0])
     ]
     events = draw(
         st.lists(st.tuples(st.sampled_from(ends), st.integers(0, 2), st.integers(1, 9)), min_size=40, max_size=150)
@@ -56,8 +63,11 @@ def arrivals(draw: st.DrawFn) -> tuple[list[Sent], list[list[Sent]]]:
     ]
     again = draw(st.lists(st.sampled_from(made), max_size=30))
     shuffled = list(draw(st.randoms(use_true_random=False)).sample([*made, *again], len(made) + len(again)))
+    # All of it in a batch of its own: nothing else is written then.
+    second = [one for one in shuffled if one.station == "c-e" and one.seq == 1]
+    shuffled = [one for one in shuffled if not (one.station == "c-e" and one.seq == 1)]
     cuts = sorted(draw(st.sets(st.integers(1, len(shuffled) - 1), max_size=4)))
-    return made, [shuffled[a:b] for a, b in pairwise([0, *cuts, len(shuffled)])]
+    return made, [*(shuffled[a:b] for a, b in pairwise([0, *cuts, len(shuffled)])), second]
 
 
 async def in_force(folder: Path, batches: Sequence[Sequence[Sent]]) -> list[tuple[object, ...]]:
@@ -66,6 +76,7 @@ async def in_force(folder: Path, batches: Sequence[Sequence[Sent]]) -> list[tupl
     road.rules = traffic_rules(percent_of_day=50, percent_of_period=1)
     for name in ("a-e", "a-w"):
         road.station(name, tunnel="a", capacity_pcu_h=900, free_flow_km_h=80)
+    road.station("c-e")
     road.station("b-e", tunnel="b", period="raw", expected_period_s=7_200)
     world = road.world
     try:

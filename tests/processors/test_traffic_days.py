@@ -174,6 +174,19 @@ async def test_lanes_that_come_apart_are_one_direction(road: Road) -> None:
     assert (day.value, day.valid) == (str(288 * 20 - 10), 287), "where a lane lacks, the interval did not come"
 
 
+async def test_a_lane_that_is_dead_all_day_lacks_in_every_interval(road: Road) -> None:
+    for name, lanes in (("four", 4), ("unknown", None), ("together", 4)):
+        road.station(name, lanes=lanes)
+        count = 1 if name == "together" else 3
+        await road.send(name, [row for row in every_five(DAY, TEN) for _ in range(count)])
+    await road.compute()
+    days = {name: road.of(f"station:{name}", "2026-03-05") for name in ("four", "unknown", "together")}
+    assert days["four"].detail["form"] == "intervals", "it is there to count"
+    assert {name: day.valid for name, day in days.items()} == {"four": 0, "unknown": 288, "together": 288}, (
+        "where lanes come together one reading is all of them"
+    )
+
+
 async def test_what_the_registry_does_not_name_is_not_counted_twice(road: Road) -> None:
     road.station("g")
     await road.send("g", every_five(DAY, TEN))
@@ -194,6 +207,15 @@ async def test_classes_that_are_more_than_the_vehicles_are_said(road: Road) -> N
     await road.compute()
     day = road.of("station:g", "2026-03-05")
     assert (day.value, day.detail["contradicting"], day.detail["without_pcu"]) == (str(285 * 10 + 8 + 8 + 9), 1, 9)
+
+
+async def test_readings_that_do_not_end_with_an_interval_are_said(road: Road) -> None:
+    road.station("g")
+    await road.send("g", [(at + MINUTE_MS - STEP_MS, TEN) for at, _ in every_five(DAY, TEN)])
+    await road.compute()
+    day = road.of("station:g", "2026-03-05")
+    assert (day.value, day.detail["off_step"]) == ("2880", 288)
+    assert "288 readings do not end with an interval of 300 s" in day.detail["sentence"]
 
 
 async def test_what_people_withhold_is_not_counted(road: Road) -> None:
@@ -356,17 +378,19 @@ async def test_a_month_of_a_tunnel_and_the_city(road: Road) -> None:
     )
     assert (tunnel.valid, tunnel.expected) == (28 + 21, 56)
     assert tunnel.detail["mean_saturation"] is not None
-    assert set(tunnel.detail["directions"]) == {"a-e", "a-w"}, "where only air is measured nobody counts"
+    assert [one["station"] for one in tunnel.detail["directions"]] == ["a-e", "a-w"], (
+        "where only air is measured nobody counts"
+    )
     busiest = tunnel.detail["busiest_hour"]
     assert (busiest["pcu"], busiest["capacity_pcu_h"], busiest["saturation"]) == ("360.000", "1200", "0.300")
-    assert tunnel.detail["directions"]["a-w"]["peak"]["saturation"] == "0.400"
+    assert tunnel.detail["directions"][1]["peak"]["saturation"] == "0.400"
     city = road.of("city", "2026-02", "tunnel_flow")
     extra = Decimal(14 * 1440 + 4 * 95) / 14
     assert city.value == str(8640 + round(extra))
     assert city.detail["busiest_hour"]["hour_ended"] == "2026-02-21T09:00:00+08:00"
     assert city.detail["busiest_hour"]["pcu"] == str(Decimal("360.000") + 4 * 100 + 8 * 5)
     # A day that was not in service counts for nobody: b has 14 days of 14.
-    assert city.detail["directions"]["b-e"]["expected"] == 14
+    assert [(one["station"], one["expected"]) for one in city.detail["directions"]][-1] == ("b-e", 14)
     year = road.of("city", "2026", "tunnel_flow")
     assert year.status == "not assessable", "28 days of 64"
 

@@ -67,6 +67,25 @@ async def test_a_tunnel_that_closes_or_has_no_capacity_is_said(world: World) -> 
     assert world.judgements.history(first.key)[-1].reason.startswith("0.85 → 1.65")
 
 
+async def test_a_year_whose_last_tunnel_left_the_registry_is_not_assessable(world: World) -> None:
+    fields: dict[str, Any] = {
+        "id": "huxi-e",
+        "family": "traffic",
+        "name_zh": "x",
+        "district": "gaoxin",
+        "kind": "traffic",
+    }
+    register(world, Station(tunnel="huxi", capacity_pcu_h=60_000, **fields))
+    await world.compute()
+    assert [capacity(world, year).value for year in (2025, 2026)] == ["6.00", "6.00"]
+    register(world, Station(capacity_pcu_h=60_000, **fields))
+    await world.compute()
+    for year in (2025, 2026):
+        gone = capacity(world, year)
+        assert (gone.value, gone.status, gone.expected) == (None, "not assessable", 0)
+        assert gone.detail["sentence"].startswith("no tunnels in service on ")
+
+
 async def test_it_is_explained_and_without_a_tunnel_there_is_none(world: World) -> None:
     row = world.plan.indicator("tunnel_capacity")
     with pytest.raises(NotFound, match="the registry has no tunnel"):

@@ -116,6 +116,7 @@ family = "air"
 name_zh = "虎溪 \\"一\\""
 district = "gaoxin"
 """
+COUNTS = STATION.replace('"air"', '"traffic"')
 
 
 def test_a_registry_reads_what_it_writes() -> None:
@@ -149,6 +150,8 @@ def test_a_registry_reads_what_it_writes() -> None:
         (STATION + "colour = 1\n", ["hx-01", "colour"]),
         (STATION + STATION, ["air/hx-01", "overlap"]),
         (STATION + "longitude = 200\n", ["hx-01", "longitude"]),
+        (COUNTS + "expected_period_s = 420\n", ["hx-01", "expected_period_s 420", "divide an hour", "write 60, 300"]),
+        (COUNTS + "expected_period_s = 7200\n", ["hx-01", "expected_period_s 7200"]),
     ],
 )
 def test_a_wrong_registry_names_the_entry_and_the_key(text: str, names: list[str]) -> None:

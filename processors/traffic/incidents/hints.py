@@ -1,7 +1,7 @@
 """Hints at incidents of one station, from its intervals or its single vehicles: pure functions, with dwell and a clear
 end.
 
-    drop       flow falls with speed, against what is usual of the time of day and against the last half hour
+    drop       flow falls with speed, against what is usual of the time of day and against the last intervals
     standing   detectors are occupied, and what passes them hardly moves
     stopped    single vehicles that hardly move
 
@@ -22,10 +22,10 @@ _MINUTE_MS = 60_000
 
 
 class Slot(NamedTuple):
-    """An interval that came, by its end [ms]: vehicles; mean speed [km/h] and occupancy [%] where they are known."""
+    """An interval that came, by its end [ms]: vehicles, mean speed [km/h] and occupancy [%] where they are known."""
 
     at: int
-    vehicles: int
+    vehicles: int | None
     speed: float | None
     occupancy: float | None
 
@@ -61,28 +61,33 @@ def hints(
 
 
 def stopped_vehicles(station: str, passed: Sequence[tuple[int, float]], until: int, rules: IncidentRules) -> list[Hint]:
-    """The hints of single vehicles (instant [ms], speed [km/h]) in order of time, as of `until` [ms]."""
+    """The hints of single vehicles (instant [ms], speed [km/h]) in order of time, as of `until` [ms]. It is over when one
+    passes that does not hardly move, long enough after the last that did: a road that is blocked sends nothing."""
     rule = rules.stopped
-    slow = [(at, speed) for at, speed in passed if speed <= rule.speed_km_h]
     groups: list[list[tuple[int, float]]] = []
-    for one in slow:
-        if groups and one[0] - groups[-1][-1][0] <= 1_000 * rule.clear_s:
-            groups[-1].append(one)
-        else:
+    is_over = True
+    for one in passed:
+        at, speed = one
+        if speed > rule.speed_km_h:
+            is_over |= at - groups[-1][-1][0] >= 1_000 * rule.clear_s if groups else True
+        elif is_over:
             groups.append([one])
+            is_over = False
+        else:
+            groups[-1].append(one)
     found = []
-    for group in groups:
+    for number, group in enumerate(groups):
         close = [
             group[n + rule.vehicles - 1][0]
             for n in range(len(group) - rule.vehicles + 1)
             if group[n + rule.vehicles - 1][0] - group[n][0] <= 1_000 * rule.within_s
         ]
         if close:
-            over = group[-1][0] + 1_000 * rule.clear_s <= until
-            silent = not over and until - group[-1][0] > rules.gaps.most_min * _MINUTE_MS
+            lasts = number == len(groups) - 1 and not is_over
+            silent = lasts and until - passed[-1][0] > _gap_ms(rules)
             detail = {"vehicles": len(group), "slowest_km_h": min(speed for _, speed in group)}
             found.append(
-                Hint("stopped", station, group[0][0], close[0], group[-1][0] if over else None, silent, detail)
+                Hint("stopped", station, group[0][0], close[0], None if lasts else group[-1][0], silent, detail)
             )
     return found
 
@@ -95,7 +100,9 @@ def _drops(
 
     def begins(n: int, first: int) -> bool:
         slot, of_time, of_recent = slots[n], usual[n], recent[first]
-        if slot.speed is None or of_time is None or of_recent is None or of_time.vehicles < rule.least_vehicles:
+        if slot.vehicles is None or slot.speed is None or of_time is None or of_recent is None:
+            return False
+        if of_time.vehicles < rule.least_vehicles:
             return False
         flow, speed = min(of_time.vehicles, of_recent.vehicles), min(of_time.speed, of_recent.speed)
         return slot.vehicles <= rule.flow * flow and slot.speed <= rule.speed * speed
@@ -105,7 +112,7 @@ def _drops(
         return slot.speed is not None and (of_time is None or slot.speed >= rule.clear_speed * of_time.speed)
 
     found = []
-    for first, said, last in _spans(slots, begins, is_well, rule.dwell, rule.clear, rules):
+    for first, said, last in _spans(slots, begins, is_well, rule.dwell, rule.clear, _gap_ms(rules, step_ms)):
         of_time, of_recent = usual[said], recent[first]
         detail = {
             "vehicles": slots[said].vehicles,
@@ -136,7 +143,7 @@ def _standing(station: str, slots: Sequence[Slot], step_ms: int, until: int, rul
     return [
         _hint("standing", station, slots, span, step_ms, until, rules,
               {"speed_km_h": slots[span[1]].speed, "occupancy_percent": slots[span[1]].occupancy})
-        for span in _spans(slots, begins, is_well, rule.dwell, rule.clear, rules)
+        for span in _spans(slots, begins, is_well, rule.dwell, rule.clear, _gap_ms(rules, step_ms))
     ]  # fmt: skip
 
 
@@ -146,7 +153,7 @@ def _spans(
     is_well: Callable[[int], bool],
     dwell: int,
     clear: int,
-    rules: IncidentRules,
+    gap_ms: float,
 ) -> list[tuple[int, int, int | None]]:
     """(first, the one at which it is said, the first that was well again) by position, None while it lasts. `begins(n,
     first)` says whether `n` is bad where `first` is the first of those in a row. What a gap interrupts before it is
@@ -157,7 +164,7 @@ def _spans(
     well: list[int] = []
     for n, slot in enumerate(slots):
         if said is None or first is None:
-            if first is not None and slot.at - slots[n - 1].at > rules.gaps.most_min * _MINUTE_MS:
+            if first is not None and slot.at - slots[n - 1].at > gap_ms:
                 first = None
             if not begins(n, n if first is None else first):
                 first = None
@@ -182,18 +189,24 @@ def _hint(
     rules: IncidentRules, detail: dict[str, Any],
 ) -> Hint:  # fmt: skip
     first, said, well = span
-    silent = well is None and until - slots[-1].at > rules.gaps.most_min * _MINUTE_MS
+    silent = well is None and until - slots[-1].at > _gap_ms(rules, step_ms)
     ended = None if well is None else slots[well].at - step_ms
     return Hint(rule, station, slots[first].at - step_ms, slots[said].at, ended, silent, detail)
+
+
+def _gap_ms(rules: IncidentRules, step_ms: int = 0) -> float:
+    """How far apart intervals may end, and vehicles pass, to be one after the other [ms]."""
+    return max(rules.gaps.most_min * _MINUTE_MS, rules.gaps.intervals * step_ms)
 
 
 def _recent(slots: Sequence[Slot], n: int, count: int, step_ms: int) -> _Usual | None:
     """The medians of the intervals just before `n`; None where half of them lack."""
     before = [one for one in slots[max(0, n - count) : n] if slots[n].at - one.at <= count * step_ms]
     speeds = [one.speed for one in before if one.speed is not None]
-    if 2 * len(speeds) < count:
+    numbers = [one.vehicles for one in before if one.vehicles is not None]
+    if 2 * min(len(speeds), len(numbers)) < count:
         return None
-    return _Usual(float(np.median([one.vehicles for one in before])), float(np.median(speeds)))
+    return _Usual(float(np.median(numbers)), float(np.median(speeds)))
 
 
 def _usual(slots: Sequence[Slot], step_ms: int, rules: IncidentRules, zone: tzinfo) -> list[_Usual | None]:
@@ -211,7 +224,7 @@ def _usual(slots: Sequence[Slot], step_ms: int, rules: IncidentRules, zone: tzin
     order = {day: row for row, day in enumerate(sorted(days))}
     grids = np.full((2, len(order), width), np.nan)
     for slot, (day, number) in zip(slots, at_slot, strict=True):
-        grids[0, order[day], number] = slot.vehicles
+        grids[0, order[day], number] = np.nan if slot.vehicles is None else slot.vehicles
         grids[1, order[day], number] = np.nan if slot.speed is None else slot.speed
     medians = {day: _of_days(grids, order, day, rules) for day in order}
     return [medians[day][number] for day, number in at_slot]

@@ -42,8 +42,8 @@ class Standing(_Rule):
 
 
 class Stopped(_Rule):
-    """Single vehicles that are so slow [km/h]: how many within how long [s], and after how long without one it is over
-    [s]."""
+    """Single vehicles that are so slow [km/h]: how many within how long [s], and how long after the last a faster one ends
+    it [s]."""
 
     speed_km_h: float = Field(ge=0)
     vehicles: int = Field(ge=1)
@@ -52,9 +52,10 @@ class Stopped(_Rule):
 
 
 class Gaps(_Rule):
-    """How far intervals may lie apart to be one after the other [min]."""
+    """How far intervals may lie apart to be one after the other [min]; so many of their own lengths where that is more."""
 
     most_min: float = Field(gt=0)
+    intervals: float = Field(ge=1)
 
 
 class IncidentRules(_Rule):

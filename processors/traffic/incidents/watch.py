@@ -1,6 +1,7 @@
 """The hints at incidents of stations from the stored readings: what began in the last days, or still lasts."""
 
 from collections.abc import Collection, Sequence
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -17,6 +18,14 @@ from store.intervals import Interval
 from store.port import ReadingsStore
 
 
+class Watched(NamedTuple):
+    """The hints, in order of when they could be said; and the stations of which none could be given, because neither
+    speed nor occupancy came of them."""
+
+    hints: list[Hint]
+    blind: list[str]
+
+
 def watch(
     store: ReadingsStore,
     registry: Registry,
@@ -27,9 +36,9 @@ def watch(
     traffic: TrafficRules,
     rules: IncidentRules,
     only: Collection[str] | None = None,
-) -> list[Hint]:
-    """Of the stations (all, or `only` these) what began in the `days` before `until` [ms] or lasts then, in order of
-    when it could be said. Raises StoreUnavailable, StoreMisconfigured."""
+) -> Watched:
+    """Of the stations (all, or `only` these) what began in the `days` before `until` [ms] or lasts then. Raises
+    StoreUnavailable, StoreMisconfigured."""
     since = until - days * DAY_MS
     slots: dict[tuple[str, int], list[Slot]] = {}
     passed: dict[str, list[tuple[int, float]]] = {}
@@ -47,19 +56,26 @@ def watch(
     found = [hint for (name, step), of in slots.items() for hint in hints(name, of, step, until, rules, zone)]
     found += [hint for name, of in passed.items() for hint in stopped_vehicles(name, of, until, rules)]
     shown = [one for one in found if one.said > since or (one.until is None and not one.silent)]
-    return sorted(shown, key=lambda one: (one.said, one.station, one.rule))
+    seen = {
+        name
+        for (name, _), of in slots.items()
+        if any(slot.at > since and (slot.speed is not None or slot.occupancy is not None) for slot in of)
+    }
+    there = {one.id for one in registry.active("traffic", until - 1) if only is None or one.id in only}
+    return Watched(sorted(shown, key=lambda one: (one.said, one.station, one.rule)), sorted(there - seen))
 
 
 def slots_of(counts: Counts) -> list[Slot]:
-    """The intervals that came, with their mean speed and occupancy where something has one."""
+    """The intervals that came, with their mean speed and occupancy where something has one; those too of which only the
+    occupancy did."""
     found = []
-    for n in np.flatnonzero(counts.came).tolist():
+    for n in np.flatnonzero(counts.came | counts.occupied).tolist():
         start, end = counts.start + n * counts.step, min(counts.start + (n + 1) * counts.step, counts.end)
         speed, occupancy = counts.mean_speed(start, end), counts.mean_occupancy(start, end)
         found.append(
             Slot(
                 end,
-                int(counts.vehicles[n]),
+                int(counts.vehicles[n]) if counts.came[n] else None,
                 None if speed is None else float(speed),
                 None if occupancy is None else float(occupancy),
             )
