@@ -1,13 +1,15 @@
 """Meters' readings from the store, as pieces of use.
 
-A count says what was used since the one before it, however long ago. So the readings of a span are read with two days on both
-sides, and further away only where the nearest counts do not bridge its edges: in a few steps that grow, up to what a count may
-bridge at all. What is read is a question of the store alone, so that the order in which readings came changes nothing.
+A count says what was used since the one before it, however long ago, and its neighbours say whether it is in line. So the
+readings of a span are read with two days on both sides (or as long as an amount may be), and further away only where too few
+counts lie there: in steps that grow, each up to what a count may bridge at all. What is read is a question of the store alone,
+so that the order in which readings came changes nothing.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
+from itertools import chain, count
 from math import isnan
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -17,7 +19,6 @@ import pandas as pd
 
 from processors.energy.rules import USES
 from processors.indicators.energy_pieces import (
-    LONGEST_MS,
     NEAR_MS,
     SAMPLES_APART,
     SAMPLES_APART_MS,
@@ -29,7 +30,7 @@ from processors.indicators.energy_pieces import (
     of_mean_powers,
     of_samples,
 )
-from processors.metering import COUNTERS, Count, uses
+from processors.metering import COUNTERS, LONGEST_MS, REACH, Count, uses
 from processors.windows import ends
 from processors.withheld import withheld
 from sensors.instants import DAY_MS, HOUR_MS, to_datetime, to_millis
@@ -45,7 +46,7 @@ USE_OF: Mapping[str, str] = {counter: use for use, counter in COUNTERS.items()}
 CODES = (*USES, *COUNTS, POWER)
 """What is read of a meter."""
 
-# Chosen: in how many days a nearest count is looked for, step by step; the last is what a count may bridge.
+# Chosen: in how many days further counts are looked for, step by step; the last is what a count may bridge.
 STEPS = (8 * DAY_MS, 32 * DAY_MS, LONGEST_MS)
 _LENGTH: Mapping[Period, int] = {"minute": 60_000, "hour": HOUR_MS}
 
@@ -60,6 +61,12 @@ class Read(NamedTuple):
     powers: list[Averaged]
     samples: list[tuple[int, float]]
     without_length: list[int]
+
+
+Counter = tuple[str, str]
+"""Station, and quantity or count."""
+Beyond = Mapping[Counter, list[int]]
+"""Instants [ms] of counts on one side of a span."""
 
 
 class Meters:
@@ -104,6 +111,11 @@ class Meters:
         expected = [one.expected_period_s for one in entries if one.expected_period_s is not None]
         return 1000 * SAMPLES_APART * max(expected) if expected else SAMPLES_APART_MS
 
+    def near(self, stations: Iterable[str]) -> int:
+        """How far around a span [ms] readings other than counts may say something of it: two days, or as long as they are."""
+        expected = (one.expected_period_s or 0 for name in stations for one in self.entries.get(name, ()))
+        return max(NEAR_MS, 1000 * SAMPLES_APART * max(expected, default=0))
+
 
 class MeterReadings:
     """The readings of a city's meters. Every call raises StoreUnavailable, StoreMisconfigured."""
@@ -128,9 +140,10 @@ class MeterReadings:
     ) -> tuple[dict[str, dict[str, list[Piece]]], dict[str, Read]]:
         """By station and quantity the pieces of use that touch (start, end] [ms], and what they were made from."""
         names = sorted(stations)
-        found = self.read(names, start - NEAR_MS, end + NEAR_MS)
+        near = self._meters.near(names)
+        found = self.read(names, start - near, end + near)
         read = {name: found.get(name, nothing_read()) for name in names}
-        self._look_further(read, start, end)
+        self._look_further(read, start, end, near)
         return {name: self._of_station(name, read[name], start, end) for name in names}, read
 
     def _take(self, into: Read, station: str, period: Period, rows: pd.DataFrame) -> None:
@@ -177,35 +190,56 @@ class MeterReadings:
                 found[code] = touching
         return found
 
-    def _look_further(self, read: dict[str, Read], start: int, end: int) -> None:
-        """Add the nearest counts outside of what was read: the next ones first, for without them those before say nothing."""
-        wanted = [(name, code) for name in read for code in self._meters.quantities(name) if code in COUNTERS]
+    def _look_further(self, read: dict[str, Read], start: int, end: int, near: int) -> None:
+        """Add counts outside of what was read, as many as may change what is said: the next ones first, for without them those
+        before say nothing."""
+        wanted = {(name, code) for name in read for code in self._meters.quantities(name) if code in COUNTERS}
         ahead = {
-            (name, code) for name, code in wanted
-            if not any(one.at >= end for one in read[name].counts.get(code, ()))
+            (name, code): [one.at for one in read[name].counts.get(code, ()) if one.at >= end] for name, code in wanted
         }  # fmt: skip
-        self._nearest(ahead, read, end + NEAR_MS, forward=True)
+        self._add(read, ahead, end + near, forward=True)
         behind = {
-            (name, code) for name, code in wanted
-            if read[name].counts.get(code) and not any(one.at <= start for one in read[name].counts[code])
+            (name, code): [one.at for one in counts if one.at <= start]
+            for name, code in wanted if (counts := read[name].counts.get(code))
         }  # fmt: skip
-        self._nearest(behind, read, start - NEAR_MS, forward=False)
+        self._add(read, behind, start - near, forward=False)
 
-    def _nearest(self, wanted: set[tuple[str, str]], read: dict[str, Read], edge: int, *, forward: bool) -> None:
-        for since, until in steps_from(edge, forward=forward):
-            if not wanted:
-                return
-            further = self.read({name for name, _ in wanted}, since, until)
-            for name, code in sorted(wanted):
-                if name in further and (counts := further[name].counts.get(code)):
-                    read[name].counts[code].append(min(counts) if forward else max(counts))
-                    wanted.discard((name, code))
+    def _add(self, read: dict[str, Read], at: Beyond, edge: int, *, forward: bool) -> None:
+        def further(names: Collection[str], since: int, until: int) -> Iterator[tuple[Counter, list[int]]]:
+            for name, of in self.read(names, since, until).items():
+                for code in [code for code in of.counts if (name, code) in at]:
+                    read[name].counts[code] += of.counts[code]
+                    yield (name, code), [one.at for one in of.counts[code]]
+
+        reach_out(at, edge, further, forward=forward)
 
 
-def steps_from(edge: int, *, forward: bool) -> Iterator[tuple[int, int]]:
-    """Spans (since, until] [ms] that go away from `edge`, one after the other."""
+def reach_out(
+    at: Beyond,
+    edge: int,
+    further: Callable[[Collection[str], int, int], Iterable[tuple[Counter, Sequence[int]]]],
+    *,
+    forward: bool,
+) -> None:
+    """Add to the instants [ms] of counts beyond a span, which are known up to `edge`, until there are REACH of each, or none
+    follows that a count may bridge; `further` gives those of some stations in (since, until] [ms]."""
+    for since, until in _steps_from(edge, forward=forward):
+        begin = since if forward else until
+        wanted = {
+            key for key, there in at.items()
+            if len(there) < REACH and abs(begin - (max if forward else min)([*there, edge])) < LONGEST_MS
+        }  # fmt: skip
+        if not wanted:
+            return
+        for key, found in further({name for name, _ in wanted}, since, until):
+            if key in wanted:
+                at[key].extend(found)
+
+
+def _steps_from(edge: int, *, forward: bool) -> Iterator[tuple[int, int]]:
+    """Spans (since, until] [ms] that go away from `edge`, one after the other, without an end."""
     reached = 0
-    for step in STEPS:
+    for step in chain(STEPS, count(STEPS[-1] + LONGEST_MS, LONGEST_MS)):
         yield (edge + reached, edge + step) if forward else (edge - step, edge - reached)
         reached = step
 

@@ -1,6 +1,6 @@
 """From a meter's readings to pieces of use: what was used between two instants, exactly, and how that is known.
 
-    counted, rolled over, replaced   from one count to the next (`metering.py`)
+    counted, rolled over, replaced   from one count to the next (`metering.py`); `outlier left out`: over one that is out of line
     interval                         an amount that was sent of its period
     integrated                       power over time: an averaged power times its period, or the trapezoid between two samples
 
@@ -15,13 +15,11 @@ from itertools import pairwise
 from typing import Literal, NamedTuple
 
 from processors.indicators.exact import exact
-from processors.metering import Use
+from processors.metering import LONGEST_MS, Use
 from sensors.instants import DAY_MS, HOUR_MS
 
-How = Literal["counted", "rolled over", "replaced", "went back", "interval", "integrated"]
+How = Literal["counted", "rolled over", "replaced", "went back", "outlier left out", "interval", "integrated"]
 
-# Chosen: a meter that is read once a quarter, and late. Beyond it nobody says on which days the use was.
-LONGEST_MS = 100 * DAY_MS
 # Chosen: counts so far apart are nobody's load curve, where amounts or power were sent meanwhile.
 NEAR_MS = 2 * DAY_MS
 # Chosen: samples of power are joined over two that are missing, not over more.
