@@ -81,7 +81,6 @@ def photovoltaics_of(totals: Totals) -> dict[str, Any] | None:
         "days": totals.pv_days,
         "self_use_percent": None if share is None else str(share),
         "consumption": None if imported is None or not known else str(imported + totals.self_use),
-        "implausible": totals.self_use < 0,
     }
 
 

@@ -11,7 +11,8 @@ from processors.energy.balance import COAL_PER_KWH
 from processors.energy.days import ENERGY_DAY, emptied_day, meter_days
 from processors.energy.felt import WhereFelt
 from processors.energy.longer import Longer
-from processors.energy.readings import MeterReadings, Meters
+from processors.energy.meters import Meters
+from processors.energy.readings import MeterReadings
 from processors.energy.rules import STANDARD, EnergyRules
 from processors.energy.use import ENERGY_USE, Frame
 from processors.scopes import CITY, METER

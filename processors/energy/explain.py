@@ -14,7 +14,8 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 
 from processors.energy.days import AMOUNT_DIGITS, ENERGY_DAY, entry_of_day, meter_days
-from processors.energy.readings import CODES, MeterReadings, Meters
+from processors.energy.meters import Meters
+from processors.energy.readings import CODES, MeterReadings
 from processors.energy.rules import EnergyRules, unit_of
 from processors.energy.use import ENERGY_USE
 from processors.explain_parts import NotFound, gaps, history, lineage, revised_days, shown
@@ -168,7 +169,7 @@ def _piece(code: str, one: Piece, start: int, end: int, zone: ZoneInfo) -> dict[
         "of_this_day": None if share is None else str(share),
         "unit": unit_of(code),
         "how": one.how,
-        "apportioned": within < one.until - one.since,
+        "apportioned": within < one.measured_over_ms,
     }
 
 

@@ -1,5 +1,6 @@
 """On which days a reading is felt: of a count those between the counts before and after it whose line it may change, of what has
-a period those of its period. So a count that comes late changes the days between its neighbours too.
+a period those of its period, and of counts far apart around it. So a count that comes late changes the days between its
+neighbours too.
 
 Asked per station and span, not per reading: neighbours are looked for in what was read around the span, and further away only of
 counts that have none there.
@@ -10,8 +11,10 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from processors.energy.readings import CODES, COUNTS, Counter, Meters, by_station, reach_out
-from processors.metering import LONGEST_MS, REACH
+from processors.energy.meters import Meters
+from processors.energy.readings import CODES, COUNTS, Counter, by_station, reach_out
+from processors.indicators.energy_pieces import NEAR_MS
+from processors.metering import COUNTERS, LONGEST_MS, REACH
 from processors.windows import ends
 from processors.withheld import withheld
 from sensors.instants import HOUR_MS
@@ -53,12 +56,17 @@ class WhereFelt:
         near = self._meters.near(written)
         seen = self._seen(written, start - near, end + near)
         own: dict[Counter, list[int]] = {}
-        for (name, code), at in seen.counts.items():
-            within = [one for hour in written[name] for one in _within(at, hour - HOUR_MS, hour)]
+        for name, hours in written.items():
+            within = [one for hour in hours for one in _within(seen.rows[name], hour - HOUR_MS, hour)]
             if within:
-                own[name, code] = within
-        for forward in (True, False):
-            self._look_further(own, seen, end + near if forward else start - near, forward=forward)
+                own |= {(name, COUNTERS[code]): within for code in self._meters.quantities(name) if code in COUNTERS}
+        self._look_further(own, seen, end + near, forward=True)
+        # What is no count is felt elsewhere only where it lies between two.
+        own = {
+            key: at for key, at in own.items()
+            if _within(seen.counts[key], at[0] - 1, at[-1]) or seen.good[key][-1:] > [at[-1]]
+        }  # fmt: skip
+        self._look_further(own, seen, start - near, forward=False)
         found: dict[str, list[Felt]] = {}
         for name, hours in written.items():
             codes = [code for code in COUNTS if (name, code) in own]
@@ -117,9 +125,12 @@ class WhereFelt:
         if not own:
             return None
         since, until = self._of_periods(name, own)
+        first, last = since, until
         for code in codes:
-            if counts := _within(seen.counts[name, code], hour - HOUR_MS, hour):
-                before, after = _neighbours(seen.good[name, code], counts[0], counts[-1])
+            counts = _within(seen.counts[name, code], hour - HOUR_MS, hour)
+            before, after = _neighbours(seen.good[name, code], *(counts[0], counts[-1]) if counts else (first, last))
+            # What is no count moves what is left of counts that are far apart.
+            if counts or (before < first and last < after and after - before > NEAR_MS):
                 since, until = min(since, before), max(until, after)
         return Felt(hour, since, until)
 

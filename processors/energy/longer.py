@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from processors.computation import Moved
 from processors.energy.days import ENERGY_DAY, active_ms
 from processors.energy.losses import Days, losses
-from processors.energy.readings import Meters
+from processors.energy.meters import Meters
 from processors.energy.use import ENERGY_USE, Frame, meter_longer, meter_month, place_longer, place_month
 from processors.scopes import CITY, DISTRICT, METER
 from processors.windows import day_bounds, days_between, period_bounds, period_days

@@ -8,20 +8,17 @@ so that the order in which readings came changes nothing.
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import timedelta
 from itertools import chain, count
 from math import isnan
 from typing import NamedTuple
-from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
 
+from processors.energy.meters import Meters
 from processors.energy.rules import USES
 from processors.indicators.energy_pieces import (
     NEAR_MS,
-    SAMPLES_APART,
-    SAMPLES_APART_MS,
     Averaged,
     Piece,
     by_precedence,
@@ -33,9 +30,9 @@ from processors.indicators.energy_pieces import (
 from processors.metering import COUNTERS, LONGEST_MS, REACH, Count, uses
 from processors.windows import ends
 from processors.withheld import withheld
-from sensors.instants import DAY_MS, HOUR_MS, to_datetime, to_millis
+from sensors.instants import DAY_MS
 from sensors.reading import Period
-from sensors.stations import Registry, Station
+from sensors.stations import Station
 from store.intervals import Interval
 from store.port import ReadingsStore
 
@@ -48,7 +45,6 @@ CODES = (*USES, *COUNTS, POWER)
 
 # Chosen: in how many days further counts are looked for, step by step; the last is what a count may bridge.
 STEPS = (8 * DAY_MS, 32 * DAY_MS, LONGEST_MS)
-_LENGTH: Mapping[Period, int] = {"minute": 60_000, "hour": HOUR_MS}
 
 
 class Read(NamedTuple):
@@ -62,59 +58,22 @@ class Read(NamedTuple):
     samples: list[tuple[int, float]]
     without_length: list[int]
 
+    def take_in(self, more: "Read") -> None:
+        """Add what was read of another span."""
+        for code, counts in more.counts.items():
+            self.counts[code].extend(counts)
+        for code, amounts in more.amounts.items():
+            self.amounts[code].extend(amounts)
+        self.at.extend(more.at)
+        self.powers.extend(more.powers)
+        self.samples.extend(more.samples)
+        self.without_length.extend(more.without_length)
+
 
 Counter = tuple[str, str]
 """Station, and quantity or count."""
 Beyond = Mapping[Counter, list[int]]
 """Instants [ms] of counts on one side of a span."""
-
-
-class Meters:
-    """The meters of a registry, by what their entries say over time."""
-
-    def __init__(self, registry: Registry, zone: ZoneInfo) -> None:
-        self._zone = zone
-        self.entries: dict[str, list[Station]] = {}
-        for one in registry:
-            if one.family == "energy":
-                self.entries.setdefault(one.id, []).append(one)
-
-    def by_period(self, stations: Iterable[str]) -> dict[Period, list[str]]:
-        """The stations, by the periods that they send."""
-        found: defaultdict[Period, set[str]] = defaultdict(set)
-        for name in stations:
-            for entry in self.entries.get(name, ()):
-                found[entry.period].add(name)
-        return {period: sorted(names) for period, names in found.items()}
-
-    def entry(self, station: str, period: Period, at: int) -> Station | None:
-        """The entry that holds at an instant, where it sends that period."""
-        return next((one for one in self.entries.get(station, ()) if one.period == period and one.active_at(at)), None)
-
-    def quantities(self, station: str) -> tuple[str, ...]:
-        """The quantities that it measures, as far as its entries say; what it sends besides counts for nothing."""
-        said = {code for one in self.entries.get(station, ()) for code in one.measured or USES}
-        return tuple(code for code in USES if code in said)
-
-    def since(self, at: int, entry: Station) -> int | None:
-        """When the period that ends at an instant began; None where nobody says how long it is."""
-        if entry.period == "raw":
-            return None if entry.expected_period_s is None else at - 1000 * entry.expected_period_s
-        if entry.period == "day":
-            # The same time of the day before by the clock: 23 or 25 hours where it changes.
-            return to_millis(to_datetime(at, self._zone) - timedelta(days=1))
-        return at - _LENGTH[entry.period]
-
-    def apart(self, station: str) -> int:
-        """How far samples may be apart [ms] that are joined."""
-        entries = self.entries.get(station, ())
-        expected = [one.expected_period_s for one in entries if one.expected_period_s is not None]
-        return 1000 * SAMPLES_APART * max(expected) if expected else SAMPLES_APART_MS
-
-    def near(self, stations: Iterable[str]) -> int:
-        """How far around a span [ms] readings other than counts may say something of it: two days, or as long as they are."""
-        expected = (one.expected_period_s or 0 for name in stations for one in self.entries.get(name, ()))
-        return max(NEAR_MS, 1000 * SAMPLES_APART * max(expected, default=0))
 
 
 class MeterReadings:
@@ -144,6 +103,7 @@ class MeterReadings:
         found = self.read(names, start - near, end + near)
         read = {name: found.get(name, nothing_read()) for name in names}
         self._look_further(read, start, end, near)
+        self._fill_far_counts(read, start, end, near)
         return {name: self._of_station(name, read[name], start, end) for name in names}, read
 
     def _take(self, into: Read, station: str, period: Period, rows: pd.DataFrame) -> None:
@@ -203,6 +163,20 @@ class MeterReadings:
             for name, code in wanted if (counts := read[name].counts.get(code))
         }  # fmt: skip
         self._add(read, behind, start - near, forward=False)
+
+    def _fill_far_counts(self, read: dict[str, Read], start: int, end: int, near: int) -> None:
+        """Add what was sent between counts that are far apart and touch the span: of those only what it leaves is shared out."""
+        for name, of in read.items():
+            entries = self._meters.entries.get(name, [])
+            far = [
+                one for code in self._meters.quantities(name) if of.counts.get(code)
+                for one in counted(uses(of.counts[code], entries, code))
+                if one.until > start and one.since < end and one.until - one.since > NEAR_MS
+            ]  # fmt: skip
+            first, last = min((one.since for one in far), default=start), max((one.until for one in far), default=end)
+            for since, until in ((first - near, start - near), (end + near, last + near)):
+                if since < until and (more := self.read([name], since, until).get(name)):
+                    of.take_in(more)
 
     def _add(self, read: dict[str, Read], at: Beyond, edge: int, *, forward: bool) -> None:
         def further(names: Collection[str], since: int, until: int) -> Iterator[tuple[Counter, list[int]]]:

@@ -3,7 +3,7 @@ the way from a day to a year of the city.
 
     used       by quantity: the amount, how much of it was shared out by time, and how long it was measured
     periods    electricity by time of use
-    self-use   generation − fed into the grid, of days on which both were measured alike
+    self-use   generation − fed into the grid, of the time in which both were measured
 """
 
 from collections.abc import Iterable, Mapping
@@ -60,7 +60,10 @@ class Totals(NamedTuple):
 
     @property
     def measured_ms(self) -> int:
-        """How long everything was measured that was measured at all [ms]."""
+        """How long everything was measured that was measured at all [ms]; of a day with photovoltaics whose self-use nobody knows
+        none, for what was used is not known either."""
+        if self.self_use_days < self.pv_days:
+            return 0
         return min((one.measured_ms for one in self.used.values()), default=0)
 
     def coal_amounts(self) -> dict[str, Fraction]:

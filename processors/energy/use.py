@@ -186,6 +186,8 @@ def _sentence(
         else f"loss of {code} not assessable: {', '.join(one['lacking'])} not measured whole on some days"
         for code, one in losses.items()
     ]  # fmt: skip
+    if totals.self_use_days < totals.pv_days:
+        parts.append(f"self-use of photovoltaics known on {totals.self_use_days} of {totals.pv_days} days")
     if detail.get("silent"):
         parts.append(f"nothing came of {', '.join(detail['silent'][:8])}")
     if measured < expected:

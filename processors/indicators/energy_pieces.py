@@ -5,10 +5,11 @@
     integrated                       power over time: an averaged power times its period, or the trapezoid between two samples
 
 Counts go before amounts, amounts before power: where one of them is silent or says nothing, the next one fills in. Counts that
-are further apart than two days come last, for they say nothing of a day. What none of them measured is a gap, and nothing
-bridges it.
+are further apart than two days come last, for they say nothing of a day: what finer readings leave of them is shared out over
+the rest of their time. What none of them measured is a gap, and nothing bridges it.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from itertools import pairwise
@@ -18,7 +19,9 @@ from processors.indicators.exact import exact
 from processors.metering import LONGEST_MS, Use
 from sensors.instants import DAY_MS, HOUR_MS
 
-How = Literal["counted", "rolled over", "replaced", "went back", "outlier left out", "interval", "integrated"]
+How = Literal[
+    "counted", "rolled over", "replaced", "went back", "outlier left out", "contradicted", "interval", "integrated"
+]
 
 # Chosen: counts so far apart are nobody's load curve, where amounts or power were sent meanwhile.
 NEAR_MS = 2 * DAY_MS
@@ -31,12 +34,19 @@ NO_READING = "no reading"
 
 
 class Piece(NamedTuple):
-    """What was used in (since, until] [ms], in the quantity's unit; None where nobody knows, and `how` says why."""
+    """What was used in (since, until] [ms], in the quantity's unit; None where nobody knows, and `how` says why. A share of a
+    longer piece has that one's length in `cut_from_ms`."""
 
     since: int
     until: int
     amount: Fraction | None
     how: How
+    cut_from_ms: int | None = None
+
+    @property
+    def measured_over_ms(self) -> int:
+        """Over how long a time it was measured in one [ms]: its own, or that of the piece it is a share of."""
+        return self.until - self.since if self.cut_from_ms is None else self.cut_from_ms
 
 
 class Averaged(NamedTuple):
@@ -97,7 +107,7 @@ def filled(*layers: Sequence[Piece]) -> list[Piece]:
     for layer in layers:
         known = _with(known, [piece for piece in layer if piece.amount is not None])
     unknown = [piece for layer in layers for piece in layer if piece.amount is None]
-    for piece in sorted(unknown):
+    for piece in sorted(unknown, key=lambda one: (one.since, one.until)):
         known = _with(known, [piece])
     return known
 
@@ -106,7 +116,24 @@ def by_precedence(counts: Sequence[Piece], amounts: Sequence[Piece], powers: Seq
     """The pieces of a quantity of a station, whatever it sends."""
     near = [piece for piece in counts if piece.until - piece.since <= NEAR_MS]
     far = [piece for piece in counts if piece.until - piece.since > NEAR_MS]
-    return filled(near, amounts, powers, far)
+    finer = filled(near, amounts, powers)
+    return filled(finer, list(_left_of(far, [piece for piece in finer if piece.amount is not None])))
+
+
+def _left_of(counts: Sequence[Piece], finer: Sequence[Piece]) -> Iterator[Piece]:
+    """What finer pieces leave of counts, shared out by time over where they say nothing; where they say more, nobody knows."""
+    for piece, rest in zip(counts, _outside(counts, finer), strict=True):
+        first = bisect_right(finer, piece.since, key=lambda one: one.until)
+        last = bisect_left(finer, piece.until, key=lambda one: one.since)
+        if piece.amount is None or first == last or not rest:
+            yield from rest
+            continue
+        within = [_cut(one, max(one.since, piece.since), min(one.until, piece.until)) for one in finer[first:last]]
+        left = piece.amount - sum((one.amount or Fraction(0) for one in within), Fraction(0))
+        length = sum(part.until - part.since for part in rest)
+        for part in rest:
+            share = left * Fraction(part.until - part.since, length)
+            yield part._replace(amount=share) if left >= 0 else part._replace(amount=None, how="contradicted")
 
 
 def gaps(pieces: Sequence[Piece], start: int, end: int) -> list[Gap]:
@@ -165,4 +192,5 @@ def _cut(piece: Piece, since: int, until: int) -> Piece:
     if (since, until) == (piece.since, piece.until):
         return piece
     share = Fraction(until - since, piece.until - piece.since)
-    return Piece(since, until, None if piece.amount is None else piece.amount * share, piece.how)
+    amount = None if piece.amount is None else piece.amount * share
+    return Piece(since, until, amount, piece.how, piece.measured_over_ms)

@@ -79,7 +79,10 @@ def test_counts_before_amounts_before_power_and_each_fills_in_where_the_one_befo
 def test_counts_of_a_month_do_not_hide_what_was_sent_each_hour() -> None:
     month = piece(0, 720, 720)
     found = by_precedence([month], [piece(10, 11, 7, "interval")], [])
-    assert [one.amount for one in found] == [10, 7, 709]
+    assert [one.amount for one in found] == [Fraction(713 * 10, 719), 7, Fraction(713 * 709, 719)]
+    assert sum(one.amount or 0 for one in found) == 720, "no more than the meter counted"
+    [_, _, rest] = shared(found, [0, 10 * HOUR_MS, 11 * HOUR_MS, 12 * HOUR_MS])
+    assert (rest.apportioned, rest.longest_ms) == (rest.amount, 720 * HOUR_MS)
 
 
 def test_what_nobody_knows_is_a_gap_with_its_reason() -> None:

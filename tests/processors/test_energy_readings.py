@@ -1,6 +1,8 @@
 """What meters send, as it should not be: wrong counts, amounts of long or uneven periods."""
 
+from collections.abc import AsyncIterator
 from datetime import date, timedelta
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -12,10 +14,17 @@ MARCH = days_between(date(2026, 3, 1), date(2026, 3, 31))
 COUNT = "electricity_counter"
 
 
+@pytest.fixture
+async def meters(tmp_path: Path) -> AsyncIterator[Meters]:
+    found = Meters(tmp_path)
+    yield found
+    await found.world.store.close()
+    found.world.books.close()
+
+
 @pytest.mark.parametrize("wrong", [0.0, 90_000.0])
 @pytest.mark.parametrize("late", [1, 2, 3, 4, 5])
-async def test_a_wrong_count_is_no_consumption_whichever_came_late(tmp_path: Path, wrong: float, late: int) -> None:
-    meters = Meters(tmp_path)
+async def test_a_wrong_count_is_no_consumption_whichever_came_late(meters: Meters, wrong: float, late: int) -> None:
     meters.meter("m-1", measures="electricity")
     days = [date(2026, 1, 1) + timedelta(days=20 * n) for n in range(7)]
     counts = {at(day): {COUNT: 500.0 + 20 * n} for n, day in enumerate(days)} | {at(days[3]): {COUNT: wrong}}
@@ -28,8 +37,7 @@ async def test_a_wrong_count_is_no_consumption_whichever_came_late(tmp_path: Pat
 
 
 @pytest.mark.parametrize("late", [None, 0, 6, 13])
-async def test_amounts_of_weeks_are_whole_whichever_came_late(tmp_path: Path, late: int | None) -> None:
-    meters = Meters(tmp_path)
+async def test_amounts_of_weeks_are_whole_whichever_came_late(meters: Meters, late: int | None) -> None:
     meters.meter("oil", expected_period_s=7 * 86_400, measures="diesel")
     weeks = [at(date(2026, 1, 5) + timedelta(days=7 * n)) for n in range(14)]
     await meters.send("oil", {when: {"diesel": 70.0} for n, when in enumerate(weeks) if n != late})
@@ -39,3 +47,71 @@ async def test_amounts_of_weeks_are_whole_whichever_came_late(tmp_path: Path, la
         await meters.compute()
     # Ten a day; four of the first week's lie in 2025.
     assert [meters.used("meter:oil", f"2026-0{n}", "diesel") for n in (1, 2, 3, 4)] == [310, 280, 310, 50]
+
+
+def with_photovoltaics(**one_hour: float) -> dict[int, dict[str, float]]:
+    return {at(MARCH[0], n): dict(one_hour) for n in range(1, 31 * 24 + 1)}
+
+
+async def test_self_use_is_of_the_time_in_which_both_were_measured(meters: Meters) -> None:
+    meters.meter("pv", period="hour", measures="electricity generation exported")
+    hours = with_photovoltaics(electricity=1.0, generation=100.0, exported=10.0)
+    for day in MARCH:
+        del hours[at(day, 3)]["generation"]
+    await meters.send("pv", hours, "hour")
+    await meters.compute(date(2026, 4, 2))
+    month = meters.of("meter:pv", "2026-03")
+    assert month.detail["photovoltaics"]["self_use"] == str(31 * 23 * 90)
+    assert (month.status, month.valid) == ("stated", 31 * 23 * 60)
+
+
+@pytest.mark.parametrize(
+    ("measures", "sent", "why"),
+    [
+        ("electricity generation", {"electricity": 1.0, "generation": 100.0}, "exported is not measured"),
+        (
+            "electricity generation exported", {"electricity": 20.0, "generation": 1.0, "exported": 19.0},
+            "more was fed into the grid than was generated",
+        ),
+    ],
+)  # fmt: skip
+async def test_without_self_use_what_was_used_is_not_assessable_and_it_says_so(
+    meters: Meters, measures: str, sent: dict[str, float], why: str
+) -> None:
+    meters.meter("pv", period="hour", measures=measures)
+    await meters.send("pv", with_photovoltaics(**sent), "hour")
+    await meters.compute(date(2026, 4, 2))
+    assert why in meters.of("meter:pv", "2026-03-05").detail["sentence"]
+    for scope in ("meter:pv", "city"):
+        month = meters.of(scope, "2026-03")
+        assert month.status == "not assessable"
+        assert "self-use of photovoltaics known on 0 of 31 days" in month.detail["sentence"]
+
+
+async def test_a_far_count_gives_only_what_finer_readings_left_and_no_demand(meters: Meters) -> None:
+    meters.meter("m-1", expected_period_s=900, measures="electricity")
+    quarters = {at(day, n / 4): {"active_power": 4.0} for day in MARCH[:10] for n in range(8 * 4, 20 * 4 + 1)}
+    counts = {at(MARCH[0]): {COUNT: 0.0}, at(MARCH[9], 24): {COUNT: 600.0}}
+    await meters.send("m-1", {**counts, **quarters})
+    await meters.compute(date(2026, 3, 20))
+    assert meters.used("meter:m-1", "2026-03") == 600, "480 by power, and 120 of the nights"
+    day = meters.of("meter:m-1", "2026-03-05")
+    assert meters.used("meter:m-1", "2026-03-05") == 60
+    assert Fraction(day.detail["totals"]["used"]["electricity"]["apportioned"]) == 12
+    assert Fraction(day.detail["demand"]["kw"]) == 4
+    # A late sample moves what is left for the other days of that count.
+    await meters.send("m-1", {at(MARCH[6], 12): {"active_power": 8.0}})
+    await meters.compute()
+    assert meters.used("meter:m-1", "2026-03") == 600
+    assert meters.used("meter:m-1", "2026-03-01") == 48 + (120 - 1) / Fraction(10)
+
+
+async def test_a_count_that_is_less_than_finer_readings_leaves_the_rest_unknown(meters: Meters) -> None:
+    meters.meter("m-1", period="hour", measures="electricity")
+    hours = {at(MARCH[n // 12], n % 12 + 1): {"electricity": 4.0} for n in range(10 * 12)}
+    hours[at(MARCH[9], 24)] = {COUNT: 400.0}
+    await meters.send("m-1", {at(MARCH[0]): {COUNT: 0.0}, **hours}, "hour")
+    await meters.compute(date(2026, 3, 20))
+    assert meters.used("meter:m-1", "2026-03") == 480
+    gaps = meters.of("meter:m-1", "2026-03-05").detail["gaps"]["electricity"]["spans"]
+    assert gaps == [[at(MARCH[4], 12), at(MARCH[4], 24), "contradicted"]]
