@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 from processors.energy.rules import CARRIERS
 
 _NONE = Fraction(0)
+# Chosen: below this share of the time an amount is no answer to what was used.
+LEAST_COVERAGE = Fraction(95, 100)
 
 
 class Tally(NamedTuple):

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from processors.windows import days_between
+from store.reviews import Reviews
 from tests.processors.meters import Meters, at
 
 MARCH = days_between(date(2026, 3, 1), date(2026, 3, 31))
@@ -115,3 +116,41 @@ async def test_a_count_that_is_less_than_finer_readings_leaves_the_rest_unknown(
     assert meters.used("meter:m-1", "2026-03") == 480
     gaps = meters.of("meter:m-1", "2026-03-05").detail["gaps"]["electricity"]["spans"]
     assert gaps == [[at(MARCH[4], 12), at(MARCH[4], 24), "contradicted"]]
+
+
+async def test_a_day_of_two_entries_is_judged_by_both(meters: Meters) -> None:
+    when = "2026-03-05T12:00:00+08:00"
+    meters.meter("m-1", period="hour", measures="electricity", device="a", active_to=when)
+    meters.meter("m-1", period="hour", measures="electricity", device="b", active_from=when)
+    await meters.send("m-1", {at(MARCH[4], n): {"electricity": 5.0} for n in range(13, 25)}, "hour")
+    await meters.compute(date(2026, 3, 7))
+    day = meters.of("meter:m-1", "2026-03-05")
+    assert (day.status, day.valid, day.expected) == ("not assessable", 720, 1440)
+
+
+async def test_a_meter_that_moves_within_a_day_counts_where_it_stood_to_the_hour(meters: Meters) -> None:
+    move = "2026-03-11T23:00:00+08:00"
+    meters.meter("m-1", active_to=move, measures="electricity")
+    meters.meter("m-1", active_from=move, district="beibei", measures="electricity")
+    meters.meter("m-2", measures="electricity")
+    await meters.send("m-1", {at(MARCH[0], n): {COUNT: float(n)} for n in range(31 * 24 + 1)})
+    await meters.compute(date(2026, 4, 2))
+    assert meters.used("district:gaoxin", "2026-03") == 10 * 24 + 23
+    assert meters.used("district:beibei", "2026-03") == 20 * 24 + 1
+    assert meters.used("city", "2026-03") == meters.used("meter:m-1", "2026-03") == 744
+    assert meters.of("meter:m-1", "2026-03-11").valid == 1440
+    assert meters.of("district:beibei", "2026-03").status == "stated"
+    gaoxin = meters.of("district:gaoxin", "2026-03")
+    assert gaoxin.valid == (10 * 24 + 23) * 60, "none of it makes up for the silence of m-2"
+
+
+async def test_longer_periods_hold_the_months_that_stand_not_those_that_are_proposed(meters: Meters) -> None:
+    meters.meter("m-1", measures="electricity")
+    await meters.send("m-1", {at(MARCH[0], n): {COUNT: float(n)} for n in range(20 * 24 + 1)})
+    await meters.compute(date(2026, 4, 5))
+    march = [one for one in meters.world.judgements.latest() if one.judgement.key.period.startswith("2026-03")]
+    Reviews(meters.world.books).move(march, "final", who="x", why="y", now=meters.world.now)
+    await meters.send("m-1", {at(date(2026, 4, 1)): {COUNT: 744.0}})
+    await meters.compute()
+    for scope in ("meter:m-1", "district:gaoxin", "city"):
+        assert [meters.used(scope, period) for period in ("2026-03", "2026-Q1", "2026")] == [480, 480, 480]
