@@ -76,10 +76,11 @@ class Totals(NamedTuple):
         return found
 
     def grid_amounts(self) -> dict[str, Fraction]:
-        """By carrier, in its unit, what was used, of electricity what came from the grid."""
+        """By carrier, in its unit, what was used, of electricity what came from the grid; what was never measured is no zero."""
         return {
-            carrier: self.used[code].amount * units for code, (carrier, units) in CARRIERS.items() if code in self.used
-        }
+            carrier: self.used[code].amount * units
+            for code, (carrier, units) in CARRIERS.items() if code in self.used and self.used[code].measured_ms
+        }  # fmt: skip
 
     def said(self) -> dict[str, Any]:
         """As data."""

@@ -158,10 +158,12 @@ def _judgement(
         "time_of_use": frame.rules.time_of_use.name,
         "last_day": min(frame.last_closed, period_days(period)[1]).isoformat(),
     }
+    if measured == 0:
+        value = None
     detail["sentence"] = _sentence(value, unit, totals, detail, measured, expected_ms)
     return Judgement(
         Key(ENERGY_USE, scope, period, STANDARD),
-        None if measured == 0 else value, unit, "stated" if enough and value is not None else "not assessable",
+        value, unit, "stated" if enough and value is not None else "not assessable",
         measured // 60_000, expected_ms // 60_000, CODE_VERSION, stations, detail, frame.now,
     )  # fmt: skip
 
@@ -178,10 +180,12 @@ def _sentence(
     coal, carbon, losses = detail["coal"], detail["carbon"], detail.get("losses", {})
     parts = [said_of(code, one) for code, one in totals.used.items()]
     if unit == "tce":
-        parts.insert(0, f"{value} tce ({coal['basis_zh']})" if value is not None else coal["why"])
+        no_value = coal["why"] or "no value: at no time was all of it measured"
+        parts.insert(0, no_value if value is None else f"{value} tce ({coal['basis_zh']})")
         lacking = f", without {', '.join(carbon['without_factor'])}" if carbon["without_factor"] else ""
         said = f"{carbon['t']} t CO2 ({_policy(carbon)}{lacking})"
-        parts.append(said if carbon["t"] is not None else carbon["why"])
+        if carbon["t"] is not None or carbon["why"] != coal["why"]:
+            parts.append(said if carbon["t"] is not None else carbon["why"])
     parts += [
         f"loss of {code} {one['percent']} %" if one["assessable"]
         else f"loss of {code} not assessable: {', '.join(one['lacking'])} not measured whole on some days"

@@ -154,3 +154,17 @@ async def test_longer_periods_hold_the_months_that_stand_not_those_that_are_prop
     await meters.compute()
     for scope in ("meter:m-1", "district:gaoxin", "city"):
         assert [meters.used(scope, period) for period in ("2026-03", "2026-Q1", "2026")] == [480, 480, 480]
+
+
+async def test_what_was_never_measured_is_no_zero_of_coal_or_carbon(meters: Meters) -> None:
+    meters.meter("m-1", measures="electricity")
+    meters.meter("m-2", measures="electricity gas", district="beibei")
+    for name, sign in (("m-1", -1), ("m-2", 1)):
+        await meters.send(name, {at(MARCH[0], n): {COUNT: 1000.0 + sign * n} for n in range(25)})
+    await meters.compute(date(2026, 3, 3))
+    nothing, part = meters.of("meter:m-1", "2026-03"), meters.of("meter:m-2", "2026-03")
+    assert (nothing.value, nothing.detail["coal"]["exact"], nothing.detail["carbon"]["t"]) == (None, None, None)
+    assert nothing.detail["sentence"].startswith("no carrier of energy was measured; electricity not measured")
+    assert part.value is None
+    assert part.detail["sentence"].startswith("no value: at no time was all of it measured; electricity 24.000 kWh")
+    assert list(part.detail["coal"]["by_carrier"]) == ["electricity"]
