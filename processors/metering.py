@@ -12,25 +12,15 @@ of line: where its neighbours say what was used, and it says otherwise, it is le
 question of a few counts on each side (REACH), whatever else is known.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import groupby, pairwise
-from typing import Final, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from processors.indicators.exact import exact
 from sensors.instants import DAY_MS, to_millis
-from sensors.quantities import OF_FAMILY
+from sensors.quantities import COUNTERS, OF_FAMILY
 from sensors.stations import Station
-
-COUNTERS: Final[Mapping[str, str]] = {
-    "electricity": "electricity_counter",
-    "gas": "gas_counter",
-    "heat": "heat_counter",
-    "water_use": "water_counter",
-    "generation": "generation_counter",
-    "exported": "exported_counter",
-}
-"""The quantity that is a meter's count, by the one that is what was used; both have one unit."""
 
 # Chosen: a count that falls is a roll-over where the step is below a tenth of the modulus, for a meter is made to run for years
 # before it rolls over. A register that was set to 0 by accident in its first nine tenths is so never taken for one.
@@ -128,7 +118,7 @@ class _Register(NamedTuple):
 
 
 def _register(entry: Station, counter: str, power: int) -> _Register:
-    is_its_own = not entry.measured or COUNTERS.get(entry.measured[0]) == counter
+    is_its_own = COUNTERS.get(next(iter(entry.measured), "")) == counter
 
     def in_parts(number: float | None) -> int | Fraction | None:
         """Numbers of the meter's register, where it is that of this count."""

@@ -98,7 +98,7 @@ class Station(BaseModel):
 
     measures: str | None = None
     """What a meter measures, as quantities of use between blanks: `electricity generation exported`; meter_start, meter_end and
-    meter_modulus are of the count of the first. Absent: whatever it sends."""
+    meter_modulus, which need it, are of the count of the first. Absent: whatever it sends."""
     main_meter: str | None = None
     """The meter that this one is a sub-meter of: the id of another entry of energy."""
 
@@ -135,6 +135,13 @@ class Station(BaseModel):
         for field, what in (("section", "section"), ("downstream", "section"), ("main_meter", "meter")):
             if getattr(self, field) == self.id:
                 raise ValueError(f"{field} is {self.id} itself: leave it out, or name another {what}")
+        return self
+
+    @model_validator(mode="after")
+    def _register_is_of_a_count(self) -> Self:
+        given = [name for name in ("meter_modulus", "meter_start", "meter_end") if getattr(self, name) is not None]
+        if given and self.measures is None:
+            raise ValueError(f'{given[0]} is of one count: say which by `measures`, as in measures = "electricity"')
         return self
 
     @property

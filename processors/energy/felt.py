@@ -14,10 +14,11 @@ from typing import NamedTuple
 from processors.energy.meters import Meters
 from processors.energy.readings import CODES, COUNTS, Counter, by_station, reach_out
 from processors.indicators.energy_pieces import NEAR_MS
-from processors.metering import COUNTERS, LONGEST_MS, REACH
+from processors.metering import LONGEST_MS, REACH
 from processors.windows import ends
 from processors.withheld import withheld
 from sensors.instants import HOUR_MS
+from sensors.quantities import COUNTERS
 from sensors.reading import Period
 from store.intervals import Interval
 from store.port import ReadingsStore

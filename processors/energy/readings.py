@@ -27,10 +27,11 @@ from processors.indicators.energy_pieces import (
     of_mean_powers,
     of_samples,
 )
-from processors.metering import COUNTERS, LONGEST_MS, REACH, Count, uses
+from processors.metering import LONGEST_MS, REACH, Count, uses
 from processors.windows import ends
 from processors.withheld import withheld
 from sensors.instants import DAY_MS
+from sensors.quantities import COUNTERS
 from sensors.reading import Period
 from sensors.stations import Station
 from store.intervals import Interval
@@ -134,7 +135,7 @@ class MeterReadings:
         elif code == POWER:
             into.powers.append(Averaged(since, at, value))
         else:
-            into.amounts[code].append(Averaged(since, at, value))
+            into.amounts[code].append(Averaged(since, at, value, is_raw=entry.period == "raw"))
 
     def _of_station(self, station: str, read: Read, start: int, end: int) -> dict[str, list[Piece]]:
         entries = self._meters.entries.get(station, [])

@@ -20,7 +20,15 @@ from processors.metering import LONGEST_MS, Use
 from sensors.instants import DAY_MS, HOUR_MS
 
 How = Literal[
-    "counted", "rolled over", "replaced", "went back", "outlier left out", "contradicted", "interval", "integrated"
+    "counted",
+    "rolled over",
+    "replaced",
+    "went back",
+    "outlier left out",
+    "contradicted",
+    "interval",
+    "overlap left out",
+    "integrated",
 ]
 
 # Chosen: counts so far apart are nobody's load curve, where amounts or power were sent meanwhile.
@@ -29,6 +37,8 @@ NEAR_MS = 2 * DAY_MS
 SAMPLES_APART = 3
 # Chosen, where the registry does not say how often a station sends: the quarter of an hour over which demand is billed.
 SAMPLES_APART_MS = 15 * 60_000
+# Chosen: a device that sends each quarter of an hour may be three minutes early or late, not a whole period.
+UNEVEN = Fraction(1, 5)
 
 NO_READING = "no reading"
 
@@ -50,11 +60,13 @@ class Piece(NamedTuple):
 
 
 class Averaged(NamedTuple):
-    """A value of a period (since, until] [ms]: an amount, or a mean power."""
+    """A value of a period (since, until] [ms]: an amount, or a mean power. A device's own periods are as long as is expected."""
 
     since: int
     until: int
     value: float
+    is_raw: bool = False
+    """Whether the device, not the clock, says when its period ends."""
 
 
 class Gap(NamedTuple):
@@ -77,8 +89,18 @@ def counted(uses: Iterable[Use]) -> list[Piece]:
 
 
 def of_intervals(values: Iterable[Averaged]) -> list[Piece]:
-    """Amounts as they were sent."""
-    return _one_after_the_other(Piece(one.since, one.until, exact(one.value), "interval") for one in values)
+    """Amounts as they were sent. What a device sends at its own times begins where the one before ended, if that is about a
+    period ago; where amounts lie over each other otherwise, the later one's share is left out, and `how` says so."""
+    made: list[Piece] = []
+    for one in sorted(values, key=lambda one: (one.until, one.since)):
+        since = one.since
+        if one.is_raw and made and abs(made[-1].until - since) <= UNEVEN * (one.until - since):
+            since = made[-1].until
+        made.append(Piece(since, one.until, exact(one.value), "interval"))
+    return [
+        piece if piece.cut_from_ms is None else piece._replace(how="overlap left out")
+        for piece in _one_after_the_other(made)
+    ]
 
 
 def of_mean_powers(values: Iterable[Averaged]) -> list[Piece]:

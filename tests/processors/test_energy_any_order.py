@@ -74,6 +74,7 @@ def _entry(
 ) -> dict[str, Any]:
     row = {
         "id": "m-1", "family": "energy", "name_zh": "电表", "district": "gaoxin", "period": "raw", "device": f"d{number}",
+        "measures": "electricity",
         "meter_factor": factor, "meter_modulus": MODULUS, "active_from": since, "active_to": until, "meter_end": end,
         "meter_start": None if since is None else begin,
     }  # fmt: skip

@@ -4,8 +4,10 @@ from collections.abc import AsyncIterator
 from datetime import date, timedelta
 from fractions import Fraction
 from pathlib import Path
+from random import Random
 
 import pytest
+from pydantic import ValidationError
 
 from processors.windows import days_between
 from store.reviews import Reviews
@@ -168,3 +170,31 @@ async def test_what_was_never_measured_is_no_zero_of_coal_or_carbon(meters: Mete
     assert part.value is None
     assert part.detail["sentence"].startswith("no value: at no time was all of it measured; electricity 24.000 kWh")
     assert list(part.detail["coal"]["by_carrier"]) == ["electricity"]
+
+
+async def test_amounts_at_uneven_times_lose_nothing(meters: Meters) -> None:
+    meters.meter("m-1", measures="electricity", expected_period_s=900)
+    uneven = Random(1)
+    stamps = [at(MARCH[0], n / 4) + uneven.randrange(-60, 61) * 1000 for n in range(1, 4 * 96)]
+    late = stamps[95]
+    await meters.send("m-1", {when: {"electricity": 10.0} for when in [*stamps, at(MARCH[3], 24)] if when != late})
+    await meters.compute(date(2026, 3, 6))
+    await meters.send("m-1", {late: {"electricity": 10.0}})
+    await meters.compute()
+    before = stamps[0] - at(MARCH[0]) - 900_000
+    of_february = Fraction(max(0, -before) * 10, 900_000)
+    assert sum(meters.used("meter:m-1", day.isoformat()) for day in MARCH[:4]) == 4 * 96 * 10 - of_february
+    assert meters.of("meter:m-1", "2026-03-02").valid == 1440
+
+
+async def test_amounts_that_come_more_often_than_expected_are_cut_and_it_says_so(meters: Meters) -> None:
+    meters.meter("m-1", measures="electricity", expected_period_s=1800)
+    await meters.send("m-1", {at(MARCH[0], n / 4): {"electricity": 1.0} for n in range(1, 97)})
+    await meters.compute(date(2026, 3, 3))
+    day = meters.of("meter:m-1", "2026-03-01")
+    assert "overlap left out" in day.detail["how"]["electricity"]
+
+
+async def test_numbers_of_a_register_need_the_quantity_that_they_are_of(meters: Meters) -> None:
+    with pytest.raises(ValidationError, match="meter_end is of one count: say which by `measures`"):
+        meters.meter("m-1", device="a", active_to="2026-03-05T12:00:00+08:00", meter_end=5000.0)

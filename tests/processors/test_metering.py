@@ -33,7 +33,7 @@ def meter(**of: Any) -> Station:
         "longitude": 106.4,
         "latitude": 29.5,
     }
-    return Station.model_validate({**row, "kind": "research", **of})
+    return Station.model_validate({**row, "kind": "research", "measures": "electricity", **of})
 
 
 def used(counts: list[tuple[float, float]], *entries: Station) -> list[tuple[float | None, str]]:
