@@ -36,7 +36,7 @@ def load(
     """A meter's load curve: what was used in each bucket, how much of it was measured, peak or valley; as a table with demand,
     base load, load factor and gaps. Example: cityflux energy load m-07 --from 2026-03-05 --to 2026-03-06 --format csv"""
     from processors.energy.profile import profile
-    from processors.energy.rules import USES
+    from processors.energy.rules import USES, power_unit
     from processors.indicators.energy_load import load_duration
 
     chosen, rules = _chosen()
@@ -50,8 +50,12 @@ def load(
         _known(books, station)
         found = profile(open_store(chosen), books, station, span, minutes, chosen.zone, rules, quantity)
     if duration:
-        rows = [{"power_kw": number(power), "hours": number(hours)} for power, hours in load_duration(found.buckets)]
-        print_rows(rows, ["power_kw", "hours"], style, f"{station}: how long which power was reached")
+        unit = power_unit(quantity)
+        rows = [
+            {"power": number(power), "unit": unit, "hours": number(hours)}
+            for power, hours in load_duration(found.buckets)
+        ]
+        print_rows(rows, ["power", "unit", "hours"], style, f"{station}: how long which power was reached")
         return
     columns = ["since", "until", "amount", "unit", "power_kw", "measured_percent", "apportioned_percent", "period"]
     print_rows(buckets(found, quantity, chosen), columns, style, f"{station}: {quantity}")

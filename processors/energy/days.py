@@ -1,7 +1,7 @@
 """A day of a meter: what it used, by quantity and exactly, how that is known, what of the day was not measured.
 
     value       standard coal at 当量值 [tce] of all it used; of a meter of water alone the water [m³]
-    demand      the greatest mean power of a quarter of an hour, or of an hour where nothing finer was sent
+    demand      the greatest mean power of a quarter of an hour, or of an hour that is above every quarter that was seen
     self-use    generation − fed into the grid, over the time in which both were measured; without it the day is not assessable
 
 A day is judged where anything was read within it, or a count bridges it.
@@ -21,7 +21,7 @@ from processors.energy.readings import MeterReadings, Read
 from processors.energy.rules import STANDARD, WATER, EnergyRules, unit_of
 from processors.energy.totals import LEAST_COVERAGE, NOTHING, Tally, Totals, totals_in
 from processors.indicators.energy_balance import standard_coal
-from processors.indicators.energy_load import Bucket, edges_of, maximum_demand, shared
+from processors.indicators.energy_load import edges_of, maximum_demand, shared
 from processors.indicators.energy_pieces import Gap, Piece
 from processors.indicators.exact import decimal
 from processors.scopes import METER
@@ -174,17 +174,17 @@ def _judgement(
 
 
 def _demand(pieces: Sequence[Piece], start: int, end: int) -> dict[str, Any] | None:
-    """The greatest power of the day, in quarters where they were seen, else in hours."""
+    """The greatest power of the day that was seen: of a quarter, or of an hour where its quarters were not seen. An hour's mean
+    is above every quarter that was seen only where others were not."""
     known = [one for one in pieces if one.amount is not None]
-    fine = any(one.until - one.since <= 15 * 60_000 for one in known)
-    for minutes in (15, 60) if fine else (60,):
-        buckets: list[Bucket] = shared(known, edges_of(start, end, minutes))
-        peak = maximum_demand(buckets)
-        if peak is not None:
-            return {
-                "kw": str(peak.power), "since": peak.since, "until": peak.until, "minutes": minutes,
-            }  # fmt: skip
-    return None
+    peaks = [(maximum_demand(shared(known, edges_of(start, end, minutes))), minutes) for minutes in (15, 60)]
+    peak, minutes = max(
+        ((one, length) for one, length in peaks if one is not None),
+        key=lambda pair: (pair[0].power, -pair[1]), default=(None, 0),
+    )  # fmt: skip
+    if peak is None:
+        return None
+    return {"kw": str(peak.power), "since": peak.since, "until": peak.until, "minutes": minutes}
 
 
 def _active(entries: Iterable[Station], start: int, end: int) -> Iterator[tuple[tuple[int, int], Station]]:

@@ -198,3 +198,12 @@ async def test_amounts_that_come_more_often_than_expected_are_cut_and_it_says_so
 async def test_numbers_of_a_register_need_the_quantity_that_they_are_of(meters: Meters) -> None:
     with pytest.raises(ValidationError, match="meter_end is of one count: say which by `measures`"):
         meters.meter("m-1", device="a", active_to="2026-03-05T12:00:00+08:00", meter_end=5000.0)
+
+
+async def test_one_finer_reading_does_not_hide_the_peak_of_an_hour(meters: Meters) -> None:
+    meters.meter("m-1", measures="electricity")
+    counts = {at(MARCH[0], n): {COUNT: float(n if n <= 10 else n + 499)} for n in range(25)}
+    await meters.send("m-1", {**counts, at(MARCH[0], 3.25): {COUNT: 3.75}})
+    await meters.compute(date(2026, 3, 3))
+    demand = meters.of("meter:m-1", "2026-03-01").detail["demand"]
+    assert (demand["kw"], demand["since"], demand["minutes"]) == ("500", at(MARCH[0], 10), 60)
