@@ -9,9 +9,14 @@ from random import Random
 import pytest
 from pydantic import ValidationError
 
+from processors.energy.anomalies import judged_days
+from processors.energy.explain import explain_energy
+from processors.energy.rules import EnergyRules
 from processors.windows import days_between
+from sensors.reading import Doubt
 from store.reviews import Reviews
 from tests.processors.meters import Meters, at
+from tests.processors.world import ZONE
 
 MARCH = days_between(date(2026, 3, 1), date(2026, 3, 31))
 COUNT = "electricity_counter"
@@ -207,3 +212,26 @@ async def test_one_finer_reading_does_not_hide_the_peak_of_an_hour(meters: Meter
     await meters.compute(date(2026, 3, 3))
     demand = meters.of("meter:m-1", "2026-03-01").detail["demand"]
     assert (demand["kw"], demand["since"], demand["minutes"]) == ("500", at(MARCH[0], 10), 60)
+
+
+async def test_a_day_of_which_nothing_is_left_is_the_same_when_computed_again(meters: Meters) -> None:
+    meters.meter("m-1", measures="electricity")
+    await meters.send("m-1", {at(MARCH[0]): {COUNT: 0.0}, at(MARCH[4]): {COUNT: 400.0}})
+    await meters.compute(date(2026, 3, 20))
+    await meters.send("m-1", {at(MARCH[4]): {}}, doubtful={COUNT: Doubt("withdrawn", None)})
+    await meters.compute()
+    world = meters.world
+    found = explain_energy(world.books, world.store, "2026-03-02", "meter:m-1", ZONE, EnergyRules())
+    assert (found["sentence"], found["same_when_computed_again"]) == ("nothing was measured", True)
+
+
+async def test_days_not_measured_whole_are_among_the_days_of_anomalies_and_judged_by_none(meters: Meters) -> None:
+    meters.meter("m-1", period="hour", measures="electricity")
+    hours = {at(MARCH[0], n): {"electricity": 1.0} for n in range(1, 48) if n != 3}
+    await meters.send("m-1", {**hours, at(MARCH[1], 24): {"electricity": 1.0}}, "hour")
+    await meters.compute(date(2026, 3, 4))
+    world = meters.world
+    found = judged_days(world.store, world.books, ["m-1"], MARCH[0], MARCH[1], ZONE)
+    assert [(one.use.day.day, float(one.measured_percent), one.verdict) for one in found] == [
+        (1, 95.8, None), (2, 100, None),
+    ]  # fmt: skip
