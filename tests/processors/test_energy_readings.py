@@ -235,3 +235,14 @@ async def test_days_not_measured_whole_are_among_the_days_of_anomalies_and_judge
     assert [(one.use.day.day, float(one.measured_percent), one.verdict) for one in found] == [
         (1, 95.8, None), (2, 100, None),
     ]  # fmt: skip
+
+
+async def test_days_of_a_period_that_the_entry_has_no_more_do_not_stand(meters: Meters) -> None:
+    meters.meter("m-1", measures="electricity")
+    await meters.send("m-1", {at(MARCH[0], n): {COUNT: float(n)} for n in range(49)})
+    await meters.compute(date(2026, 3, 4))
+    assert meters.used("meter:m-1", "2026-03-02") == 24
+    meters.meter("m-1", measures="electricity", period="hour")
+    await meters.compute()
+    day = meters.of("meter:m-1", "2026-03-02")
+    assert (day.value, day.status) == (None, "not assessable")
