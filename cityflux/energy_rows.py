@@ -15,17 +15,16 @@ if TYPE_CHECKING:
 
 def buckets(found: "Profile", quantity: str, chosen: Settings) -> Iterable[dict[str, Any]]:
     """A row a bucket."""
-    from processors.energy.rules import unit_of
+    from processors.energy.rules import power_unit, unit_of
 
     for one in found.buckets:
         of = {segment.name for segment in found.segments if segment.since < one.until and segment.until > one.since}
-        is_kw = quantity in {"electricity", "generation", "exported"}
         yield {
             "since": iso(one.since, chosen.zone),
             "until": iso(one.until, chosen.zone),
             "amount": number(one.amount) if one.measured_ms else None,
             "unit": unit_of(quantity),
-            "power_kw": number(one.power) if one.is_whole and is_kw else None,
+            "power_kw": number(one.power) if one.is_whole and power_unit(quantity) == "kW" else None,
             "measured_percent": round(100 * one.measured_ms / (one.until - one.since), 1),
             "apportioned_percent": float(round(100 * one.apportioned / one.amount, 1)) if one.amount else 0.0,
             "period": "+".join(sorted(of)),
@@ -34,17 +33,18 @@ def buckets(found: "Profile", quantity: str, chosen: Settings) -> Iterable[dict[
 
 def summary(found: "Profile", quantity: str, rules: "EnergyRules", chosen: Settings) -> Iterable[str]:
     """What the curve says, line by line, and its gaps."""
-    from processors.energy.rules import unit_of
+    from processors.energy.rules import power_unit, unit_of
 
+    unit = power_unit(quantity)
     whole = found.end - found.start
     yield f"{number(found.total)} {unit_of(quantity)}, {100 * found.measured_ms / whole:.1f} % of the time measured"
     if found.demand is not None:
         at = iso(found.demand.since, chosen.zone)
-        yield f"maximum demand {number(found.demand.power)} kW from {at} on, mean of a bucket"
+        yield f"maximum demand {number(found.demand.power)} {unit} from {at} on, mean of a bucket"
     else:
         yield "no maximum demand: no reading is as fine as a bucket; ask for longer ones (--minutes 60)"
     if found.base_load is not None:
-        yield f"base load {number(found.base_load)} kW, which 95 % of the buckets reach"
+        yield f"base load {number(found.base_load)} {unit}, which 95 % of the buckets reach"
     if found.load_factor is not None:
         yield f"load factor {float(found.load_factor):.3f}: mean over greatest power"
     if found.periods:

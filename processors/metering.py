@@ -7,34 +7,33 @@ A count that rises is what was used since the one before, times the meter's fact
     replaced      another meter stands there: the registry says when, and the counts with which they ended and began
     went back     anything else: nobody knows what was used, and nothing is made up
 
-A count that is missing loses nothing: the next one has what was used meanwhile, in one longer interval.
+A count that is missing loses nothing: the next one has what was used meanwhile, in one longer interval. So does one that is out
+of line: where its neighbours say what was used, and it says otherwise, it is left out, and the interval says so. That is a
+question of a few counts on each side (REACH), whatever else is known.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from itertools import pairwise
-from typing import Final, Literal, NamedTuple
+from itertools import groupby, pairwise
+from typing import Literal, NamedTuple
 
 from processors.indicators.exact import exact
-from sensors.instants import to_millis
-from sensors.quantities import OF_FAMILY
+from sensors.instants import DAY_MS, to_millis
+from sensors.quantities import COUNTERS, OF_FAMILY
 from sensors.stations import Station
-
-COUNTERS: Final[Mapping[str, str]] = {
-    "electricity": "electricity_counter",
-    "gas": "gas_counter",
-    "heat": "heat_counter",
-    "water_use": "water_counter",
-    "generation": "generation_counter",
-    "exported": "exported_counter",
-}
-"""The quantity that is a meter's count, by the one that is what was used; both have one unit."""
 
 # Chosen: a count that falls is a roll-over where the step is below a tenth of the modulus, for a meter is made to run for years
 # before it rolls over. A register that was set to 0 by accident in its first nine tenths is so never taken for one.
 _MOST_OF_MODULUS = Fraction(1, 10)
 
-How = Literal["counted", "rolled over", "replaced", "went back"]
+# Chosen: a meter that is read once a quarter, and late. Beyond it nobody says on which days the use was.
+LONGEST_MS = 100 * DAY_MS
+# Chosen: a good count between two wrong ones is out of their line too. Where more than three are, nobody knows who is wrong.
+_MOST_OUT_OF_LINE = 3
+REACH = _MOST_OUT_OF_LINE + 2
+"""How many counts on each side may change what is said of a span, each at most LONGEST_MS from the one before."""
+
+How = Literal["counted", "rolled over", "replaced", "went back", "outlier left out"]
 
 
 class Count(NamedTuple):
@@ -67,32 +66,37 @@ class Use(NamedTuple):
 def uses(counts: Sequence[Count], entries: Sequence[Station], quantity: str) -> list[Use]:
     """Between each two counts, in order of time, what was used of `quantity` ("electricity", "gas", …).
 
-    `entries` are the registry's of this station; a count while none of them holds is left out, and of two counts of one
-    instant the last one stands. Raises KeyError where the quantity has no counter.
+    `entries` are the registry's of this station; a count while none of them holds is left out, as is one out of line, and of two
+    counts of one instant the last one stands. Raises KeyError where the quantity has no counter.
     """
     counter = COUNTERS[quantity]
     power = 10 ** OF_FAMILY["energy"][counter].scale
     spans = sorted(entries, key=_start)
     registers = [_register(entry, counter, power) for entry in spans]
     found: list[Use] = []
-    for (before, first), (after, last) in pairwise(_placed(counts, spans)):
-        begin, end = round(before.shown * power), round(after.shown * power)
+    placed = [(count.at, round(count.shown * power), number) for count, number in _placed(counts, spans)]
+    for one, other, is_without in _in_line(placed, spans, registers):
+        (since, begin, first), (until, end, last) = one, other
         if first == last:
             used, how = registers[first].used(begin, end)
-            parts: tuple[Part, ...] = (Part(before.at, after.at, used, how),)
+            parts: tuple[Part, ...] = (Part(since, until, used, how),)
         else:
-            parts = tuple(
-                _parts((before.at, begin), (after.at, end), spans[first : last + 1], registers[first : last + 1])
-            )
+            parts = tuple(_parts(one[:2], other[:2], spans[first : last + 1], registers[first : last + 1]))
+        if is_without:
+            parts = tuple(part if part.used is None else part._replace(how="outlier left out") for part in parts)
         unknown = next((part for part in parts if part.used is None), None)
         if unknown is not None:
-            found.append(Use(before.at, after.at, None, unknown.how, parts))
+            found.append(Use(since, until, None, unknown.how, parts))
         elif len(parts) == 1:
-            found.append(Use(before.at, after.at, parts[0].used, parts[0].how, parts))
+            found.append(Use(since, until, parts[0].used, parts[0].how, parts))
         else:
             used = sum((part.used or Fraction(0) for part in parts), Fraction(0))
-            found.append(Use(before.at, after.at, used, "replaced", parts))
+            found.append(Use(since, until, used, "replaced", parts))
     return found
+
+
+_Shown = tuple[int, int, int]
+"""A count: its instant [ms], what it showed in parts of a unit, and the position of the entry that holds then."""
 
 
 class _Register(NamedTuple):
@@ -114,7 +118,7 @@ class _Register(NamedTuple):
 
 
 def _register(entry: Station, counter: str, power: int) -> _Register:
-    is_its_own = not entry.measured or COUNTERS.get(entry.measured[0]) == counter
+    is_its_own = COUNTERS.get(next(iter(entry.measured), "")) == counter
 
     def in_parts(number: float | None) -> int | Fraction | None:
         """Numbers of the meter's register, where it is that of this count."""
@@ -138,6 +142,39 @@ def _placed(counts: Sequence[Count], spans: Sequence[Station]) -> list[tuple[Cou
         if index < len(bounds) and bounds[index][0] <= count.at:
             found.append((count, index))
     return found
+
+
+def _in_line(
+    placed: Sequence[_Shown], entries: Sequence[Station], registers: Sequence[_Register]
+) -> Iterator[tuple[_Shown, _Shown, bool]]:
+    """Each two counts that follow each other, without those that are out of line, and whether any between them was left out."""
+    same = [not _is_replaced(*pair) for pair in pairwise(entries)]
+    found = []
+    for before, one, after in zip(placed, placed[1:], placed[2:], strict=False):
+        is_one_register = before[2] == after[2] or all(same[before[2] : after[2]])
+        is_near = one[0] - before[0] <= LONGEST_MS and after[0] - one[0] <= LONGEST_MS
+        found.append(is_one_register and is_near and _is_out_of_line(registers[one[2]], before[1], one[1], after[1]))
+    # The first and the last have a neighbour on one side only.
+    flags = [False, *found, False][: len(placed)]
+    kept = []
+    for is_out, run in groupby(zip(placed, flags, strict=True), key=lambda pair: pair[1]):
+        numbered = [one for one, _ in run]
+        if not is_out or len(numbered) > _MOST_OUT_OF_LINE:
+            kept += [(one, False) for one in numbered]
+        else:
+            kept[-1] = (kept[-1][0], True)
+    for (before, is_without), (after, _) in pairwise(kept):
+        yield before, after, is_without
+
+
+def _is_out_of_line(register: _Register, before: int, shown: int, after: int) -> bool:
+    """Whether its neighbours say what was used from one to the other, and it another amount, or that nobody knows."""
+    if before <= shown <= after:
+        return False
+    across, _ = register.used(before, after)
+    to, _ = register.used(before, shown)
+    on, _ = register.used(shown, after)
+    return across is not None and (to is None or on is None or to + on != across)
 
 
 def _parts(

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from decimal import ROUND_HALF_EVEN, Decimal
 from importlib.resources import files
 from types import MappingProxyType
-from typing import Literal, get_args
+from typing import Final, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -54,6 +54,16 @@ OF_FAMILY: Mapping[str, Mapping[str, Quantity]] = MappingProxyType(
     {family: MappingProxyType({q.code: q for q in QUANTITIES if q.family == family}) for family in FAMILIES}
 )
 
+
+COUNTERS: Final[Mapping[str, str]] = {
+    "electricity": "electricity_counter",
+    "gas": "gas_counter",
+    "heat": "heat_counter",
+    "water_use": "water_counter",
+    "generation": "generation_counter",
+    "exported": "exported_counter",
+}
+"""The quantity that is a meter's count, by the one that is what was used; both have one unit."""
 
 # From here on every float is a whole number.
 _ALL_WHOLE = 2.0**52

@@ -100,7 +100,7 @@ class Station(BaseModel):
 
     measures: str | None = None
     """What a meter measures, as quantities of use between blanks: `electricity generation exported`; meter_start, meter_end and
-    meter_modulus are of the count of the first. Absent: whatever it sends."""
+    meter_modulus, which need it, are of the count of the first. Absent: whatever it sends."""
     main_meter: str | None = None
     """The meter that this one is a sub-meter of: the id of another entry of energy."""
 
@@ -147,6 +147,13 @@ class Station(BaseModel):
                 f"expected_period_s {length}: counts of traffic are over intervals that divide an hour; "
                 "write 60, 300, 900 or 3600, as the device sends"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _register_is_of_a_count(self) -> Self:
+        given = [name for name in ("meter_modulus", "meter_start", "meter_end") if getattr(self, name) is not None]
+        if given and self.measures is None:
+            raise ValueError(f'{given[0]} is of one count: say which by `measures`, as in measures = "electricity"')
         return self
 
     @property

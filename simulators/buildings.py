@@ -26,6 +26,7 @@ from pydantic import BaseModel, ConfigDict
 
 from sensors.formats.native import encode
 from sensors.instants import DAY_MS, HOUR_MS, to_datetime, to_millis
+from sensors.quantities import COUNTERS
 from sensors.stations import Registry, Station, dump_registry, load_registry
 from sensors.topics import Address, topic_of
 from simulators.air import hours as air_hours
@@ -174,14 +175,8 @@ def _read_at(station: Station, day: date, start_day: date) -> Iterator[int]:
 
 
 def _record(seed: int, station: Station, at: int) -> dict[str, Any]:
-    counts = {f"{_COUNTERS[code]}": _shown(seed, station, code, at) for code in station.measured}
+    counts = {COUNTERS[code]: _shown(seed, station, code, at) for code in station.measured}
     return {"at": at, "values": counts}
-
-
-_COUNTERS = {
-    "electricity": "electricity_counter", "gas": "gas_counter", "heat": "heat_counter", "water_use": "water_counter",
-    "generation": "generation_counter", "exported": "exported_counter",
-}  # fmt: skip
 
 
 def _shown(seed: int, station: Station, quantity: str, at: int, *, before: bool = False) -> float:

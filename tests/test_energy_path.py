@@ -125,7 +125,7 @@ def check_load(environment: Mapping[str, str], alone: pd.DataFrame) -> None:
     assert f"maximum demand {float(round(max(quarters.values()) * 4, 3))} kW" in said
     hours = of_json(environment, "energy", "load", "household", *span, "--minutes", "60", "--duration")
     powers = sums(day["at"].dt.hour, day["household"]).values()
-    assert [one["power_kw"] for one in hours] == [float(round(one, 3)) for one in sorted(powers, reverse=True)]
+    assert [one["power"] for one in hours] == [float(round(one, 3)) for one in sorted(powers, reverse=True)]
     assert hours[-1]["hours"] == 24
 
 

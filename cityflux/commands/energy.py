@@ -13,6 +13,7 @@ from store.books import Books
 from store.judgements import Judgement, Judgements
 
 if TYPE_CHECKING:
+    from processors.energy.anomalies import JudgedDay
     from processors.energy.rules import EnergyRules
 
 energy = typer.Typer(no_args_is_help=True, help="What meters used: load curves, totals, losses, anomalies.")
@@ -36,7 +37,7 @@ def load(
     """A meter's load curve: what was used in each bucket, how much of it was measured, peak or valley; as a table with demand,
     base load, load factor and gaps. Example: cityflux energy load m-07 --from 2026-03-05 --to 2026-03-06 --format csv"""
     from processors.energy.profile import profile
-    from processors.energy.rules import USES
+    from processors.energy.rules import USES, power_unit
     from processors.indicators.energy_load import load_duration
 
     chosen, rules = _chosen()
@@ -50,8 +51,12 @@ def load(
         _known(books, station)
         found = profile(open_store(chosen), books, station, span, minutes, chosen.zone, rules, quantity)
     if duration:
-        rows = [{"power_kw": number(power), "hours": number(hours)} for power, hours in load_duration(found.buckets)]
-        print_rows(rows, ["power_kw", "hours"], style, f"{station}: how long which power was reached")
+        unit = power_unit(quantity)
+        rows = [
+            {"power": number(power), "unit": unit, "hours": number(hours)}
+            for power, hours in load_duration(found.buckets)
+        ]
+        print_rows(rows, ["power", "unit", "hours"], style, f"{station}: how long which power was reached")
         return
     columns = ["since", "until", "amount", "unit", "power_kw", "measured_percent", "apportioned_percent", "period"]
     print_rows(buckets(found, quantity, chosen), columns, style, f"{station}: {quantity}")
@@ -144,13 +149,16 @@ def anomalies(
     if quantity not in USES:
         wrong(f"--quantity {quantity!r} is nothing that is used; use one of {', '.join(USES)}")
     holidays = [_day(text, "--holiday") for text in holiday or ()]
+    first, last = _day(since, "--from"), _day(until, "--to")
+    if first > last:
+        wrong(f"--to {until} is before --from {since}")
     with open_books(chosen) as books:
         books.prepare()
         names = meter or sorted({one.id for one in books.registry() if one.family == "energy"})
         for name in names:
             _known(books, name)
         found = judged_days(
-            open_store(chosen), books, names, _day(since, "--from"), _day(until, "--to"), chosen.zone,
+            open_store(chosen), books, names, first, last, chosen.zone,
             quantity=quantity, holidays=holidays,
         )  # fmt: skip
         rows = [
@@ -158,20 +166,40 @@ def anomalies(
                 "meter": one.meter,
                 "day": one.use.day.isoformat(),
                 "used": number(one.use.amount),
+                "measured_percent": float(one.measured_percent),
                 "unit": unit_of(quantity),
                 "temperature": None if one.use.temperature is None else round(one.use.temperature, 1),
                 "low": one.verdict and number(one.verdict.low),
                 "expected": one.verdict and number(one.verdict.middle),
                 "high": one.verdict and number(one.verdict.high),
-                "like": one.verdict.like if one.verdict else "too few days before it",
+                "like": _like(one),
                 "days": one.verdict and one.verdict.days,
                 "anomaly": None if one.verdict is None else one.verdict.is_anomaly,
             }
             for one in found
             if every or (one.verdict is not None and one.verdict.is_anomaly)
         ]
-    columns = ["meter", "day", "used", "unit", "low", "expected", "high", "temperature", "like", "days", "anomaly"]
+    columns = [
+        "meter",
+        "day",
+        "used",
+        "unit",
+        "measured_percent",
+        "low",
+        "expected",
+        "high",
+        "temperature",
+        "like",
+        "days",
+        "anomaly",
+    ]
     print_rows(rows, columns, style, f"anomalies of {quantity}")
+
+
+def _like(one: "JudgedDay") -> str:
+    if one.measured_percent < 100:
+        return "not measured whole"
+    return one.verdict.like if one.verdict else "too few days before it"
 
 
 def _chosen() -> tuple[Settings, "EnergyRules"]:

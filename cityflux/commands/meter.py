@@ -27,7 +27,8 @@ def meter(
 ) -> None:
     """What was used between a meter's counts, and how that is known: counted, rolled over, replaced, went back. Example:
     cityflux meter m-07 --from 2026-03-01 --to 2026-04-01 --format csv"""
-    from processors.metering import COUNTERS, Count, uses
+    from processors.metering import Count, uses
+    from sensors.quantities import COUNTERS
 
     chosen = settings()
     if quantity not in COUNTERS:

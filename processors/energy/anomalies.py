@@ -3,10 +3,13 @@ meter's district measured."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date, timedelta
+from decimal import Decimal
+from fractions import Fraction
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from processors.energy.days import ENERGY_DAY, totals_of
+from processors.energy.totals import Tally
 from processors.indicators.energy_anomaly import DAYS_BEFORE, DayUse, Verdict, judge
 from processors.scopes import METER
 from processors.windows import civil_day, day_bounds, ends
@@ -19,10 +22,12 @@ _LEAST_HOURS = 18
 
 
 class JudgedDay(NamedTuple):
-    """A day of a meter and what was expected of it; None where too few days were like it."""
+    """A day of a meter, how much of it was measured [%], and what was expected of it; None where too few days were like it, or it
+    was not measured whole."""
 
     meter: str
     use: DayUse
+    measured_percent: Decimal
     verdict: Verdict | None
 
 
@@ -30,32 +35,31 @@ def judged_days(
     store: ReadingsStore, books: Books, names: Sequence[str], first: date, last: date, zone: ZoneInfo, *,
     quantity: str = "electricity", holidays: Collection[date] = (),
 ) -> Iterator[JudgedDay]:  # fmt: skip
-    """The days of meters from `first` to `last` that were measured whole, against the sixty before each. Raises
+    """The days of meters from `first` to `last`, those measured whole against the sixty before each. Raises
     StoreUnavailable, StoreMisconfigured, BooksUnavailable."""
     judgements = Judgements(books)
     since = first - timedelta(days=DAYS_BEFORE)
     warmth: dict[str, Mapping[date, float]] = {}
     for name in names:
         found = judgements.latest(ENERGY_DAY, scope=METER + name, first=since.isoformat(), last=last.isoformat())
-        uses = []
+        uses: list[tuple[DayUse, Decimal]] = []
         for day in (one.judgement for one in found):
             district = day.detail["district"]
             if district not in warmth:
                 warmth[district] = _temperatures(store, books, district, since, last, zone)
-            if (use := _use(day, quantity, warmth[district])) is not None:
-                uses.append(use)
-        for use in uses:
+            if (one := totals_of(day).used.get(quantity)) is not None and day.expected:
+                civil = date.fromisoformat(day.key.period)
+                uses.append((DayUse(civil, one.amount, warmth[district].get(civil)), _measured_percent(one, day)))
+        whole = [use for use, measured in uses if measured == 100]
+        for use, measured in uses:
             if use.day >= first:
-                yield JudgedDay(name, use, judge(use, uses, holidays))
+                yield JudgedDay(name, use, measured, judge(use, whole, holidays) if measured == 100 else None)
 
 
-def _use(day: Judgement, quantity: str, warmth: Mapping[date, float]) -> DayUse | None:
-    """What was used on a day that was measured whole."""
-    one = totals_of(day).used.get(quantity)
-    if one is None or one.measured_ms < day.expected * 60_000:
-        return None
-    civil = date.fromisoformat(day.key.period)
-    return DayUse(civil, one.amount, warmth.get(civil))
+def _measured_percent(one: Tally, day: Judgement) -> Decimal:
+    """How much of a day was measured [%], rounded down: only a day measured whole is 100."""
+    share = Fraction(100 * min(one.measured_ms, day.expected * 60_000), day.expected * 60_000)
+    return Decimal(int(share * 10)) / 10
 
 
 def _temperatures(

@@ -17,6 +17,7 @@ from store.records import Record
 
 COAL_PER_KWH = "coal_per_kwh"
 """The figure that 等价值 needs of a year."""
+NOTHING_MEASURED = "no carrier of energy was measured"
 _DIGITS = 6
 
 
@@ -36,6 +37,8 @@ def coal_of(totals: Totals, year: int, rules: EnergyRules, figure: Record | None
             "by_carrier": {},
             "why": f"{error}: cityflux record add {COAL_PER_KWH} {year} …",
         }
+    if not coal.by_carrier:
+        return {**found, "exact": None, "by_carrier": {}, "why": NOTHING_MEASURED}
     by_carrier = {code: str(tce) for code, tce in sorted(coal.by_carrier.items())}
     return {**found, "exact": str(coal.tce), "by_carrier": by_carrier, "why": ""}
 
@@ -53,13 +56,14 @@ def carbon_of(totals: Totals, year: int, rules: EnergyRules) -> dict[str, Any]:
         }  # fmt: skip
     # What has no factor is no zero.
     is_known = bool(made.by_carrier)
+    without = f"no CO2 factor of {', '.join(made.without_factor)}" if made.without_factor else ""
     return {
         **found,
         "t": str(decimal(made.tonnes, _DIGITS)) if is_known else None,
         "exact": str(made.tonnes) if is_known else None,
         "by_carrier": {code: str(tonnes) for code, tonnes in sorted(made.by_carrier.items())},
         "without_factor": list(made.without_factor),
-        "why": "" if is_known or not made.without_factor else f"no CO2 factor of {', '.join(made.without_factor)}",
+        "why": "" if is_known else without or NOTHING_MEASURED,
     }
 
 
@@ -81,7 +85,6 @@ def photovoltaics_of(totals: Totals) -> dict[str, Any] | None:
         "days": totals.pv_days,
         "self_use_percent": None if share is None else str(share),
         "consumption": None if imported is None or not known else str(imported + totals.self_use),
-        "implausible": totals.self_use < 0,
     }
 
 

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
+from typing import get_args
 from zoneinfo import ZoneInfo
 
 from processors.causes import Cause, why_energy_day, within
@@ -11,7 +12,8 @@ from processors.energy.balance import COAL_PER_KWH
 from processors.energy.days import ENERGY_DAY, emptied_day, meter_days
 from processors.energy.felt import WhereFelt
 from processors.energy.longer import Longer
-from processors.energy.readings import MeterReadings, Meters
+from processors.energy.meters import Meters
+from processors.energy.readings import MeterReadings
 from processors.energy.rules import STANDARD, EnergyRules
 from processors.energy.use import ENERGY_USE, Frame
 from processors.scopes import CITY, METER
@@ -61,8 +63,9 @@ class EnergyComputation:
         self._entered: set[int] = set()
 
     def touched_by(self, key: MarkKey) -> Collection[tuple[Family, str, Period]]:
-        """Its own readings."""
-        return {("energy", one.id, one.period) for one in self._meters.entries.get(key.station, ())}
+        """Its own readings, of every period: those of one that it had before count no more."""
+        periods: tuple[Period, ...] = get_args(Period)
+        return {("energy", key.station, period) for period in periods if key.station in self._meters.entries}
 
     def felt_on(self, touched: Touched) -> dict[date, dict[str, set[int]]]:
         """The days between a count's neighbours."""

@@ -1,25 +1,28 @@
 """A day of a meter: what it used, by quantity and exactly, how that is known, what of the day was not measured.
 
     value       standard coal at 当量值 [tce] of all it used; of a meter of water alone the water [m³]
-    demand      the greatest mean power of a quarter of an hour, or of an hour where nothing finer was sent
-    self-use    generation − fed into the grid, where both were measured at the same times
+    demand      the greatest mean power of a quarter of an hour, or of an hour that is above every quarter that was seen
+    self-use    generation − fed into the grid, over the time in which both were measured; without it the day is not assessable
 
 A day is judged where anything was read within it, or a count bridges it.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from fractions import Fraction
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from processors.computation import CODE_VERSION
-from processors.energy.readings import MeterReadings, Meters, Read
-from processors.energy.rules import PHOTOVOLTAIC, STANDARD, WATER, EnergyRules, unit_of
-from processors.energy.totals import Tally, Totals, totals_in
+from processors.energy.day_totals import of_span
+from processors.energy.meters import Meters
+from processors.energy.readings import MeterReadings, Read
+from processors.energy.rules import STANDARD, WATER, EnergyRules, unit_of
+from processors.energy.totals import LEAST_COVERAGE, NOTHING, Tally, Totals, totals_in
 from processors.indicators.energy_balance import standard_coal
-from processors.indicators.energy_load import Bucket, edges_of, maximum_demand, shared
-from processors.indicators.energy_pieces import Gap, Piece, gaps
+from processors.indicators.energy_load import edges_of, maximum_demand, shared
+from processors.indicators.energy_pieces import Gap, Piece
 from processors.indicators.exact import decimal
 from processors.scopes import METER
 from processors.windows import day_bounds
@@ -32,8 +35,6 @@ ENERGY_DAY = "energy_day"
 
 # Chosen: what a detail shows of them; the time that was not measured is counted whole.
 _MOST_GAPS = 20
-# Chosen: below this share of the time an amount is no answer to what was used.
-LEAST_COVERAGE = Fraction(95, 100)
 TCE_DIGITS = 6
 AMOUNT_DIGITS = 3
 
@@ -57,7 +58,8 @@ def meter_days(
     for day in days:
         start, end = day_bounds(day, zone)
         for name in sorted(wanted[day]):
-            entry = entry_of_day(meters.entries.get(name, ()), start, end)
+            entries = meters.entries.get(name, [])
+            entry = entry_of_day(entries, start, end)
             of_day = {
                 code: there for code, of in pieces[name].items()
                 if (there := [one for one in of if one.until > start and one.since < end])
@@ -65,7 +67,7 @@ def meter_days(
             # A first count at midnight says nothing of the day that it ends.
             was_read = any(start < at < end for at in read[name].at)
             if entry is not None and (of_day or was_read):
-                found.append(_judgement(entry, day, of_day, read[name], zone, rules, now))
+                found.append(_judgement(entry, entries, day, of_day, read[name], zone, rules, now))
     return found
 
 
@@ -81,18 +83,30 @@ def entry_of_day(entries: Iterable[Station], start: int, end: int) -> Station | 
 
 def active_ms(entries: Iterable[Station], start: int, end: int) -> int:
     """For how long of (start, end] [ms] any of the entries, which do not overlap, holds."""
-    total = 0
-    for one in entries:
-        since = start if one.active_from is None else max(start, to_millis(one.active_from))
-        until = end if one.active_to is None else min(end, to_millis(one.active_to))
-        total += max(0, until - since)
-    return total
+    return sum(until - since for (since, until), _ in _active(entries, start, end))
+
+
+def counts_in_sums(entry: Station) -> bool:
+    """Whether a meter's use counts in its district and the city."""
+    return entry.main_meter is None and entry.kind == "assessment"
+
+
+def places_of(day: Judgement) -> list[tuple[str, bool, Totals]]:
+    """The totals of a day by district, and whether they count there and in the city; more than one where the meter moved."""
+    detail = day.detail
+    if "places" not in detail:
+        return [(detail["district"], detail["main_meter"] is None and detail["kind"] == "assessment", totals_of(day))]
+    return [
+        (place["district"], place["counts"], totals_in(totals))
+        for place in detail["places"] for totals in place["totals"]
+    ]  # fmt: skip
 
 
 def emptied_day(before: Judgement, now: int) -> Judgement:
     """The judgement of a day of which nothing is left to judge."""
     detail = {
-        **before.detail, "totals": Totals({}, {}, Fraction(0), 0, 0, 0).said(), "how": {}, "gaps": {}, "demand": None,
+        **{name: of for name, of in before.detail.items() if name != "places"},
+        "totals": NOTHING.said(), "how": {}, "gaps": {}, "demand": None,
         "coal": {}, "self_use": None, "sentence": "nothing was measured",
     }  # fmt: skip
     return before._replace(value=None, status="not assessable", valid=0, detail=detail, computed_at=now)
@@ -111,22 +125,16 @@ def said_of(code: str, one: Tally) -> str:
 
 
 def _judgement(
-    entry: Station, day: date, pieces: Mapping[str, Sequence[Piece]], read: Read, zone: ZoneInfo, rules: EnergyRules, now: int
+    entry: Station, entries: Sequence[Station], day: date, pieces: Mapping[str, Sequence[Piece]], read: Read,
+    zone: ZoneInfo, rules: EnergyRules, now: int,
 ) -> Judgement:  # fmt: skip
     start, end = day_bounds(day, zone)
-    whole = {code: shared(of, [start, end])[0] for code, of in pieces.items()}
-    used = {code: Tally(one.amount, one.apportioned, one.measured_ms) for code, one in whole.items()}
-    used |= {code: Tally(Fraction(0), Fraction(0), 0) for code in entry.measured if code not in used}
-    missing = {code: gaps(pieces.get(code, ()), start, end) for code in sorted(used)}
-    self_use, why = _self_use(used, missing)
-    has_pv = any(code in used for code in PHOTOVOLTAIC)
-    electricity = pieces.get("electricity", ())
-    totals = Totals(
-        used, _by_time_of_use(electricity, day, zone, rules), self_use or Fraction(0), int(self_use is not None),
-        int(has_pv), 1,
-    )  # fmt: skip
+    segments = rules.time_of_use.segments(day, zone)
+    totals, missing, no_self_use = of_span(pieces, entry.measured, start, end, segments)
+    used = totals.used
+    places = _places(entries, start, end)
     coal = standard_coal(totals.coal_amounts(), "equivalent")
-    expected = active_ms([entry], start, end)
+    expected = active_ms(entries, start, end)
     measured = min(totals.measured_ms, expected)
     value, unit = decimal(coal.tce, TCE_DIGITS), "tce"
     if set(used) == {WATER}:
@@ -141,13 +149,23 @@ def _judgement(
         "totals": totals.said(),
         "how": {code: sorted({one.how for one in of if one.amount is not None}) for code, of in sorted(pieces.items())},
         "gaps": {code: _shown(of) for code, of in missing.items() if of},
-        "demand": _demand(electricity, start, end),
+        "demand": _demand(pieces.get("electricity", ()), start, end),
         "time_of_use": rules.time_of_use.name,
         "coal": {"basis": coal.basis, **{code: str(tce) for code, tce in sorted(coal.by_carrier.items())}},
-        "self_use": None if not has_pv else {"kwh": None if self_use is None else str(self_use), "why": why},
+        "self_use": {"kwh": str(totals.self_use) if totals.self_use_days else None, "why": no_self_use}
+        if totals.pv_days
+        else None,
         "without_length": without_length,
-        "sentence": _sentence(used, measured, expected, without_length),
+        "sentence": _sentence(used, measured, expected, without_length, no_self_use),
     }
+    if len(places) > 1:
+        detail["places"] = [
+            {
+                "district": district, "counts": counts,
+                "totals": [of_span(pieces, one.measured, *span, segments).totals.said() for span, one in there],
+            }
+            for (district, counts), there in places.items()
+        ]  # fmt: skip
     return Judgement(
         Key(ENERGY_DAY, METER + entry.id, day.isoformat(), STANDARD),
         None if measured == 0 else str(value), unit, "stated" if enough else "not assessable",
@@ -155,42 +173,37 @@ def _judgement(
     )  # fmt: skip
 
 
-def _self_use(used: Mapping[str, Tally], missing: Mapping[str, Sequence[Gap]]) -> tuple[Fraction | None, str]:
-    """Self-use [kWh], or why it is not known."""
-    lacking = [code for code in PHOTOVOLTAIC if code not in used]
-    if lacking:
-        return None, f"{lacking[0]} is not measured"
-    spans = [[(gap.since, gap.until) for gap in missing[code]] for code in PHOTOVOLTAIC]
-    if spans[0] != spans[1]:
-        return None, "generation and what was fed into the grid were not measured at the same times"
-    if used["generation"].measured_ms == 0:
-        return None, "neither was measured"
-    return used["generation"].amount - used["exported"].amount, ""
-
-
-def _by_time_of_use(pieces: Sequence[Piece], day: date, zone: ZoneInfo, rules: EnergyRules) -> dict[str, Fraction]:
-    segments = rules.time_of_use.segments(day, zone)
-    if not segments or not pieces:
-        return {}
-    buckets = shared(pieces, [segments[0].since, *(one.until for one in segments)])
-    found: dict[str, Fraction] = {}
-    for segment, bucket in zip(segments, buckets, strict=True):
-        found[segment.name] = found.get(segment.name, Fraction(0)) + bucket.amount
-    return found
-
-
 def _demand(pieces: Sequence[Piece], start: int, end: int) -> dict[str, Any] | None:
-    """The greatest power of the day, in quarters where they were seen, else in hours."""
+    """The greatest power of the day that was seen: of a quarter, or of an hour where its quarters were not seen. An hour's mean
+    is above every quarter that was seen only where others were not."""
     known = [one for one in pieces if one.amount is not None]
-    fine = any(one.until - one.since <= 15 * 60_000 for one in known)
-    for minutes in (15, 60) if fine else (60,):
-        buckets: list[Bucket] = shared(known, edges_of(start, end, minutes))
-        peak = maximum_demand(buckets)
-        if peak is not None:
-            return {
-                "kw": str(peak.power), "since": peak.since, "until": peak.until, "minutes": minutes,
-            }  # fmt: skip
-    return None
+    peaks = [(maximum_demand(shared(known, edges_of(start, end, minutes))), minutes) for minutes in (15, 60)]
+    peak, minutes = max(
+        ((one, length) for one, length in peaks if one is not None),
+        key=lambda pair: (pair[0].power, -pair[1]), default=(None, 0),
+    )  # fmt: skip
+    if peak is None:
+        return None
+    return {"kw": str(peak.power), "since": peak.since, "until": peak.until, "minutes": minutes}
+
+
+def _active(entries: Iterable[Station], start: int, end: int) -> Iterator[tuple[tuple[int, int], Station]]:
+    """The parts (since, until] of (start, end] [ms] in which an entry holds, with it."""
+    for one in entries:
+        since = start if one.active_from is None else max(start, to_millis(one.active_from))
+        until = end if one.active_to is None else min(end, to_millis(one.active_to))
+        if since < until:
+            yield (since, until), one
+
+
+def _places(
+    entries: Iterable[Station], start: int, end: int
+) -> Mapping[tuple[str, bool], list[tuple[tuple[int, int], Station]]]:
+    """The parts of a day by where the meter stood and whether it counted there."""
+    found: defaultdict[tuple[str, bool], list[tuple[tuple[int, int], Station]]] = defaultdict(list)
+    for span, entry in _active(entries, start, end):
+        found[entry.district, counts_in_sums(entry)].append((span, entry))
+    return found
 
 
 def _shown(of: Sequence[Gap]) -> dict[str, Any]:
@@ -201,11 +214,13 @@ def _shown(of: Sequence[Gap]) -> dict[str, Any]:
     }
 
 
-def _sentence(used: Mapping[str, Tally], measured: int, expected: int, without_length: int) -> str:
+def _sentence(used: Mapping[str, Tally], measured: int, expected: int, without_length: int, no_self_use: str) -> str:
     parts = [said_of(code, one) for code, one in sorted(used.items())]
     shares = [code for code, one in sorted(used.items()) if one.apportioned]
     if shares:
         parts.append(f"shared out by time in part: {', '.join(shares)}")
+    if no_self_use:
+        parts.append(f"self-use is not known: {no_self_use}")
     if measured < expected:
         parts.append(f"{measured // 60_000} of {expected // 60_000} minutes measured")
     if without_length:

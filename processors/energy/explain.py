@@ -14,8 +14,10 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 
 from processors.energy.days import AMOUNT_DIGITS, ENERGY_DAY, entry_of_day, meter_days
-from processors.energy.readings import CODES, MeterReadings, Meters
+from processors.energy.meters import Meters
+from processors.energy.readings import CODES, MeterReadings
 from processors.energy.rules import EnergyRules, unit_of
+from processors.energy.totals import NOTHING
 from processors.energy.use import ENERGY_USE
 from processors.explain_parts import NotFound, gaps, history, lineage, revised_days, shown
 from processors.indicators.energy_pieces import Piece
@@ -128,7 +130,7 @@ def _day(
             code: [{"from": iso(since, zone), "to": iso(until, zone), "why": why} for since, until, why in of["spans"]]
             for code, of in detail["gaps"].items()
         },
-        "same_when_computed_again": [one.detail["totals"] for one in again] == [detail["totals"]],
+        "same_when_computed_again": (again[0].detail["totals"] if again else NOTHING.said()) == detail["totals"],
         "revisions": history(judgements, judgement, zone),
     }
 
@@ -168,7 +170,7 @@ def _piece(code: str, one: Piece, start: int, end: int, zone: ZoneInfo) -> dict[
         "of_this_day": None if share is None else str(share),
         "unit": unit_of(code),
         "how": one.how,
-        "apportioned": within < one.until - one.since,
+        "apportioned": within < one.measured_over_ms,
     }
 
 

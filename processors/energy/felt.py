@@ -1,5 +1,6 @@
-"""On which days a reading is felt: of a count those from the count before it to the one after, of what has a period those of its
-period. So a count that comes late changes the days between its neighbours too.
+"""On which days a reading is felt: of a count those between the counts before and after it whose line it may change, of what has
+a period those of its period, and of counts far apart around it. So a count that comes late changes the days between its
+neighbours too.
 
 Asked per station and span, not per reading: neighbours are looked for in what was read around the span, and further away only of
 counts that have none there.
@@ -7,20 +8,20 @@ counts that have none there.
 
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from processors.energy.readings import CODES, COUNTS, Meters, by_station, steps_from
-from processors.indicators.energy_pieces import LONGEST_MS, NEAR_MS
+from processors.energy.meters import Meters
+from processors.energy.readings import CODES, COUNTS, Counter, by_station, reach_out
+from processors.indicators.energy_pieces import NEAR_MS
+from processors.metering import LONGEST_MS, REACH
 from processors.windows import ends
 from processors.withheld import withheld
 from sensors.instants import HOUR_MS
+from sensors.quantities import COUNTERS
 from sensors.reading import Period
 from store.intervals import Interval
 from store.port import ReadingsStore
-
-_Counter = tuple[str, str]
-"""Station and count."""
 
 
 class Felt(NamedTuple):
@@ -35,8 +36,8 @@ class _Rows(NamedTuple):
     """Instants [ms], rising: of rows by station, and by station and count of all counts and of the good ones."""
 
     rows: defaultdict[str, list[int]]
-    counts: defaultdict[_Counter, list[int]]
-    good: defaultdict[_Counter, list[int]]
+    counts: defaultdict[Counter, list[int]]
+    good: defaultdict[Counter, list[int]]
 
 
 class WhereFelt:
@@ -53,14 +54,20 @@ class WhereFelt:
             return {}
         start = min(hours[0] for hours in written.values()) - HOUR_MS
         end = max(hours[-1] for hours in written.values())
-        seen = self._seen(written, start - NEAR_MS, end + NEAR_MS)
-        own: dict[_Counter, list[int]] = {}
-        for (name, code), at in seen.counts.items():
-            within = [one for hour in written[name] for one in _within(at, hour - HOUR_MS, hour)]
+        near = self._meters.near(written)
+        seen = self._seen(written, start - near, end + near)
+        own: dict[Counter, list[int]] = {}
+        for name, hours in written.items():
+            within = [one for hour in hours for one in _within(seen.rows[name], hour - HOUR_MS, hour)]
             if within:
-                own[name, code] = within
-        for forward in (True, False):
-            self._look_further(own, seen, start - NEAR_MS, end + NEAR_MS, forward=forward)
+                own |= {(name, COUNTERS[code]): within for code in self._meters.quantities(name) if code in COUNTERS}
+        self._look_further(own, seen, end + near, forward=True)
+        # What is no count is felt elsewhere only where it lies between two.
+        own = {
+            key: at for key, at in own.items()
+            if _within(seen.counts[key], at[0] - 1, at[-1]) or seen.good[key][-1:] > [at[-1]]
+        }  # fmt: skip
+        self._look_further(own, seen, start - near, forward=False)
         found: dict[str, list[Felt]] = {}
         for name, hours in written.items():
             codes = [code for code in COUNTS if (name, code) in own]
@@ -97,34 +104,34 @@ class WhereFelt:
             one for one, good in zip(at, is_good, strict=True) if good and self._meters.entry(station, period, one)
         ]  # fmt: skip
 
-    def _look_further(
-        self, own: Mapping[_Counter, Sequence[int]], seen: _Rows, start: int, end: int, *, forward: bool
-    ) -> None:
-        """Add the nearest good count of those that have none on that side of their own."""
+    def _look_further(self, own: Mapping[Counter, Sequence[int]], seen: _Rows, edge: int, *, forward: bool) -> None:
+        """Add good counts of those that have too few on that side of their own."""
+        beyond = {
+            key: [one for one in seen.good[key] if (one > at[-1] if forward else one < at[0])]
+            for key, at in own.items()
+        }  # fmt: skip
 
-        def lacks(key: _Counter) -> bool:
-            at = seen.good[key]
-            return not (at and (at[-1] > own[key][-1] if forward else at[0] < own[key][0]))
+        def further(names: Collection[str], since: int, until: int) -> Iterator[tuple[Counter, list[int]]]:
+            found = self._seen(names, since, until).good
+            for key in own:
+                seen.good[key] += found[key]
+                yield key, found[key]
 
-        wanted = {key for key in own if lacks(key)}
-        for span in steps_from(end if forward else start, forward=forward):
-            if not wanted:
-                return
-            further = self._seen({name for name, _ in wanted}, *span)
-            for key in sorted(wanted):
-                if at := further.good[key]:
-                    seen.good[key] += [at[0] if forward else at[-1]]
-                    seen.good[key].sort()
-                    wanted.discard(key)
+        reach_out(beyond, edge, further, forward=forward)
+        for key in own:
+            seen.good[key].sort()
 
     def _span(self, name: str, hour: int, codes: Sequence[str], seen: _Rows) -> Felt | None:
         own = _within(seen.rows[name], hour - HOUR_MS, hour)
         if not own:
             return None
         since, until = self._of_periods(name, own)
+        first, last = since, until
         for code in codes:
-            if counts := _within(seen.counts[name, code], hour - HOUR_MS, hour):
-                before, after = _neighbours(seen.good[name, code], counts[0], counts[-1])
+            counts = _within(seen.counts[name, code], hour - HOUR_MS, hour)
+            before, after = _neighbours(seen.good[name, code], *(counts[0], counts[-1]) if counts else (first, last))
+            # What is no count moves what is left of counts that are far apart.
+            if counts or (before < first and last < after and after - before > NEAR_MS):
                 since, until = min(since, before), max(until, after)
         return Felt(hour, since, until)
 
@@ -146,8 +153,14 @@ def _within(at: Sequence[int], start: int, end: int) -> Sequence[int]:
 
 
 def _neighbours(good: Sequence[int], first: int, last: int) -> tuple[int, int]:
-    """From the good count before `first` to the one after `last` [ms], as far as a count bridges."""
+    """From the good counts before `first` to those after `last` [ms] that they may put out of line, as far as counts bridge."""
     left, right = bisect_left(good, first), bisect_right(good, last)
-    since = good[left - 1] if left and first - good[left - 1] <= LONGEST_MS else first
-    until = good[right] if right < len(good) and good[right] - last <= LONGEST_MS else last
-    return since, until
+    for one in reversed(good[max(0, left - REACH) : left]):
+        if first - one > LONGEST_MS:
+            break
+        first = one
+    for one in good[right : right + REACH]:
+        if one - last > LONGEST_MS:
+            break
+        last = one
+    return first, last

@@ -5,13 +5,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from zoneinfo import ZoneInfo
 
 from processors.computation import Moved
-from processors.energy.days import ENERGY_DAY, active_ms
+from processors.energy.days import ENERGY_DAY, active_ms, counts_in_sums
 from processors.energy.losses import Days, losses
-from processors.energy.readings import Meters
+from processors.energy.meters import Meters
 from processors.energy.use import ENERGY_USE, Frame, meter_longer, meter_month, place_longer, place_month
 from processors.scopes import CITY, DISTRICT, METER
 from processors.windows import day_bounds, days_between, period_bounds, period_days
-from sensors.stations import Station
 from store.judgements import Judgement, Judgements
 
 _Months = dict[tuple[str, str], Judgement]
@@ -34,13 +33,18 @@ class Longer:
         months: _Months = {key: judgement for key, (judgement, _) in in_books.items()}
         names = sorted(self._meters.entries) if every else self._moved()
         found: list[Judgement] = []
+
+        def accepted(made: Sequence[Judgement]) -> _Months:
+            """By scope and period, without those of which a final one stands: they are only proposed."""
+            keys = ((one, (one.key.scope, one.key.period)) for one in made)
+            return {key: one for one, key in keys if key not in in_books or in_books[key][1] != "final"}
+
         for period in [one for one in periods if _is_month(one)]:
             made = list(self._meter_months(names, period))
-            months |= {(one.key.scope, period): one for one in made}
-            found += made
+            months |= accepted(made)
             places = list(self._place_months(period, months))
-            months |= {(one.key.scope, period): one for one in places}
-            found += places
+            months |= accepted(places)
+            found += made + places
         for period in [one for one in periods if not _is_month(one)]:
             found += self._of_months(names, period, months)
         return found
@@ -120,15 +124,10 @@ class Longer:
         """How long each meter that counts in a district, or in the city, was to measure there [ms]."""
         span = self._span(period)
         found = {
-            name: active_ms([one for one in entries if _counts(one) and district in {None, one.district}], *span)
+            name: active_ms([one for one in entries if counts_in_sums(one) and district in {None, one.district}], *span)
             for name, entries in self._meters.entries.items()
         }
         return {name: length for name, length in found.items() if length > 0}
-
-
-def _counts(entry: Station) -> bool:
-    """Whether a meter's use counts in its district and the city."""
-    return entry.main_meter is None and entry.kind == "assessment"
 
 
 def _is_month(period: str) -> bool:

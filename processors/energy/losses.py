@@ -11,7 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from processors.energy.days import entry_of_day, totals_of
-from processors.energy.readings import Meters
+from processors.energy.meters import Meters
 from processors.energy.rules import PHOTOVOLTAIC, USES
 from processors.energy.totals import Totals
 from processors.indicators.exact import decimal
@@ -96,7 +96,8 @@ def _whole(day: Judgement | None, code: str, length: int) -> Fraction | None:
         return None
     if code != "electricity" or not totals.pv_days:
         return one.amount
-    return one.amount + totals.self_use if totals.self_use_days else None
+    is_whole = all(code in totals.used and totals.used[code].measured_ms == length for code in PHOTOVOLTAIC)
+    return one.amount + totals.self_use if totals.self_use_days and is_whole else None
 
 
 def _said(one: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,8 @@ from fractions import Fraction
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from processors.energy.readings import MeterReadings, Meters
+from processors.energy.meters import Meters
+from processors.energy.readings import MeterReadings
 from processors.energy.rules import EnergyRules
 from processors.indicators.energy_load import (
     Bucket,

@@ -1,26 +1,24 @@
 """Meters' readings from the store, as pieces of use.
 
-A count says what was used since the one before it, however long ago. So the readings of a span are read with two days on both
-sides, and further away only where the nearest counts do not bridge its edges: in a few steps that grow, up to what a count may
-bridge at all. What is read is a question of the store alone, so that the order in which readings came changes nothing.
+A count says what was used since the one before it, however long ago, and its neighbours say whether it is in line. So the
+readings of a span are read with two days on both sides (or as long as an amount may be), and further away only where too few
+counts lie there: in steps that grow, each up to what a count may bridge at all. What is read is a question of the store alone,
+so that the order in which readings came changes nothing.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import chain, count
 from math import isnan
 from typing import NamedTuple
-from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
 
+from processors.energy.meters import Meters
 from processors.energy.rules import USES
 from processors.indicators.energy_pieces import (
-    LONGEST_MS,
     NEAR_MS,
-    SAMPLES_APART,
-    SAMPLES_APART_MS,
     Averaged,
     Piece,
     by_precedence,
@@ -29,12 +27,13 @@ from processors.indicators.energy_pieces import (
     of_mean_powers,
     of_samples,
 )
-from processors.metering import COUNTERS, Count, uses
+from processors.metering import LONGEST_MS, REACH, Count, uses
 from processors.windows import ends
 from processors.withheld import withheld
-from sensors.instants import DAY_MS, HOUR_MS, to_datetime, to_millis
+from sensors.instants import DAY_MS
+from sensors.quantities import COUNTERS
 from sensors.reading import Period
-from sensors.stations import Registry, Station
+from sensors.stations import Station
 from store.intervals import Interval
 from store.port import ReadingsStore
 
@@ -45,9 +44,8 @@ USE_OF: Mapping[str, str] = {counter: use for use, counter in COUNTERS.items()}
 CODES = (*USES, *COUNTS, POWER)
 """What is read of a meter."""
 
-# Chosen: in how many days a nearest count is looked for, step by step; the last is what a count may bridge.
+# Chosen: in how many days further counts are looked for, step by step; the last is what a count may bridge.
 STEPS = (8 * DAY_MS, 32 * DAY_MS, LONGEST_MS)
-_LENGTH: Mapping[Period, int] = {"minute": 60_000, "hour": HOUR_MS}
 
 
 class Read(NamedTuple):
@@ -61,48 +59,22 @@ class Read(NamedTuple):
     samples: list[tuple[int, float]]
     without_length: list[int]
 
+    def take_in(self, more: "Read") -> None:
+        """Add what was read of another span."""
+        for code, counts in more.counts.items():
+            self.counts[code].extend(counts)
+        for code, amounts in more.amounts.items():
+            self.amounts[code].extend(amounts)
+        self.at.extend(more.at)
+        self.powers.extend(more.powers)
+        self.samples.extend(more.samples)
+        self.without_length.extend(more.without_length)
 
-class Meters:
-    """The meters of a registry, by what their entries say over time."""
 
-    def __init__(self, registry: Registry, zone: ZoneInfo) -> None:
-        self._zone = zone
-        self.entries: dict[str, list[Station]] = {}
-        for one in registry:
-            if one.family == "energy":
-                self.entries.setdefault(one.id, []).append(one)
-
-    def by_period(self, stations: Iterable[str]) -> dict[Period, list[str]]:
-        """The stations, by the periods that they send."""
-        found: defaultdict[Period, set[str]] = defaultdict(set)
-        for name in stations:
-            for entry in self.entries.get(name, ()):
-                found[entry.period].add(name)
-        return {period: sorted(names) for period, names in found.items()}
-
-    def entry(self, station: str, period: Period, at: int) -> Station | None:
-        """The entry that holds at an instant, where it sends that period."""
-        return next((one for one in self.entries.get(station, ()) if one.period == period and one.active_at(at)), None)
-
-    def quantities(self, station: str) -> tuple[str, ...]:
-        """The quantities that it measures, as far as its entries say; what it sends besides counts for nothing."""
-        said = {code for one in self.entries.get(station, ()) for code in one.measured or USES}
-        return tuple(code for code in USES if code in said)
-
-    def since(self, at: int, entry: Station) -> int | None:
-        """When the period that ends at an instant began; None where nobody says how long it is."""
-        if entry.period == "raw":
-            return None if entry.expected_period_s is None else at - 1000 * entry.expected_period_s
-        if entry.period == "day":
-            # The same time of the day before by the clock: 23 or 25 hours where it changes.
-            return to_millis(to_datetime(at, self._zone) - timedelta(days=1))
-        return at - _LENGTH[entry.period]
-
-    def apart(self, station: str) -> int:
-        """How far samples may be apart [ms] that are joined."""
-        entries = self.entries.get(station, ())
-        expected = [one.expected_period_s for one in entries if one.expected_period_s is not None]
-        return 1000 * SAMPLES_APART * max(expected) if expected else SAMPLES_APART_MS
+Counter = tuple[str, str]
+"""Station, and quantity or count."""
+Beyond = Mapping[Counter, list[int]]
+"""Instants [ms] of counts on one side of a span."""
 
 
 class MeterReadings:
@@ -128,9 +100,11 @@ class MeterReadings:
     ) -> tuple[dict[str, dict[str, list[Piece]]], dict[str, Read]]:
         """By station and quantity the pieces of use that touch (start, end] [ms], and what they were made from."""
         names = sorted(stations)
-        found = self.read(names, start - NEAR_MS, end + NEAR_MS)
+        near = self._meters.near(names)
+        found = self.read(names, start - near, end + near)
         read = {name: found.get(name, nothing_read()) for name in names}
-        self._look_further(read, start, end)
+        self._look_further(read, start, end, near)
+        self._fill_far_counts(read, start, end, near)
         return {name: self._of_station(name, read[name], start, end) for name in names}, read
 
     def _take(self, into: Read, station: str, period: Period, rows: pd.DataFrame) -> None:
@@ -161,7 +135,7 @@ class MeterReadings:
         elif code == POWER:
             into.powers.append(Averaged(since, at, value))
         else:
-            into.amounts[code].append(Averaged(since, at, value))
+            into.amounts[code].append(Averaged(since, at, value, is_raw=entry.period == "raw"))
 
     def _of_station(self, station: str, read: Read, start: int, end: int) -> dict[str, list[Piece]]:
         entries = self._meters.entries.get(station, [])
@@ -177,35 +151,70 @@ class MeterReadings:
                 found[code] = touching
         return found
 
-    def _look_further(self, read: dict[str, Read], start: int, end: int) -> None:
-        """Add the nearest counts outside of what was read: the next ones first, for without them those before say nothing."""
-        wanted = [(name, code) for name in read for code in self._meters.quantities(name) if code in COUNTERS]
+    def _look_further(self, read: dict[str, Read], start: int, end: int, near: int) -> None:
+        """Add counts outside of what was read, as many as may change what is said: the next ones first, for without them those
+        before say nothing."""
+        wanted = {(name, code) for name in read for code in self._meters.quantities(name) if code in COUNTERS}
         ahead = {
-            (name, code) for name, code in wanted
-            if not any(one.at >= end for one in read[name].counts.get(code, ()))
+            (name, code): [one.at for one in read[name].counts.get(code, ()) if one.at >= end] for name, code in wanted
         }  # fmt: skip
-        self._nearest(ahead, read, end + NEAR_MS, forward=True)
+        self._add(read, ahead, end + near, forward=True)
         behind = {
-            (name, code) for name, code in wanted
-            if read[name].counts.get(code) and not any(one.at <= start for one in read[name].counts[code])
+            (name, code): [one.at for one in counts if one.at <= start]
+            for name, code in wanted if (counts := read[name].counts.get(code))
         }  # fmt: skip
-        self._nearest(behind, read, start - NEAR_MS, forward=False)
+        self._add(read, behind, start - near, forward=False)
 
-    def _nearest(self, wanted: set[tuple[str, str]], read: dict[str, Read], edge: int, *, forward: bool) -> None:
-        for since, until in steps_from(edge, forward=forward):
-            if not wanted:
-                return
-            further = self.read({name for name, _ in wanted}, since, until)
-            for name, code in sorted(wanted):
-                if name in further and (counts := further[name].counts.get(code)):
-                    read[name].counts[code].append(min(counts) if forward else max(counts))
-                    wanted.discard((name, code))
+    def _fill_far_counts(self, read: dict[str, Read], start: int, end: int, near: int) -> None:
+        """Add what was sent between counts that are far apart and touch the span: of those only what it leaves is shared out."""
+        for name, of in read.items():
+            entries = self._meters.entries.get(name, [])
+            far = [
+                one for code in self._meters.quantities(name) if of.counts.get(code)
+                for one in counted(uses(of.counts[code], entries, code))
+                if one.until > start and one.since < end and one.until - one.since > NEAR_MS
+            ]  # fmt: skip
+            first, last = min((one.since for one in far), default=start), max((one.until for one in far), default=end)
+            for since, until in ((first - near, start - near), (end + near, last + near)):
+                if since < until and (more := self.read([name], since, until).get(name)):
+                    of.take_in(more)
+
+    def _add(self, read: dict[str, Read], at: Beyond, edge: int, *, forward: bool) -> None:
+        def further(names: Collection[str], since: int, until: int) -> Iterator[tuple[Counter, list[int]]]:
+            for name, of in self.read(names, since, until).items():
+                for code in [code for code in of.counts if (name, code) in at]:
+                    read[name].counts[code] += of.counts[code]
+                    yield (name, code), [one.at for one in of.counts[code]]
+
+        reach_out(at, edge, further, forward=forward)
 
 
-def steps_from(edge: int, *, forward: bool) -> Iterator[tuple[int, int]]:
-    """Spans (since, until] [ms] that go away from `edge`, one after the other."""
+def reach_out(
+    at: Beyond,
+    edge: int,
+    further: Callable[[Collection[str], int, int], Iterable[tuple[Counter, Sequence[int]]]],
+    *,
+    forward: bool,
+) -> None:
+    """Add to the instants [ms] of counts beyond a span, which are known up to `edge`, until there are REACH of each, or none
+    follows that a count may bridge; `further` gives those of some stations in (since, until] [ms]."""
+    for since, until in _steps_from(edge, forward=forward):
+        begin = since if forward else until
+        wanted = {
+            key for key, there in at.items()
+            if len(there) < REACH and abs(begin - (max if forward else min)([*there, edge])) < LONGEST_MS
+        }  # fmt: skip
+        if not wanted:
+            return
+        for key, found in further({name for name, _ in wanted}, since, until):
+            if key in wanted:
+                at[key].extend(found)
+
+
+def _steps_from(edge: int, *, forward: bool) -> Iterator[tuple[int, int]]:
+    """Spans (since, until] [ms] that go away from `edge`, one after the other, without an end."""
     reached = 0
-    for step in STEPS:
+    for step in chain(STEPS, count(STEPS[-1] + LONGEST_MS, LONGEST_MS)):
         yield (edge + reached, edge + step) if forward else (edge - step, edge - reached)
         reached = step
 

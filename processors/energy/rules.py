@@ -57,3 +57,8 @@ def grid_policy(text: str, place: str) -> GridPolicy:
 def unit_of(quantity: str) -> str:
     """The unit of an amount."""
     return OF_FAMILY["energy"][quantity].unit
+
+
+def power_unit(code: str) -> str:
+    """The unit of its use over time: kW of kWh, else the unit an hour."""
+    return "kW" if unit_of(code) == "kWh" else f"{unit_of(code)}/h"

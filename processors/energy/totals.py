@@ -3,7 +3,7 @@ the way from a day to a year of the city.
 
     used       by quantity: the amount, how much of it was shared out by time, and how long it was measured
     periods    electricity by time of use
-    self-use   generation − fed into the grid, of days on which both were measured alike
+    self-use   generation − fed into the grid, of the time in which both were measured
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 from processors.energy.rules import CARRIERS
 
 _NONE = Fraction(0)
+# Chosen: below this share of the time an amount is no answer to what was used.
+LEAST_COVERAGE = Fraction(95, 100)
 
 
 class Tally(NamedTuple):
@@ -60,7 +62,10 @@ class Totals(NamedTuple):
 
     @property
     def measured_ms(self) -> int:
-        """How long everything was measured that was measured at all [ms]."""
+        """How long everything was measured that was measured at all [ms]; of a day with photovoltaics whose self-use nobody knows
+        none, for what was used is not known either."""
+        if self.self_use_days < self.pv_days:
+            return 0
         return min((one.measured_ms for one in self.used.values()), default=0)
 
     def coal_amounts(self) -> dict[str, Fraction]:
@@ -71,10 +76,11 @@ class Totals(NamedTuple):
         return found
 
     def grid_amounts(self) -> dict[str, Fraction]:
-        """By carrier, in its unit, what was used, of electricity what came from the grid."""
+        """By carrier, in its unit, what was used, of electricity what came from the grid; what was never measured is no zero."""
         return {
-            carrier: self.used[code].amount * units for code, (carrier, units) in CARRIERS.items() if code in self.used
-        }
+            carrier: self.used[code].amount * units
+            for code, (carrier, units) in CARRIERS.items() if code in self.used and self.used[code].measured_ms
+        }  # fmt: skip
 
     def said(self) -> dict[str, Any]:
         """As data."""

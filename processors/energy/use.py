@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 
 from processors.computation import CODE_VERSION
 from processors.energy.balance import carbon_of, coal_of, photovoltaics_of
-from processors.energy.days import AMOUNT_DIGITS, LEAST_COVERAGE, TCE_DIGITS, said_of, totals_of
+from processors.energy.days import AMOUNT_DIGITS, TCE_DIGITS, places_of, said_of, totals_of
 from processors.energy.losses import sum_of_losses
 from processors.energy.rules import STANDARD, WATER, EnergyRules, unit_of
-from processors.energy.totals import Totals, sum_of, totals_in
+from processors.energy.totals import LEAST_COVERAGE, Totals, sum_of, totals_in
 from processors.indicators.exact import decimal
 from processors.windows import period_days
 from store.judgements import Judgement, Key
@@ -43,8 +43,8 @@ def meter_month(
     """A meter's month from its days, of which there is at least one; `expected_ms` is how long it was to measure."""
     parts: dict[tuple[str, bool], list[Totals]] = {}
     for day in days:
-        counts = day.detail["main_meter"] is None and day.detail["kind"] == "assessment"
-        parts.setdefault((day.detail["district"], counts), []).append(totals_of(day))
+        for district, counts, totals in places_of(day):
+            parts.setdefault((district, counts), []).append(totals)
     last = days[-1].detail
     extra = {
         "name": last["name"],
@@ -64,7 +64,7 @@ def meter_month(
         "losses": dict(losses),
         "how": sorted({how for day in days for of in day.detail["how"].values() for how in of}),
     }
-    every = [one for of in parts.values() for one in of]
+    every = [totals_of(day) for day in days]
     measured = sum(one.measured_ms for one in every)
     return _judgement(scope, period, sum_of(every), measured, expected_ms, days[-1].stations, extra, frame)
 
@@ -92,10 +92,11 @@ def place_month(
     totals: dict[str, list[Totals]] = {}
     measured = 0
     for name, month in sorted(meters.items()):
-        for part in month.detail["parts"]:
-            if part["counts"] and district in {None, part["district"]}:
-                totals.setdefault(name, []).append(totals_in(part["totals"]))
-                measured += part["measured_ms"]
+        there = [one for one in month.detail["parts"] if one["counts"] and district in {None, one["district"]}]
+        if there:
+            totals[name] = [totals_in(part["totals"]) for part in there]
+            # At most what was expected of it: nobody's surplus makes up for another's silence.
+            measured += min(expected.get(name, 0), sum(part["measured_ms"] for part in there))
     if not totals and not was_there:
         return None
     extra = {
@@ -157,10 +158,12 @@ def _judgement(
         "time_of_use": frame.rules.time_of_use.name,
         "last_day": min(frame.last_closed, period_days(period)[1]).isoformat(),
     }
+    if measured == 0:
+        value = None
     detail["sentence"] = _sentence(value, unit, totals, detail, measured, expected_ms)
     return Judgement(
         Key(ENERGY_USE, scope, period, STANDARD),
-        None if measured == 0 else value, unit, "stated" if enough and value is not None else "not assessable",
+        value, unit, "stated" if enough and value is not None else "not assessable",
         measured // 60_000, expected_ms // 60_000, CODE_VERSION, stations, detail, frame.now,
     )  # fmt: skip
 
@@ -177,15 +180,19 @@ def _sentence(
     coal, carbon, losses = detail["coal"], detail["carbon"], detail.get("losses", {})
     parts = [said_of(code, one) for code, one in totals.used.items()]
     if unit == "tce":
-        parts.insert(0, f"{value} tce ({coal['basis_zh']})" if value is not None else coal["why"])
+        no_value = coal["why"] or "no value: at no time was all of it measured"
+        parts.insert(0, no_value if value is None else f"{value} tce ({coal['basis_zh']})")
         lacking = f", without {', '.join(carbon['without_factor'])}" if carbon["without_factor"] else ""
         said = f"{carbon['t']} t CO2 ({_policy(carbon)}{lacking})"
-        parts.append(said if carbon["t"] is not None else carbon["why"])
+        if carbon["t"] is not None or carbon["why"] != coal["why"]:
+            parts.append(said if carbon["t"] is not None else carbon["why"])
     parts += [
         f"loss of {code} {one['percent']} %" if one["assessable"]
         else f"loss of {code} not assessable: {', '.join(one['lacking'])} not measured whole on some days"
         for code, one in losses.items()
     ]  # fmt: skip
+    if totals.self_use_days < totals.pv_days:
+        parts.append(f"self-use of photovoltaics known on {totals.self_use_days} of {totals.pv_days} days")
     if detail.get("silent"):
         parts.append(f"nothing came of {', '.join(detail['silent'][:8])}")
     if measured < expected:

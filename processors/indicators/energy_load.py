@@ -22,8 +22,8 @@ BASE_LOAD_PERCENT = 95
 
 
 class Bucket(NamedTuple):
-    """What is known to have been used in (since, until] [ms]; `apportioned` of it comes of pieces that reach over an edge,
-    `measured_ms` is how much of the time was measured, `longest_ms` the longest piece in it."""
+    """What is known to have been used in (since, until] [ms]; `apportioned` of it comes of pieces that reach over an edge, or are
+    a share of longer ones, `measured_ms` is how much of the time was measured, `longest_ms` the longest piece in it."""
 
     since: int
     until: int
@@ -77,11 +77,12 @@ def shared(pieces: Sequence[Piece], edges: Sequence[int]) -> list[Bucket]:
             share = piece.amount
             if within < length:
                 share = piece.amount * within / length
+            if within < piece.measured_over_ms:
                 apportioned += share
             # Numerators by denominator: most pieces have one of a few, and whole numbers add up ten times as fast.
             amounts[share.denominator] = amounts.get(share.denominator, 0) + share.numerator
             measured += within
-            longest = max(longest, length)
+            longest = max(longest, piece.measured_over_ms)
         amount = sum((Fraction(n, d) for d, n in amounts.items()), Fraction(0))
         found.append(Bucket(since, until, amount, apportioned, measured, longest))
     return found

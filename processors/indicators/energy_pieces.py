@@ -1,52 +1,72 @@
 """From a meter's readings to pieces of use: what was used between two instants, exactly, and how that is known.
 
-    counted, rolled over, replaced   from one count to the next (`metering.py`)
+    counted, rolled over, replaced   from one count to the next (`metering.py`); `outlier left out`: over one that is out of line
     interval                         an amount that was sent of its period
     integrated                       power over time: an averaged power times its period, or the trapezoid between two samples
 
 Counts go before amounts, amounts before power: where one of them is silent or says nothing, the next one fills in. Counts that
-are further apart than two days come last, for they say nothing of a day. What none of them measured is a gap, and nothing
-bridges it.
+are further apart than two days come last, for they say nothing of a day: what finer readings leave of them is shared out over
+the rest of their time. What none of them measured is a gap, and nothing bridges it.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
 from processors.indicators.exact import exact
-from processors.metering import Use
+from processors.metering import LONGEST_MS, Use
 from sensors.instants import DAY_MS, HOUR_MS
 
-How = Literal["counted", "rolled over", "replaced", "went back", "interval", "integrated"]
+How = Literal[
+    "counted",
+    "rolled over",
+    "replaced",
+    "went back",
+    "outlier left out",
+    "contradicted",
+    "interval",
+    "overlap left out",
+    "integrated",
+]
 
-# Chosen: a meter that is read once a quarter, and late. Beyond it nobody says on which days the use was.
-LONGEST_MS = 100 * DAY_MS
 # Chosen: counts so far apart are nobody's load curve, where amounts or power were sent meanwhile.
 NEAR_MS = 2 * DAY_MS
 # Chosen: samples of power are joined over two that are missing, not over more.
 SAMPLES_APART = 3
 # Chosen, where the registry does not say how often a station sends: the quarter of an hour over which demand is billed.
 SAMPLES_APART_MS = 15 * 60_000
+# Chosen: a device that sends each quarter of an hour may be three minutes early or late, not a whole period.
+UNEVEN = Fraction(1, 5)
 
 NO_READING = "no reading"
 
 
 class Piece(NamedTuple):
-    """What was used in (since, until] [ms], in the quantity's unit; None where nobody knows, and `how` says why."""
+    """What was used in (since, until] [ms], in the quantity's unit; None where nobody knows, and `how` says why. A share of a
+    longer piece has that one's length in `cut_from_ms`."""
 
     since: int
     until: int
     amount: Fraction | None
     how: How
+    cut_from_ms: int | None = None
+
+    @property
+    def measured_over_ms(self) -> int:
+        """Over how long a time it was measured in one [ms]: its own, or that of the piece it is a share of."""
+        return self.until - self.since if self.cut_from_ms is None else self.cut_from_ms
 
 
 class Averaged(NamedTuple):
-    """A value of a period (since, until] [ms]: an amount, or a mean power."""
+    """A value of a period (since, until] [ms]: an amount, or a mean power. A device's own periods are as long as is expected."""
 
     since: int
     until: int
     value: float
+    is_raw: bool = False
+    """Whether the device, not the clock, says when its period ends."""
 
 
 class Gap(NamedTuple):
@@ -69,8 +89,18 @@ def counted(uses: Iterable[Use]) -> list[Piece]:
 
 
 def of_intervals(values: Iterable[Averaged]) -> list[Piece]:
-    """Amounts as they were sent."""
-    return _one_after_the_other(Piece(one.since, one.until, exact(one.value), "interval") for one in values)
+    """Amounts as they were sent. What a device sends at its own times begins where the one before ended, if that is about a
+    period ago; where amounts lie over each other otherwise, the later one's share is left out, and `how` says so."""
+    made: list[Piece] = []
+    for one in sorted(values, key=lambda one: (one.until, one.since)):
+        since = one.since
+        if one.is_raw and made and abs(made[-1].until - since) <= UNEVEN * (one.until - since):
+            since = made[-1].until
+        made.append(Piece(since, one.until, exact(one.value), "interval"))
+    return [
+        piece if piece.cut_from_ms is None else piece._replace(how="overlap left out")
+        for piece in _one_after_the_other(made)
+    ]
 
 
 def of_mean_powers(values: Iterable[Averaged]) -> list[Piece]:
@@ -99,7 +129,7 @@ def filled(*layers: Sequence[Piece]) -> list[Piece]:
     for layer in layers:
         known = _with(known, [piece for piece in layer if piece.amount is not None])
     unknown = [piece for layer in layers for piece in layer if piece.amount is None]
-    for piece in sorted(unknown):
+    for piece in sorted(unknown, key=lambda one: (one.since, one.until)):
         known = _with(known, [piece])
     return known
 
@@ -108,7 +138,24 @@ def by_precedence(counts: Sequence[Piece], amounts: Sequence[Piece], powers: Seq
     """The pieces of a quantity of a station, whatever it sends."""
     near = [piece for piece in counts if piece.until - piece.since <= NEAR_MS]
     far = [piece for piece in counts if piece.until - piece.since > NEAR_MS]
-    return filled(near, amounts, powers, far)
+    finer = filled(near, amounts, powers)
+    return filled(finer, list(_left_of(far, [piece for piece in finer if piece.amount is not None])))
+
+
+def _left_of(counts: Sequence[Piece], finer: Sequence[Piece]) -> Iterator[Piece]:
+    """What finer pieces leave of counts, shared out by time over where they say nothing; where they say more, nobody knows."""
+    for piece, rest in zip(counts, _outside(counts, finer), strict=True):
+        first = bisect_right(finer, piece.since, key=lambda one: one.until)
+        last = bisect_left(finer, piece.until, key=lambda one: one.since)
+        if piece.amount is None or first == last or not rest:
+            yield from rest
+            continue
+        within = [_cut(one, max(one.since, piece.since), min(one.until, piece.until)) for one in finer[first:last]]
+        left = piece.amount - sum((one.amount or Fraction(0) for one in within), Fraction(0))
+        length = sum(part.until - part.since for part in rest)
+        for part in rest:
+            share = left * Fraction(part.until - part.since, length)
+            yield part._replace(amount=share) if left >= 0 else part._replace(amount=None, how="contradicted")
 
 
 def gaps(pieces: Sequence[Piece], start: int, end: int) -> list[Gap]:
@@ -167,4 +214,5 @@ def _cut(piece: Piece, since: int, until: int) -> Piece:
     if (since, until) == (piece.since, piece.until):
         return piece
     share = Fraction(until - since, piece.until - piece.since)
-    return Piece(since, until, None if piece.amount is None else piece.amount * share, piece.how)
+    amount = None if piece.amount is None else piece.amount * share
+    return Piece(since, until, amount, piece.how, piece.measured_over_ms)

@@ -6,7 +6,7 @@ from datetime import date, datetime, time, timedelta
 from functools import cache
 from importlib.resources import files
 from itertools import pairwise
-from typing import Literal, NamedTuple, Self
+from typing import Annotated, Literal, NamedTuple, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -40,7 +40,7 @@ class _Table(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     from_: date = Field(alias="from")
-    months: frozenset[int] = frozenset()
+    months: frozenset[Annotated[int, Field(ge=1, le=12)]] = frozenset()
     peak: tuple[str, ...] = ()
     flat: tuple[str, ...] = ()
     valley: tuple[str, ...] = ()
@@ -70,6 +70,16 @@ class TimeOfUse(BaseModel):
     document: str
     mark: Mark
     tables: tuple[_Table, ...] = Field(alias="table", min_length=1)
+
+    @model_validator(mode="after")
+    def _has_every_month(self) -> Self:
+        first = min(one.from_ for one in self.tables)
+        named = {month for one in self.tables if one.from_ == first for month in one.months or range(1, 13)}
+        if lacking := sorted(set(range(1, 13)) - named):
+            raise ValueError(
+                f"from {first} on there is no table of month {', '.join(map(str, lacking))}; add one, or one without months"
+            )
+        return self
 
     def segments(self, day: date, zone: ZoneInfo) -> list[Segment]:
         """The parts of a civil day by the clock of the zone; none before the first table."""
@@ -110,6 +120,10 @@ def _segments(table: _Table, day: date, zone: ZoneInfo) -> Iterator[Segment]:
 
 
 def _instant(day: date, minutes: int, zone: ZoneInfo) -> int:
-    if minutes == _DAY_MINUTES:
-        return to_millis(datetime.combine(day + timedelta(days=1), time(), zone))
-    return to_millis(datetime.combine(day, time(minutes // 60, minutes % 60), zone))
+    """Of a time of the clock; of one that the clock skips that of the skip."""
+    while True:
+        days, rest = divmod(minutes, _DAY_MINUTES)
+        local = datetime.combine(day + timedelta(days=days), time(rest // 60, rest % 60), zone)
+        if to_millis(local) <= to_millis(local.replace(fold=1)):
+            return to_millis(local)
+        minutes += 1

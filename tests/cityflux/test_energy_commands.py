@@ -134,6 +134,7 @@ def test_a_day_with_something_left_on_is_an_anomaly(asked: Asked) -> None:
         "energy", "anomalies", "--from", "2026-05-01", "--to", "2026-05-01", "--meter", "school", *HOLIDAYS
     )
     assert kept == []
+    assert "is before --from" in asked("energy", "anomalies", "--from", "2026-05-02", "--to", "2026-05-01", expect=2)
     assert "is not a day" in asked("energy", "anomalies", "--from", "May", "--to", "2026-05-01", expect=2)
 
 
@@ -143,7 +144,9 @@ def test_explain_goes_from_the_city_to_a_reading_and_its_message(asked: Asked) -
     assert any(one["document"].startswith("公告2025年第47号") for one in city["clauses"])
     month = asked.json("explain", "energy_use", "2026-05", "--meter", FAULTS.replaced.meter)
     assert len(month["days"]) == 31
-    assert "replaced" in month["how"] or "counted" in month["how"]
+    # It was replaced at a count: what each of both meters used is counted, and no minute is lost.
+    assert month["how"] == ["counted"]
+    assert {day["covered"][0] == day["covered"][1] for day in month["days"]} == {True}
     day = asked.json("explain", "energy_use", "2026-04-21", "--meter", FAULTS.late.meter)
     assert day["same_when_computed_again"]
     pieces = [one for one in day["pieces"] if one["quantity"] == "electricity"]

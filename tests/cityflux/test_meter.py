@@ -30,7 +30,9 @@ def count(hours_ago: float, wh: float) -> OutMessage:
 async def test_counts_in_wh_become_kwh_used_over_a_roll_over(tmp_path: Path) -> None:
     (tmp_path / "sources.toml").write_text(SOURCE, "utf-8")
     of = {"family": "energy", "name_zh": "总表", "district": "gaoxin", "period": "raw"}
-    station = Station.model_validate({"id": "m-07", "device": "e-0007", "meter_factor": 2, "meter_modulus": 1e5, **of})
+    station = Station.model_validate(
+        {"id": "m-07", "device": "e-0007", "meter_factor": 2, "meter_modulus": 1e5, **of, "measures": "electricity"}
+    )
     (tmp_path / "stations.toml").write_text(dump_registry([station]), "utf-8")
     with Mosquitto(tmp_path) as broker:
         environment = {

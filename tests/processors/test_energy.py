@@ -278,8 +278,8 @@ async def test_a_day_runs_until_it_has_closed_and_a_silent_meter_is_named(meters
 
 async def test_a_replacement_in_the_middle_of_a_day_is_known_at_its_time(meters: Meters) -> None:
     when = "2026-03-05T06:00:00+08:00"
-    meters.meter("m-1", device="old", active_to=when, meter_end=1000.0)
-    meters.meter("m-1", device="new", active_from=when, meter_start=5.0)
+    meters.meter("m-1", measures="electricity", device="old", active_to=when, meter_end=1000.0)
+    meters.meter("m-1", measures="electricity", device="new", active_from=when, meter_start=5.0)
     counts = {at(MARCH[0]): {"electricity_counter": 0.0}, at(MARCH[9]): {"electricity_counter": 5.0 + 114.0}}
     await meters.send("m-1", counts)
     await meters.compute(date(2026, 3, 20))

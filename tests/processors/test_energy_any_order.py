@@ -74,6 +74,7 @@ def _entry(
 ) -> dict[str, Any]:
     row = {
         "id": "m-1", "family": "energy", "name_zh": "电表", "district": "gaoxin", "period": "raw", "device": f"d{number}",
+        "measures": "electricity",
         "meter_factor": factor, "meter_modulus": MODULUS, "active_from": since, "active_to": until, "meter_end": end,
         "meter_start": None if since is None else begin,
     }  # fmt: skip
@@ -165,12 +166,15 @@ class Sent(NamedTuple):
 
 @st.composite
 def mixed(draw: st.DrawFn) -> tuple[list[Sent], list[list[Sent]]]:
-    """Counts now and then, hours' amounts and powers beside them, of two quantities, with silences; in pieces, in any order."""
+    """Counts now and then, some wrong, hours' amounts and powers beside them, of two quantities, with silences; in pieces, in any
+    order."""
     hours = draw(st.sets(st.integers(1, 12 * 24), min_size=4, max_size=40))
     some = st.sets(st.sampled_from(["electricity_counter", "electricity", "active_power", "gas_counter"]), min_size=1)
+    wrong = draw(st.sets(st.sampled_from(sorted(hours)), max_size=5))
     made = []
     for hour in sorted(hours):
-        values = {code: float(hour if code.endswith("counter") else 1 + hour % 5) for code in sorted(draw(some))}
+        count = 0 if hour in wrong else hour
+        values = {code: float(count if code.endswith("counter") else 1 + hour % 5) for code in sorted(draw(some))}
         made.append(Sent(hour, values))
     shuffled = draw(st.permutations([*made, *draw(st.lists(st.sampled_from(made), max_size=5))]))
     cuts = sorted(draw(st.sets(st.integers(1, len(shuffled) - 1), max_size=5)))

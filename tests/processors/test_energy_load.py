@@ -79,7 +79,10 @@ def test_counts_before_amounts_before_power_and_each_fills_in_where_the_one_befo
 def test_counts_of_a_month_do_not_hide_what_was_sent_each_hour() -> None:
     month = piece(0, 720, 720)
     found = by_precedence([month], [piece(10, 11, 7, "interval")], [])
-    assert [one.amount for one in found] == [10, 7, 709]
+    assert [one.amount for one in found] == [Fraction(713 * 10, 719), 7, Fraction(713 * 709, 719)]
+    assert sum(one.amount or 0 for one in found) == 720, "no more than the meter counted"
+    [_, _, rest] = shared(found, [0, 10 * HOUR_MS, 11 * HOUR_MS, 12 * HOUR_MS])
+    assert (rest.apportioned, rest.longest_ms) == (rest.amount, 720 * HOUR_MS)
 
 
 def test_what_nobody_knows_is_a_gap_with_its_reason() -> None:
@@ -159,6 +162,14 @@ def test_the_times_of_use_fill_the_day_whatever_the_clock_does() -> None:
     assert table.segments(date(2019, 12, 31), CHONGQING) == []
 
 
+def test_a_boundary_in_the_hour_that_the_clock_skips_is_the_instant_of_the_skip() -> None:
+    table = parse_time_of_use(TABLE + 'valley = ["00:00-02:30"]\npeak = ["02:30-03:00"]\nflat = ["03:00-24:00"]\n', "a")
+    day = date(2026, 3, 29)
+    start, end = day_bounds(day, BERLIN)
+    found = [(one.since, one.until, one.name) for one in table.segments(day, BERLIN)]
+    assert found == [(start, start + 2 * HOUR_MS, "valley"), (start + 2 * HOUR_MS, end, "flat")]
+
+
 TABLE = 'name = "x"\ndocument = "y"\nmark = "1 source"\n[[table]]\nfrom = 2026-01-01\n'
 
 
@@ -168,6 +179,11 @@ TABLE = 'name = "x"\ndocument = "y"\nmark = "1 source"\n[[table]]\nfrom = 2026-0
         ('peak = ["08:00-12:00"]\nflat = ["00:00-08:00"]', "leave out or repeat"),
         ('peak = ["08:00-24:00"]\nflat = ["00:00-09:00"]', "leave out or repeat"),
         ('peak = ["8-24"]', "write 08:00-11:00"),
+        ('months = [13]\nflat = ["00:00-24:00"]', "less than or equal to 12"),
+        (
+            'months = [1, 2, 3, 4, 5, 6]\nflat = ["00:00-24:00"]',
+            "from 2026-01-01 on there is no table of month 7, 8, 9, 10, 11, 12",
+        ),
     ],
 )
 def test_a_table_that_does_not_fill_the_day_is_refused_by_name(text: str, why: str) -> None:

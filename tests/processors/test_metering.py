@@ -33,7 +33,7 @@ def meter(**of: Any) -> Station:
         "longitude": 106.4,
         "latitude": 29.5,
     }
-    return Station.model_validate({**row, "kind": "research", **of})
+    return Station.model_validate({**row, "kind": "research", "measures": "electricity", **of})
 
 
 def used(counts: list[tuple[float, float]], *entries: Station) -> list[tuple[float | None, str]]:
@@ -138,3 +138,33 @@ def test_whatever_happens_to_meters_the_uses_add_up(data: st.DataObject) -> None
     assert sum(use.used or 0 for use in found) == truth
     assert all(use.used is not None for use in found)
     assert [use.since for use in found[1:]] == [use.until for use in found[:-1]]
+
+
+@pytest.mark.parametrize(
+    ("shown", "used_in_all"),
+    [
+        ([600, 601, 0, 603, 604], 4),
+        ([600, 601, 90_000, 603, 604], 4),
+        ([600, 0, 602, 0, 604], 4),
+        ([950_000, 0, 950_002, 950_003], 3),
+        ([999_998, 999_999, 500_000, 999_999, 1], 3),
+        ([10, 12, 11, 13], 3),
+    ],
+)
+def test_a_count_out_of_line_is_left_out_and_named(shown: list[float], used_in_all: float) -> None:
+    found = used(list(enumerate(shown)), meter(meter_modulus=1e6))
+    assert sum(one or 0 for one, _ in found) == used_in_all
+    assert [how for _, how in found].count("outlier left out") == 1
+
+
+def test_counts_at_a_roll_over_or_after_a_reset_are_in_line() -> None:
+    assert used([(0, 999_998.0), (1, 0.0), (2, 3.0)], meter(meter_modulus=1e6)) == [
+        (2.0, "rolled over"),
+        (3.0, "counted"),
+    ]
+    assert used([(0, 500.0), (1, 0.0), (2, 3.0)]) == [(None, "went back"), (3.0, "counted")]
+
+
+def test_where_most_counts_contradict_each_other_nobody_knows_who_is_wrong() -> None:
+    shown = [600.0, 0.0, 602.0, 0.0, 604.0, 0.0, 606.0]
+    assert (None, "went back") in used(list(enumerate(shown)))

@@ -11,10 +11,11 @@ import pytest
 
 from processors.indicators.energy_load import shared
 from processors.indicators.energy_pieces import counted
-from processors.metering import COUNTERS, Count, uses
+from processors.metering import Count, uses
 from sensors.families import CONTRACTS
 from sensors.formats.native import decode
 from sensors.instants import DAY_MS, HOUR_MS, to_millis
+from sensors.quantities import COUNTERS
 from sensors.stations import load_registry
 from sensors.topics import parse_topic
 from simulators.buildings import (
