@@ -58,6 +58,14 @@ def refused(text: str) -> NoReturn:
     raise typer.Exit(REFUSED)
 
 
+def civil_day(text: str, option: str) -> date:
+    """A day (2026-03-05); or exit 2."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        wrong(f"{option} {text!r} is not a day; write 2026-03-05")
+
+
 def instant(text: str, zone: tzinfo, option: str) -> int:
     """A day (2026-03-05: its midnight) or an ISO 8601 time (in the city's zone where it names none) to ms; or exit 2."""
     try:

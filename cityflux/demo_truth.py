@@ -9,7 +9,7 @@ from cityflux.console import out
 from processors.energy.totals import totals_in
 from processors.energy.use import ENERGY_USE
 from processors.scopes import METER, SECTION, STATION
-from processors.windows import day_bounds, days_between, period_bounds, period_days
+from processors.windows import day_bounds, days_between, length_of, period_bounds, period_days
 from simulators.air import truth
 from simulators.buildings import true_use
 from simulators.city import ZONE
@@ -26,7 +26,7 @@ def compare_water(books: Books, seed: int, first: date, until: date) -> None:
     for revision in Judgements(books).latest("water_section", first=first.isoformat()[:7]):
         key = revision.judgement.key
         begins, ends = period_days(key.period)
-        if len(key.period) != len("2026-03") or begins < first or ends >= until:
+        if length_of(key.period) != "month" or begins < first or ends >= until:
             continue
         section = key.scope.removeprefix(SECTION)
         start, end = period_bounds(key.period, ZONE)
@@ -50,7 +50,7 @@ def compare_energy(books: Books, seed: int, first: date, zone: ZoneInfo) -> None
     """What each meter used in each month so far, of those that were measured whole: exact."""
     outcomes: Counter[bool] = Counter()
     for (scope, period), (judged, _) in Judgements(books).standing(ENERGY_USE, first=first.isoformat()[:7]).items():
-        if not scope.startswith(METER) or len(period) != len("2026-03") or "Q" in period:
+        if not scope.startswith(METER) or length_of(period) != "month":
             continue
         start = max(day_bounds(first, zone)[0], period_bounds(period, zone)[0])
         end = day_bounds(date.fromisoformat(judged.detail["last_day"]), zone)[1]

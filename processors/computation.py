@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 from importlib.metadata import version
+from itertools import chain
 from typing import NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
@@ -41,16 +42,19 @@ class Moved(NamedTuple):
         found = {period for day in [*self.days, last_closed] for period in periods_of(day)}
         return found | {key.period for key in self.ended if key.indicator != daily}
 
-    def of_scope(self, books: Judgements, daily: str, scope: str, first: date, last: date) -> dict[str, Judgement]:
-        """A scope's days from `first` to `last`, those just computed over those in the books, by day as text."""
+    def of_scope(
+        self, books: Judgements, daily: str, scope: str, first: date, last: date, standard: str | None = None
+    ) -> dict[str, Judgement]:
+        """A scope's days from `first` to `last`, those just computed over those in the books, by day as text; by one standard
+        alone where days of several may stand beside each other."""
         span = first.isoformat(), last.isoformat()
-        found = {
-            r.judgement.key.period: r.judgement for r in books.latest(daily, scope=scope, first=span[0], last=span[1])
-        }
-        return found | {
+        in_books = (r.judgement for r in books.latest(daily, scope=scope, first=span[0], last=span[1]))
+        return {
             one.key.period: one
-            for one in self.fresh
-            if (one.key.indicator, one.key.scope) == (daily, scope) and span[0] <= one.key.period <= span[1]
+            for one in chain(in_books, self.fresh)
+            if (one.key.indicator, one.key.scope) == (daily, scope)
+            and span[0] <= one.key.period <= span[1]
+            and standard in {None, one.key.standard}
         }
 
 

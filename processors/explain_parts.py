@@ -2,6 +2,7 @@
 where a reading came from. Plain data."""
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -32,6 +33,14 @@ def of_period(judgements: Judgements, indicator: Indicator, period: str, *, noth
     if found is None:
         raise NotFound(f"{indicator.code} {period}{nothing}")
     return found
+
+
+def civil_day_of(text: str) -> date:
+    """A day (2026-03-05). Raises NotFound."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise NotFound(f"{text!r} is not a day; write for example 2026-03-05") from error
 
 
 def heading(indicator: Indicator, year: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from processors.plans.figures import Length
 from sensors.instants import HOUR_MS, to_datetime, to_millis
 
 Ints = npt.NDArray[np.int64]
@@ -76,6 +77,15 @@ def period_days(period: str) -> tuple[date, date]:
     raise ValueError(
         f"{period!r} is no period: write a day (2026-03-05), month (2026-03), quarter (2026-Q1) or year (2026)"
     )
+
+
+def length_of(period: str) -> Length:
+    """How long a period is. Raises ValueError where it is none."""
+    period_days(period)
+    if "Q" in period:
+        return "quarter"
+    lengths: dict[int, Length] = {4: "year", 7: "month", 10: "day"}
+    return lengths[len(period)]
 
 
 def period_bounds(period: str, zone: tzinfo) -> tuple[int, int]:

@@ -6,7 +6,7 @@ it looks again, so nothing is told twice. A crash before the save leaves the mar
 """
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
@@ -173,7 +173,7 @@ class Incidents:
                 .where(incidents.c.id == number)
                 .values(acknowledged_by=who, acknowledged_at=now, acknowledged_level=found.draft.level)
             )
-            _log(connection, [(number, now, "acknowledged", why, who, found.draft.level)])
+            _log(connection, number, LogLine(now, "acknowledged", why, who, found.draft.level))
             note(connection, now, who, "alert acknowledged", f"incident/{number}", {"note": why})
             return _one(connection, number)
 
@@ -247,7 +247,7 @@ def _write(connection: Connection, rule: str, subject: str, change: Change, now:
         raise ValueError(f"{change.what} is of an incident that is stored")
     if change.what != "noted":
         level = 0 if change.draft is None else change.draft.level
-        _log(connection, [(number, now, change.what, change.why, "cityflux", level)])
+        _log(connection, number, LogLine(now, change.what, change.why, "cityflux", level))
     return number
 
 
@@ -260,9 +260,8 @@ def _keep_acknowledgement(connection: Connection, number: int, into: int) -> Non
         connection.execute(update(incidents).where(incidents.c.id == into).values(values))
 
 
-def _log(connection: Connection, lines: Iterable[tuple[int, int, str, str, str, int]]) -> None:
-    names = ("incident", "at", "what", "why", "who", "level")
-    connection.execute(insert(incident_log), [dict(zip(names, line, strict=True)) for line in lines])
+def _log(connection: Connection, number: int, line: LogLine) -> None:
+    connection.execute(insert(incident_log), {"incident": number, **line._asdict()})
 
 
 def _one(connection: Connection, number: int) -> Incident | None:

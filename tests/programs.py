@@ -41,6 +41,20 @@ def cityflux(*arguments: str, environment: Mapping[str, str], expect: int = 0, c
     return ended.stdout + (ended.stderr if expect else "")
 
 
+class Asked:
+    """Commands on a data folder that is there, and what they answer."""
+
+    def __init__(self, folder: Path) -> None:
+        self._environment = {"CITYFLUX_DATA_DIR": str(folder)}
+
+    def __call__(self, *arguments: str, expect: int = 0, **settings: str) -> str:
+        return cityflux(*arguments, environment={**self._environment, **settings}, expect=expect)
+
+    def json(self, *arguments: str) -> Any:
+        """The same as data."""
+        return json.loads(self(*arguments, "--format", "json"))
+
+
 class Program:
     """A program in the foreground of its own process. Its log is a file, shown where a wait fails."""
 

@@ -23,11 +23,12 @@ alerts = typer.Typer(no_args_is_help=True, help="Alerts: incidents, their rules,
 def rules(style: Annotated[Format, typer.Option("--format", help="table, csv or json")] = Format.TABLE) -> None:
     """The rules: levels, times, who is told, and where each is from. Example: cityflux alerts rules"""
     from processors.alerts.rules import shipped_rules
+    from processors.alerts.signals import SIGNALS
 
     rows = [
         {
             "code": rule.code,
-            "subject": rule.subject,
+            "subject": SIGNALS[rule.signal].subject,
             "name": f"{rule.zh} {rule.en}",
             "levels": "; ".join(f"{level.colour or level.severity} {_when(level)}" for level in rule.levels),
             "dwell_min": rule.dwell_min,

@@ -2,8 +2,9 @@
 
 import json
 import sys
+from collections.abc import Callable
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -24,6 +25,9 @@ from sensors.quantities import OF_FAMILY, Family
 from sensors.reading import Period
 from store.books import Books
 from store.judgements import Judgement, Judgements
+
+if TYPE_CHECKING:
+    from processors.explain_page import Page
 
 
 class TextOrJson(StrEnum):
@@ -184,7 +188,7 @@ def explain(
 ) -> None:
     """Why an indicator is what it is, down to hours and samples and the messages they came in. Example:
     cityflux explain good_air_days 2026 --day 2026-03-05"""
-    from cityflux.explained import as_text, page_as_text
+    from cityflux.explained import as_text
     from processors.energy.use import ENERGY_USE
     from processors.explain_page import page_of
     from processors.explain_parts import NotFound
@@ -208,16 +212,23 @@ def explain(
             answer = explained(books, open_store(chosen), definition, period, chosen.zone, section=section, day=day)
         except (NotFound, ValueError) as error:
             wrong(str(error))
+    if definition.family == "air" and style is TextOrJson.TEXT:
+        as_text(answer, out)
+    else:
+        _show(answer, page_of, style)
+
+
+def _show(answer: dict[str, Any], page: "Callable[[dict[str, Any]], Page]", style: TextOrJson) -> None:
+    """An explanation for a script, or laid out by `page` for a person."""
+    from cityflux.explained import page_as_text
+
     if style is TextOrJson.JSON:
         sys.stdout.write(json.dumps(answer, ensure_ascii=False, indent=2) + "\n")
-    elif definition.family != "air":
-        page_as_text(page_of(answer), out)
     else:
-        as_text(answer, out)
+        page_as_text(page(answer), out)
 
 
 def _explain_energy(chosen: Settings, period: str, meter: str | None, district: str | None, style: TextOrJson) -> None:
-    from cityflux.explained import page_as_text
     from processors.energy.explain import explain_energy
     from processors.energy.page import energy_page
     from processors.explain_parts import NotFound
@@ -233,10 +244,7 @@ def _explain_energy(chosen: Settings, period: str, meter: str | None, district: 
             answer = explain_energy(books, open_store(chosen), period, scope, chosen.zone, rules)
     except (NotFound, SettingsError) as error:
         wrong(str(error))
-    if style is TextOrJson.JSON:
-        sys.stdout.write(json.dumps(answer, ensure_ascii=False, indent=2) + "\n")
-    else:
-        page_as_text(energy_page(answer), out)
+    _show(answer, energy_page, style)
 
 
 def _explain_traffic(
@@ -248,7 +256,6 @@ def _explain_traffic(
     day: str | None,
     style: TextOrJson,
 ) -> None:
-    from cityflux.explained import page_as_text
     from processors.explain_parts import NotFound
     from processors.traffic.explain_flow import explain_flow, explain_station_day
     from processors.traffic.page import traffic_page
@@ -266,10 +273,7 @@ def _explain_traffic(
                 answer = explain_station_day(books, store, station, period, chosen.zone, rules)
         except NotFound as error:
             wrong(str(error))
-    if style is TextOrJson.JSON:
-        sys.stdout.write(json.dumps(answer, ensure_ascii=False, indent=2) + "\n")
-    else:
-        page_as_text(traffic_page(answer), out)
+    _show(answer, traffic_page, style)
 
 
 def ledger(style: Annotated[Format, typer.Option("--format", help="table or json")] = Format.TABLE) -> None:

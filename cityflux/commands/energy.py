@@ -1,12 +1,11 @@
 """`cityflux energy`: load curves, use and carbon dioxide, losses between meters, days that are not as others."""
 
-from datetime import date
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cityflux.composition import energy_rules, open_books, open_store
-from cityflux.console import Format, instant, out, print_rows, settings, wrong
+from cityflux.console import Format, civil_day, instant, out, print_rows, settings, wrong
 from cityflux.energy_rows import buckets, loss_row, number, order, summary, use_row
 from cityflux.settings import Settings, SettingsError
 from store.books import Books
@@ -148,8 +147,8 @@ def anomalies(
     chosen = settings()
     if quantity not in USES:
         wrong(f"--quantity {quantity!r} is nothing that is used; use one of {', '.join(USES)}")
-    holidays = [_day(text, "--holiday") for text in holiday or ()]
-    first, last = _day(since, "--from"), _day(until, "--to")
+    holidays = [civil_day(text, "--holiday") for text in holiday or ()]
+    first, last = civil_day(since, "--from"), civil_day(until, "--to")
     if first > last:
         wrong(f"--to {until} is before --from {since}")
     with open_books(chosen) as books:
@@ -213,13 +212,6 @@ def _chosen() -> tuple[Settings, "EnergyRules"]:
 def _known(books: Books, station: str) -> None:
     if not books.registry().knows("energy", station):
         wrong(f"{station!r} is not an energy station of the registry; `cityflux stations list` shows them")
-
-
-def _day(text: str, option: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        wrong(f"{option} {text!r} is not a day; write 2026-03-05")
 
 
 def _standing(books: Books, period: str) -> dict[str, tuple[Judgement, str]]:

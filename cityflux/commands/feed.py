@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
 from cityflux.composition import now_ms
-from cityflux.console import err, out, refused, settings, wrong
+from cityflux.console import civil_day, err, out, refused, settings, wrong
 from cityflux.replay import Tally, messages, replay_profile, stations
 from cityflux.settings import Settings, SettingsError
 from sensors.instants import HOUR_MS
@@ -80,10 +80,7 @@ def simulate(
     chosen = settings()
     plan = _fault_plan(fault or [])
     today = datetime.fromtimestamp(now_ms() / 1000, ZONE).date()
-    try:
-        first = date.fromisoformat(since) if since else today.replace(month=1, day=1)
-    except ValueError:
-        wrong(f"--from {since!r} is not a day; write 2026-11-01")
+    first = civil_day(since, "--from") if since else today.replace(month=1, day=1)
     with progress_bar() as bar:
         task = bar.add_task(f"history since {first}", total=None)
         made: list[Fault] = []

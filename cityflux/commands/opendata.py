@@ -31,8 +31,7 @@ def export(
     from cityflux.opendata.export import Asked
     from cityflux.opendata.export import export as make
     from cityflux.opendata.signing import KeyFileError, private_key
-    from processors.records.entries import length_of
-    from processors.windows import period_bounds
+    from processors.windows import length_of, period_bounds
 
     chosen, now = settings(), now_ms()
     try:

@@ -1,12 +1,11 @@
 """`cityflux traffic`: flows of stations and tunnels, their days, the air in tunnels, hints at incidents."""
 
-from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cityflux.composition import now_ms, open_books, open_store, traffic_rules_of
-from cityflux.console import Format, err, instant, print_rows, settings, wrong
+from cityflux.console import Format, civil_day, err, instant, print_rows, settings, wrong
 from cityflux.settings import Settings
 from sensors.instants import iso
 from sensors.stations import Registry
@@ -197,7 +196,7 @@ def _days(chosen: Settings, since: str, until: str, station: list[str] | None) -
     from processors.scopes import STATION
     from processors.traffic.days import TRAFFIC_DAY
 
-    first, last = _civil(since, "--from"), _civil(until, "--to")
+    first, last = (civil_day(text, option).isoformat() for text, option in ((since, "--from"), (until, "--to")))
     scheme = traffic_rules_of(chosen).scheme.name
     with open_books(chosen) as books:
         books.prepare()
@@ -232,13 +231,6 @@ def _day(judged: Judgement, finality: str) -> dict[str, Any]:
         "status": judged.status,
         "finality": finality,
     }
-
-
-def _civil(text: str, option: str) -> str:
-    try:
-        return date.fromisoformat(text).isoformat()
-    except ValueError:
-        wrong(f"{option} {text!r} is not a day; write 2026-03-05")
 
 
 def _known(registry: Registry, name: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple, get_args
 
 from pydantic import BaseModel, ConfigDict
 
-from sensors.quantities import OF_FAMILY, Averages, Family, Quantity
+from sensors.quantities import COUNTERS, OF_FAMILY, Averages, Family, Quantity
 from sensors.reading import Flag, Period
 
 Type = Literal["string", "integer", "number", "boolean", "datetime", "date"]
@@ -67,8 +67,6 @@ _PERIODS: Mapping[str, Named] = {
     "raw": Named("原始值", "single values"), "minute": Named("分钟值", "by the minute"),
     "hour": Named("小时值", "by the hour"), "day": Named("日值", "by the day"),
 }  # fmt: skip
-_COUNT = "_counter"
-"""How the quantity of a meter's count ends."""
 _AVERAGED: Mapping[Averages, str] = {
     "mean": "arithmetic mean", "vector_mean": "mean of vectors", "energy_mean": "mean by energy",
     "hydrogen_mean": "mean of the hydrogen ions", "sum": "sum", "last": "last value", "derived": "derived by cityflux",
@@ -111,7 +109,7 @@ def readings_table(family: Family, period: Period) -> Table:
 
 def published(family: Family) -> list[str]:
     """The quantities of a family that are published: all but the counts of meters, whose use is."""
-    return [code for code in OF_FAMILY[family] if not code.endswith(_COUNT)]
+    return [code for code in OF_FAMILY[family] if code not in COUNTERS.values()]
 
 
 def doubtful_table(of: Table) -> Table:

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from processors.alerts.episodes import Course, Point, course
 from processors.alerts.incidents import drafts
-from processors.alerts.levels import points
+from processors.alerts.levels import Values, points
 from processors.alerts.rules import Rule
 from processors.alerts.signals import SIGNALS, Look
 from processors.windows import civil_day
@@ -42,13 +42,23 @@ def look_back(
 ) -> Mapping[str, Seen]:
     """By subject what the rule saw in (start, end] [ms]; incidents that touch the span, points of the span only. `intervals` are
     those of its signal's family; `subjects`: of these alone. Raises StoreUnavailable, StoreMisconfigured."""
+    look = Look(store, registry, intervals, zone, reads_from(rule, start), end, subjects)
+    return seen_in(rule, SIGNALS[rule.signal].make(look), zone, start, end)
+
+
+def reads_from(rule: Rule, start: int) -> int:
+    """From when on its signal is read [ms], so that what it saw after `start` [ms] is known."""
     signal = SIGNALS[rule.signal]
     windows = max(clause.looks_at for level in rule.levels for clauses in level.any for clause in clauses)
-    begins = start - _BEFORE_MS
-    read_from = begins - (windows - 1) * signal.window - signal.before_h * HOUR_MS
+    return start - _BEFORE_MS - (windows - 1) * signal.window - signal.before_h * HOUR_MS
+
+
+def seen_in(rule: Rule, values: Mapping[str, Values], zone: ZoneInfo, start: int, end: int) -> dict[str, Seen]:
+    """What a rule sees in its signal's values by subject, read from `reads_from` on or before; as `look_back` gives it."""
+    window, begins = SIGNALS[rule.signal].window, start - _BEFORE_MS
     found = {}
-    for subject, values in signal.make(Look(store, registry, intervals, zone, read_from, end, subjects)).items():
-        seen = [point for point in points(rule, values, signal.window) if begins < point.at <= end]
+    for subject, of_subject in values.items():
+        seen = [point for point in points(rule, of_subject, window) if begins < point.at <= end]
         its = [point for point in seen if rule.in_force(civil_day(point.at, zone))]
         of: Course = course(its, rule.timing)
         incidents = [one for one in drafts(of.episodes, rule.reopen_ms) if one.well is None or one.well > start]

@@ -18,7 +18,6 @@ from store.incidents import Incident
 
 Severity = Literal["notice", "warning", "serious", "critical"]
 SEVERITIES: Sequence[Severity] = ("notice", "warning", "serious", "critical")
-Subject = Literal["city", "station", "section"]
 SignalName = Literal[
     "air_aqi_of_station", "air_aqi_of_city", "air_pm2_5_24h", "air_o3_8h", "air_day_windows", "water_exceedance"
 ]
@@ -90,7 +89,6 @@ class Rule(_Data):
 
     code: str = Field(pattern=r"^[a-z0-9_]{1,64}$")
     signal: SignalName
-    subject: Subject
     zh: str = Field(min_length=1)
     en: str = Field(min_length=1)
     runbook: str = Field(pattern=r"^[a-z0-9-]{1,64}$")

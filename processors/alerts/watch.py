@@ -15,10 +15,10 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
-from processors.alerts.history import Seen, look_back
+from processors.alerts.history import Seen, reads_from, seen_in
 from processors.alerts.incidents import changes
 from processors.alerts.rules import Rule
-from processors.alerts.signals import SIGNALS
+from processors.alerts.signals import SIGNALS, Look, Signal
 from processors.keeping import keep_stepping
 from processors.scopes import CITY
 from processors.windows import civil_day
@@ -27,7 +27,7 @@ from sensors.stations import Registry
 from store.books import ALL_HOURS, Books
 from store.events import EVERYWHERE
 from store.incidents import AlertMark, Change, Incidents, Known
-from store.intervals import Interval, Intervals
+from store.intervals import Intervals
 from store.judgements import Superseded
 from store.port import ReadingsStore
 
@@ -78,12 +78,11 @@ class Watch:
         if not marks:
             return False
         registry, found = self._books.registry(), dict[tuple[str, str], tuple[int, list[Change]]]()
-        for rule in self._rules.values():
-            signal = SIGNALS[rule.signal]
+        for name, signal in SIGNALS.items():
             its = [mark for mark in marks if mark.family == signal.family and mark.period in signal.periods]
-            if its:
-                intervals = Intervals(self._books).all(signal.family)
-                found |= self._of_rule(rule, its, registry, intervals, now)
+            rules = [rule for rule in self._rules.values() if rule.signal == name]
+            if its and rules:
+                found |= self._of_signal(signal, rules, its, registry, now)
         try:
             written = self._incidents.save(found, marks, now)
         except Superseded:
@@ -94,27 +93,35 @@ class Watch:
                 _tell(number, *key, change)
         return True
 
-    def _of_rule(
-        self, rule: Rule, marks: Sequence[AlertMark], registry: Registry, intervals: Sequence[Interval], now: int
+    def _of_signal(
+        self, signal: Signal, rules: Sequence[Rule], marks: Sequence[AlertMark], registry: Registry, now: int
     ) -> dict[tuple[str, str], tuple[int, list[Change]]]:
-        """What changed of a rule's incidents: by (rule, subject) with the version of what was known."""
+        """What changed of the incidents of rules that look at one signal, which is read once: by (rule, subject) with the version
+        of what was known."""
         oldest = now - BACK_DAYS * DAY_MS
         changed = min(oldest if mark.hour == ALL_HOURS else mark.hour * HOUR_MS for mark in marks)
-        subjects, start = _subjects(rule, marks, registry), max(changed, oldest)
-        known = self._incidents.known(rule.code, subjects, start - rule.reopen_ms)
+        subjects, start = _subjects(signal, marks, registry), max(changed, oldest)
+        known = {rule.code: self._incidents.known(rule.code, subjects, start - rule.reopen_ms) for rule in rules}
         # What holds since before the change is looked at from its beginning: of each subject from its own.
         starts = {
-            subject: min([start, *(one.draft.since for one in of.incidents)]) - rule.reopen_ms
-            for subject, of in known.items()
+            rule.code: {
+                subject: min([start, *(one.draft.since for one in of.incidents)]) - rule.reopen_ms
+                for subject, of in known[rule.code].items()
+            }
+            for rule in rules
         }
-        only = None if rule.subject == "city" else subjects
-        first = min(starts.values(), default=start)
-        seen = look_back(self._store, registry, intervals, rule, self._zone, first, now, only)
+        first = {rule.code: min(starts[rule.code].values(), default=start) for rule in rules}
+        intervals = Intervals(self._books).all(signal.family)
+        read_from = min(reads_from(rule, first[rule.code]) for rule in rules)
+        only = None if signal.subject == "city" else subjects
+        values = signal.make(Look(self._store, registry, intervals, self._zone, read_from, now, only))
         found = {}
-        for subject, of in known.items():
-            ended = _ended(rule, subject, registry, self._zone, now)
-            its = _closed(of, ended) if ended else _changes(rule, of, seen.get(subject), starts[subject])
-            found[rule.code, subject] = of.version, its
+        for rule in rules:
+            seen = seen_in(rule, values, self._zone, first[rule.code], now)
+            for subject, of in known[rule.code].items():
+                ended = _ended(rule, subject, registry, self._zone, now)
+                its = _closed(of, ended) if ended else _changes(rule, of, seen.get(subject), starts[rule.code][subject])
+                found[rule.code, subject] = of.version, its
         return found
 
 
@@ -122,8 +129,9 @@ def _ended(rule: Rule, subject: str, registry: Registry, zone: ZoneInfo, now: in
     """Why a rule has nothing to say of a subject any more; empty where it has."""
     if not rule.in_force(civil_day(now, zone)):
         return "the rule is out of force"
-    active = registry.active(SIGNALS[rule.signal].family, now - 1)
-    if rule.subject == "city":
+    signal = SIGNALS[rule.signal]
+    active = registry.active(signal.family, now - 1)
+    if signal.subject == "city":
         return "" if any(one.kind == "assessment" for one in active) else "no station counts for the city any more"
     return "" if any(one.id == subject for one in active) else f"{subject} is out of service"
 
@@ -132,15 +140,15 @@ def _closed(known: Known, why: str) -> list[Change]:
     return [Change(one.id, "closed", why, one.draft) for one in known.incidents if one.draft.phase != "resolved"]
 
 
-def _subjects(rule: Rule, marks: Sequence[AlertMark], registry: Registry) -> list[str]:
+def _subjects(signal: Signal, marks: Sequence[AlertMark], registry: Registry) -> list[str]:
     """Those that the changed series have a part in."""
-    if rule.subject == "city":
+    if signal.subject == "city":
         return [CITY]
-    family, named = SIGNALS[rule.signal].family, {mark.station for mark in marks}
+    named = {mark.station for mark in marks}
     if EVERYWHERE in named:
-        named |= {station.id for station in registry if station.family == family}
-    if rule.subject == "section":
-        return sorted({one.section or one.id for one in registry if one.family == family and one.id in named})
+        named |= {station.id for station in registry if station.family == signal.family}
+    if signal.subject == "section":
+        return sorted({one.section or one.id for one in registry if one.family == signal.family and one.id in named})
     return sorted(named - {EVERYWHERE})
 
 

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from processors.pictures.words import Language
 from processors.plans import Indicator, Plan
-from processors.windows import last_closed_day, period_days
+from processors.windows import last_closed_day, length_of, period_days
 from sensors.instants import iso
 from store.books import Books
 
@@ -62,11 +62,12 @@ def asked(
 ) -> Asked:
     """A month (2026-03) that has begun by `now` [ms]. Raises NoBulletin."""
     try:
-        first, last = period_days(month)
+        is_month = length_of(month) == "month"
     except ValueError:
-        first, last = date.min, date.max
-    if len(month) != len("2026-03") or "Q" in month or first.month != last.month:
+        is_month = False
+    if not is_month:
         raise NoBulletin(f"{month!r} is no month; write for example 2026-03")
+    first, last = period_days(month)
     closed = last_closed_day(now, grace_ms, zone)
     if first > closed + timedelta(days=1):
         raise NoBulletin(f"{month} has not begun: the last day that has closed is {closed}")

@@ -1,6 +1,6 @@
 """What pieces of use come to over a day or a part of it: amounts by quantity, electricity by time of use, self-use."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -30,7 +30,8 @@ def of_span(
     used = {code: Tally(one.amount, one.apportioned, one.measured_ms) for code, one in whole.items()}
     used |= {code: Tally(Fraction(0), Fraction(0), 0) for code in measured if code not in used}
     missing = {code: gaps(pieces.get(code, ()), start, end) for code in sorted(used)}
-    periods = _by_time_of_use(pieces.get("electricity", ()), start, end, segments)
+    electricity = pieces.get("electricity", ())
+    periods = by_time_of_use(electricity, start, end, segments if electricity else ())
     if not any(code in used for code in PHOTOVOLTAIC):
         return OfSpan(Totals(used, periods, Fraction(0), 0, 0, 1), missing, "")
     self_use, why = _self_use(pieces, used, missing, start, end)
@@ -65,10 +66,9 @@ def _self_use(
     return generation - exported, ""
 
 
-def _by_time_of_use(pieces: Sequence[Piece], start: int, end: int, segments: Sequence[Segment]) -> dict[str, Fraction]:
+def by_time_of_use(pieces: Sequence[Piece], start: int, end: int, segments: Iterable[Segment]) -> dict[str, Fraction]:
+    """What was used in (start, end] [ms] by time of use."""
     found: dict[str, Fraction] = {}
-    if not pieces:
-        return found
     for segment in segments:
         since, until = max(start, segment.since), min(end, segment.until)
         if since < until:

@@ -10,7 +10,7 @@ from processors.energy.losses import Days, losses
 from processors.energy.meters import Meters
 from processors.energy.use import ENERGY_USE, Frame, meter_longer, meter_month, place_longer, place_month
 from processors.scopes import CITY, DISTRICT, METER
-from processors.windows import day_bounds, days_between, period_bounds, period_days
+from processors.windows import day_bounds, days_between, length_of, period_bounds, period_days
 from store.judgements import Judgement, Judgements
 
 _Months = dict[tuple[str, str], Judgement]
@@ -39,13 +39,13 @@ class Longer:
             keys = ((one, (one.key.scope, one.key.period)) for one in made)
             return {key: one for one, key in keys if key not in in_books or in_books[key][1] != "final"}
 
-        for period in [one for one in periods if _is_month(one)]:
+        for period in [one for one in periods if length_of(one) == "month"]:
             made = list(self._meter_months(names, period))
             months |= accepted(made)
             places = list(self._place_months(period, months))
             months |= accepted(places)
             found += made + places
-        for period in [one for one in periods if not _is_month(one)]:
+        for period in [one for one in periods if length_of(one) != "month"]:
             found += self._of_months(names, period, months)
         return found
 
@@ -128,7 +128,3 @@ class Longer:
             for name, entries in self._meters.entries.items()
         }
         return {name: length for name, length in found.items() if length > 0}
-
-
-def _is_month(period: str) -> bool:
-    return len(period) == len("2026-03") and "Q" not in period

@@ -48,7 +48,7 @@ def losses(
             ours = [name for name in subs if code in _measured(meters, name, start, end, seen.get(name, set()))]
             if code not in seen.get(main, set()) or not ours:
                 continue
-            total = found.setdefault(code, {"main": Fraction(0), "subs": {}, "days": 0, "of": 0, "lacking": {}})
+            total = found.setdefault(code, _nothing())
             total["of"] += 1
             amounts = {name: _whole(of.get(name, {}).get(day.isoformat()), code, end - start) for name in [main, *ours]}
             lacking = [name for name, amount in amounts.items() if amount is None]
@@ -67,7 +67,7 @@ def sum_of_losses(parts: Iterable[Mapping[str, Mapping[str, Any]]]) -> dict[str,
     found: dict[str, dict[str, Any]] = {}
     for part in parts:
         for code, one in part.items():
-            total = found.setdefault(code, {"main": Fraction(0), "subs": {}, "days": 0, "of": 0, "lacking": {}})
+            total = found.setdefault(code, _nothing())
             total["main"] += Fraction(one["main"])
             total["days"] += one["days"]
             total["of"] += one["of"]
@@ -76,6 +76,10 @@ def sum_of_losses(parts: Iterable[Mapping[str, Mapping[str, Any]]]) -> dict[str,
             for name, count in one["lacking"].items():
                 total["lacking"][name] = total["lacking"].get(name, 0) + count
     return {code: _said(one) for code, one in found.items()}
+
+
+def _nothing() -> dict[str, Any]:
+    return {"main": Fraction(0), "subs": {}, "days": 0, "of": 0, "lacking": {}}
 
 
 def _measured(meters: Meters, name: str, start: int, end: int, seen: set[str]) -> set[str]:

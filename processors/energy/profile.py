@@ -6,6 +6,7 @@ from fractions import Fraction
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from processors.energy.day_totals import by_time_of_use
 from processors.energy.meters import Meters
 from processors.energy.readings import MeterReadings
 from processors.energy.rules import EnergyRules
@@ -18,7 +19,7 @@ from processors.indicators.energy_load import (
     shared,
 )
 from processors.indicators.energy_pieces import Gap, Piece, gaps
-from processors.standards.time_of_use import PeriodName, Segment
+from processors.standards.time_of_use import Segment
 from processors.windows import civil_day, day_bounds, days_between
 from store.books import Books
 from store.intervals import Intervals
@@ -35,7 +36,7 @@ class Profile(NamedTuple):
     pieces: list[Piece]
     gaps: list[Gap]
     segments: list[Segment]
-    periods: Mapping[PeriodName, Fraction]
+    periods: Mapping[str, Fraction]
 
     @property
     def total(self) -> Fraction:
@@ -76,10 +77,7 @@ def profile(
     pieces = of_station[station].get(quantity, [])
     buckets = shared(pieces, _edges(start, end, minutes, zone))
     segments = _segments(start, end, zone, rules) if quantity == "electricity" else []
-    periods: dict[PeriodName, Fraction] = {}
-    for segment in segments:
-        amount = shared(pieces, [segment.since, segment.until])[0].amount
-        periods[segment.name] = periods.get(segment.name, Fraction(0)) + amount
+    periods = by_time_of_use(pieces, start, end, segments)
     return Profile(start, end, buckets, pieces, gaps(pieces, start, end), segments, periods)
 
 

@@ -6,17 +6,8 @@ from datetime import date
 from difflib import get_close_matches
 
 from processors.plans.figures import Length, figures
-from processors.windows import period_days
+from processors.windows import length_of
 from store.records import Record, RecordError
-
-
-def length_of(period: str) -> Length:
-    """How long a period is. Raises ValueError where it is none."""
-    period_days(period)
-    if "Q" in period:
-        return "quarter"
-    lengths: dict[int, Length] = {4: "year", 7: "month", 10: "day"}
-    return lengths[len(period)]
 
 
 def checked(record: Record, in_force: Sequence[Record] = (), *, to_date: bool = False) -> Record:

@@ -21,8 +21,8 @@ from typing import Any, NamedTuple
 
 from processors.indicators.intensity import cumulative, left_on_path
 from processors.plans import Indicator, Plan
-from processors.records.entries import length_of
 from processors.records.parts import AMOUNT, DEFLATOR, GDP, intensity_of, judgement, percent, percent_text
+from processors.windows import length_of
 from store.judgements import Judgement
 from store.records import Record
 

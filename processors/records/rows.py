@@ -17,8 +17,8 @@ from typing import Any
 
 from processors.indicators.intensity import YearOfIntensity, reductions
 from processors.plans import Indicator, Plan
-from processors.records.entries import length_of
 from processors.records.parts import AMOUNT, DEFLATOR, GDP, intensity_of, judgement, percent, percent_text
+from processors.windows import length_of
 from store.judgements import Judgement
 from store.records import Record
 

@@ -108,7 +108,14 @@ class TrafficComputation(DaysOfTheirOwn):
         for year in sorted({period[:4] for period in periods}):
             first, last = period_days(year)
             days = {
-                station: self._closed(moved, station, first, min(last, last_closed))
+                station: moved.of_scope(
+                    self._judgements,
+                    TRAFFIC_DAY,
+                    STATION + station,
+                    first,
+                    min(last, last_closed),
+                    self._rules.scheme.name,
+                )
                 for station in traffic_stations(self._registry)
             }
             for period in sorted(each for each in periods if each[:4] == year):
@@ -117,23 +124,10 @@ class TrafficComputation(DaysOfTheirOwn):
                 found += flow_judgements(period, of, self._rules, self._zone, last_closed, now)
         return found
 
-    def _closed(self, moved: Moved, station: str, first: date, last: date) -> dict[str, Judgement]:
-        """A station's days that have closed, by the scheme in use: those of another one may stand beside them."""
-        scope, span = STATION + station, (first.isoformat(), last.isoformat())
-        in_books = self._judgements.latest(TRAFFIC_DAY, scope=scope, first=span[0], last=span[1])
-        return {
-            one.key.period: one
-            for one in (*(r.judgement for r in in_books), *moved.fresh)
-            if one.key[:2] == (TRAFFIC_DAY, scope)
-            and one.key.standard == self._rules.scheme.name
-            and span[0] <= one.key.period <= span[1]
-        }
-
     def _capacities(self, last_closed: date, now: int) -> list[Judgement]:
         found = []
         for row in self._rows:
-            in_books = {r.judgement.key.period for r in self._judgements.latest(row.code, scope=row.scope)}
-            in_books |= {r.judgement.key.period for r in self._judgements.running(row.code, scope=row.scope)}
+            in_books = {period for _, period in self._judgements.standing(row.code, scope=row.scope)}
             for year in range(self._plan.baseline_year, last_closed.year + 1):
                 end = day_bounds(min(last_closed, period_days(str(year))[1]), self._zone)[1]
                 in_service = tunnels(self._registry, end - 1)

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 
-from processors.explain_parts import NotFound, gaps, history, lineage, revised_days, shown
+from processors.explain_parts import NotFound, civil_day_of, gaps, history, lineage, revised_days, shown
 from processors.indicators.exact import decimal
 from processors.scopes import CITY, STATION, TUNNEL
 from processors.standards.traffic import traffic_tables
@@ -60,9 +60,9 @@ def explain_flow(
     if day is not None:
         if tunnel is None:
             raise NotFound("a day is of a tunnel: name it too, as --tunnel")
-        if not first <= _day(day) <= last:
+        if not first <= civil_day_of(day) <= last:
             raise NotFound(f"{day} is not a day of {period}")
-        stations = _stations(registry, tunnel, _day(day), zone)
+        stations = _stations(registry, tunnel, civil_day_of(day), zone)
         return {
             "indicator": TUNNEL_FLOW, "period": period, "tunnel": tunnel, "day": day, "title": f"{tunnel} {day}",
             "stations": [explain_station_day(books, store, station, day, zone, rules) for station in stations],
@@ -107,7 +107,7 @@ def explain_station_day(
 ) -> dict[str, Any]:
     """A day of a station: how it is judged, its hours, and the messages that each came in. Raises NotFound,
     StoreUnavailable, StoreMisconfigured."""
-    civil, registry = _day(day), books.registry()
+    civil, registry = civil_day_of(day), books.registry()
     if station not in (known := traffic_stations(registry)):
         raise NotFound(
             f"{station!r} is no station of traffic of the registry; there are {', '.join(known[:12]) or 'none'}"
@@ -158,13 +158,6 @@ def _same(again: Judgement | None, before: Judgement) -> bool:
     if again is None:
         return before.value is None and not before.detail["vehicles"]
     return (again.value, again.valid, again.detail["pcu"]) == (before.value, before.valid, before.detail["pcu"])
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        raise NotFound(f"{text!r} is not a day; write for example 2026-03-05") from error
 
 
 def _stations(registry: Registry, tunnel: str, day: date, zone: ZoneInfo) -> list[str]:

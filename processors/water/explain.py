@@ -10,7 +10,17 @@ from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from processors.explain_parts import NotFound, gaps, heading, history, lineage, of_year, revised_days, shown
+from processors.explain_parts import (
+    NotFound,
+    civil_day_of,
+    gaps,
+    heading,
+    history,
+    lineage,
+    of_year,
+    revised_days,
+    shown,
+)
 from processors.plans import Indicator
 from processors.scopes import SECTION
 from processors.standards.water import Kind, water_evaluation, water_standard
@@ -121,10 +131,7 @@ def explain_section_day(
     """A day of a section: its items, each sample and the message it came in, and what counted for nothing. Raises NotFound,
     StoreUnavailable, StoreMisconfigured."""
     _known(books, section)
-    try:
-        civil = date.fromisoformat(day)
-    except ValueError as error:
-        raise NotFound(f"{day!r} is not a day; write for example 2026-03-05") from error
+    civil = civil_day_of(day)
     registry, intervals = books.registry(), Intervals(books).all("water")
     start, end = day_bounds(civil, zone)
     rows = [row for period in PERIODS for row in sample_rows(store, registry, period, start, end, intervals, [section])]

@@ -1,7 +1,6 @@
 """Commands of energy over books that the runner filled from simulated buildings: use, load, losses, anomalies, explain."""
 
 import asyncio
-import json
 from datetime import date, datetime
 from fractions import Fraction
 from pathlib import Path
@@ -17,7 +16,7 @@ from sensors.topics import parse_topic
 from simulators.buildings import FAULTS, buildings_history, meters, meters_registry_text, true_loss, true_use
 from simulators.city import ZONE
 from tests.processors.meters import Meters
-from tests.programs import cityflux
+from tests.programs import Asked
 
 SEED, FIRST, LAST = 3, date(2026, 3, 1), date(2026, 6, 1)
 HOLIDAYS = ("--holiday", "2026-05-01", "--holiday", "2026-05-02", "--holiday", "2026-05-03")
@@ -48,17 +47,6 @@ async def _fill(folder: Path) -> None:
     await world.compute(LAST, 12)
     await world.world.store.close()
     world.world.books.close()
-
-
-class Asked:
-    def __init__(self, folder: Path) -> None:
-        self._environment = {"CITYFLUX_DATA_DIR": str(folder)}
-
-    def __call__(self, *arguments: str, expect: int = 0, **settings: str) -> str:
-        return cityflux(*arguments, environment={**self._environment, **settings}, expect=expect)
-
-    def json(self, *arguments: str) -> Any:
-        return json.loads(self(*arguments, "--format", "json"))
 
 
 @pytest.fixture(scope="module")

@@ -2,10 +2,8 @@
 message."""
 
 import asyncio
-import json
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -16,7 +14,7 @@ from sensors.instants import HOUR_MS
 from sensors.reading import Doubt, Reading
 from tests.processors.traffic import STEP_MS, Road, every_five
 from tests.processors.world import ZONE
-from tests.programs import cityflux
+from tests.programs import Asked
 
 FIRST = date(2026, 2, 1)
 DAY = date(2026, 2, 26)
@@ -61,17 +59,6 @@ async def _fill(folder: Path) -> None:
     await road.compute()
     await road.world.store.close()
     road.world.books.close()
-
-
-class Asked:
-    def __init__(self, folder: Path) -> None:
-        self._environment = {"CITYFLUX_DATA_DIR": str(folder)}
-
-    def __call__(self, *arguments: str, expect: int = 0, **settings: str) -> str:
-        return cityflux(*arguments, environment={**self._environment, **settings}, expect=expect)
-
-    def json(self, *arguments: str) -> Any:
-        return json.loads(self(*arguments, "--format", "json"))
 
 
 @pytest.fixture

@@ -112,8 +112,8 @@ def _ends(frame: pd.DataFrame) -> list[int]:
 
 _OfPart = Callable[[_Part, ZoneInfo], Values]
 
-STATION_AQI = Signal("air", _HOURLY, _station_aqi, 0, HOUR_MS, {VALUE: "1"})
-CITY_AQI = Signal("air", _HOURLY, _of_city(_city_aqi), 0, HOUR_MS, {VALUE: "1"})
-PM2_5_24H = Signal("air", _HOURLY, _of_city(_running("pm2_5", "24h_running")), 23, HOUR_MS, {VALUE: "µg/m³"})
-O3_8H = Signal("air", _HOURLY, _of_city(_running("o3", "8h_running")), 7, HOUR_MS, {VALUE: "µg/m³"})
-DAY_WINDOWS = Signal("air", _HOURLY, _of_city(_windows_of), 23, DAY_MS, {"aqi": "1", "pm2_5": "µg/m³", "mda8": "µg/m³"})
+STATION_AQI = Signal("station", "air", _HOURLY, _station_aqi, 0, HOUR_MS)
+CITY_AQI = Signal("city", "air", _HOURLY, _of_city(_city_aqi), 0, HOUR_MS)
+PM2_5_24H = Signal("city", "air", _HOURLY, _of_city(_running("pm2_5", "24h_running")), 23, HOUR_MS)
+O3_8H = Signal("city", "air", _HOURLY, _of_city(_running("o3", "8h_running")), 7, HOUR_MS)
+DAY_WINDOWS = Signal("city", "air", _HOURLY, _of_city(_windows_of), 23, DAY_MS)

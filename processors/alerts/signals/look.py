@@ -1,7 +1,7 @@
 """What a signal is asked: where it looks, and what it is."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from processors.alerts.levels import Values
@@ -10,6 +10,9 @@ from sensors.reading import Period
 from sensors.stations import Registry
 from store.intervals import Interval
 from store.port import ReadingsStore
+
+Subject = Literal["city", "station", "section"]
+"""What an incident is of."""
 
 
 class Look(NamedTuple):
@@ -26,13 +29,12 @@ class Look(NamedTuple):
 
 
 class Signal(NamedTuple):
-    """How a signal is made: of readings of a family and these periods, of which it needs so many hours before the first that
-    matters [h]; the length of its windows [ms], and its quantities with their units. `make` raises StoreUnavailable,
-    StoreMisconfigured."""
+    """What its subjects are; how it is made: of readings of a family and these periods, of which it needs so many hours before
+    the first that matters [h]; the length of its windows [ms]. `make` raises StoreUnavailable, StoreMisconfigured."""
 
+    subject: Subject
     family: Family
     periods: Collection[Period]
     make: Callable[[Look], Mapping[str, Values]]
     before_h: int
     window: int
-    units: Mapping[str, str]

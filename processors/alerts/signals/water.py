@@ -14,7 +14,6 @@ from processors.standards.water import water_standard
 from processors.water.days import PERIODS, kind_of, sample_rows
 from processors.water.items import CLASS_3
 from processors.water.warning.runs import CYCLE_MS
-from sensors.quantities import OF_FAMILY
 
 MEASURED = "_measured"
 """After an item's code: what was measured of it."""
@@ -38,12 +37,4 @@ def _exceedance(look: Look) -> Mapping[str, Values]:
     return {name: dict(sorted(of.items())) for name, of in found.items()}
 
 
-_CODES = [item.code for item in water_standard().items]
-EXCEEDANCE = Signal(
-    "water",
-    PERIODS,
-    _exceedance,
-    0,
-    CYCLE_MS,
-    dict.fromkeys(_CODES, "1") | {code + MEASURED: OF_FAMILY["water"][code].unit for code in _CODES},
-)
+EXCEEDANCE = Signal("section", "water", PERIODS, _exceedance, 0, CYCLE_MS)

@@ -13,7 +13,6 @@ GOOD = """
 [[rule]]
 code = "one"
 signal = "air_aqi_of_station"
-subject = "station"
 zh = "甲"
 en = "One"
 runbook = "air"
