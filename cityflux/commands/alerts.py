@@ -28,7 +28,7 @@ def rules(style: Annotated[Format, typer.Option("--format", help="table, csv or 
     rows = [
         {
             "code": rule.code,
-            "subject": SIGNALS[rule.signal].subject,
+            "subject": SIGNALS[rule.signal].subject.name,
             "name": f"{rule.zh} {rule.en}",
             "levels": "; ".join(f"{level.colour or level.severity} {_when(level)}" for level in rule.levels),
             "dwell_min": rule.dwell_min,

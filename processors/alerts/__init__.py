@@ -1,7 +1,7 @@
 """Alerts: what the operations centre is told of, from stored data, once, and what became of it.
 
-rules.py       which conditions, with their levels, dwell and clear times: data (`rules.toml`)
-signals.py     what rules look at: exact values by subject and instant, from stored readings
+rules.py       which conditions, with their levels, dwell and clear times: data (`shipped/*.toml`)
+signals/       what rules look at: exact values by subject and instant, from stored readings
 levels.py      values to points: which level is exceeded, which is still kept up. Pure
 episodes.py    points of a series to episodes: when it was so, and when it could be said. Pure
 incidents.py   episodes against what was told before: opened, raised, resolved, corrected, withdrawn. Pure

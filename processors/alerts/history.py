@@ -6,9 +6,10 @@ from zoneinfo import ZoneInfo
 
 from processors.alerts.episodes import Course, Point, course
 from processors.alerts.incidents import drafts
-from processors.alerts.levels import Values, points
+from processors.alerts.levels import points
 from processors.alerts.rules import Rule
 from processors.alerts.signals import SIGNALS, Look
+from processors.alerts.values import Values
 from processors.windows import civil_day
 from sensors.instants import DAY_MS, HOUR_MS
 from sensors.stations import Registry

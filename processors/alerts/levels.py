@@ -10,10 +10,8 @@ from decimal import Decimal
 from fractions import Fraction
 
 from processors.alerts.episodes import Point
-from processors.alerts.rules import AT_LEAST, VALUE, Clause, Level, Rule
-
-Values = Mapping[int, Mapping[str, Fraction]]
-"""By instant [ms] what is known, by quantity: exact, in the signal's unit."""
+from processors.alerts.rules import Clause, Level, Rule
+from processors.alerts.values import AT_LEAST, VALUE, Values
 
 
 def points(rule: Rule, values: Values, window: int) -> list[Point]:

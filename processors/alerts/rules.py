@@ -1,4 +1,4 @@
-"""The rules of alerts as typed, frozen data (`rules.toml`, or a city's own file): validated as a whole, and dated."""
+"""The rules of alerts as typed, frozen data (`shipped/*.toml`): validated as a whole, and dated."""
 
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -9,26 +9,28 @@ from importlib.resources import files
 from itertools import pairwise
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from processors.alerts.episodes import Timing
+from processors.alerts.signals import SIGNALS
+from processors.alerts.values import VALUE
 from processors.standards.reading import wrong_in
 from processors.standards.tables import Mark
 from store.incidents import Incident
 
 Severity = Literal["notice", "warning", "serious", "critical"]
 SEVERITIES: Sequence[Severity] = ("notice", "warning", "serious", "critical")
-SignalName = Literal[
-    "air_aqi_of_station", "air_aqi_of_city", "air_pm2_5_24h", "air_o3_8h", "air_day_windows", "water_exceedance"
-]
-"""What a rule looks at (`signals/`)."""
-
-VALUE = "value"
-"""What a clause is of where its signal has one quantity."""
-AT_LEAST = "at_least"
-"""Under which a signal says that its quantity is at least so much, where it is not known wholly."""
 
 _MINUTE_MS = 60_000
+
+
+def _of_signals(name: str) -> str:
+    if name not in SIGNALS:
+        raise ValueError(f"{name!r} is no signal; there are {', '.join(SIGNALS)}")
+    return name
+
+
+_SignalName = Annotated[str, AfterValidator(_of_signals)]
 _Number = Annotated[Decimal, BeforeValidator(lambda value: Decimal(str(value)))]
 
 
@@ -88,7 +90,7 @@ class Rule(_Data):
     """One rule. Times in minutes of event time; `inhibited_by` are rules of a wider subject whose alert stands for this one's."""
 
     code: str = Field(pattern=r"^[a-z0-9_]{1,64}$")
-    signal: SignalName
+    signal: _SignalName
     zh: str = Field(min_length=1)
     en: str = Field(min_length=1)
     runbook: str = Field(pattern=r"^[a-z0-9-]{1,64}$")
@@ -178,5 +180,7 @@ def load_rules(text: str, place: str) -> Mapping[str, Rule]:
 
 @cache
 def shipped_rules() -> Mapping[str, Rule]:
-    """Those that cityflux ships."""
-    return load_rules(files("processors.alerts").joinpath("rules.toml").read_text("utf-8"), "rules.toml")
+    """Those that cityflux ships, of all topics."""
+    folder = files("processors.alerts.shipped")
+    names = sorted(one.name for one in folder.iterdir() if one.name.endswith(".toml"))
+    return load_rules("\n".join(folder.joinpath(name).read_text("utf-8") for name in names), "the shipped rules")

@@ -20,12 +20,10 @@ from processors.alerts.incidents import changes
 from processors.alerts.rules import Rule
 from processors.alerts.signals import SIGNALS, Look, Signal
 from processors.keeping import keep_stepping
-from processors.scopes import CITY
 from processors.windows import civil_day
 from sensors.instants import DAY_MS, HOUR_MS
 from sensors.stations import Registry
 from store.books import ALL_HOURS, Books
-from store.events import EVERYWHERE
 from store.incidents import AlertMark, Change, Incidents, Known
 from store.intervals import Intervals
 from store.judgements import Superseded
@@ -100,7 +98,8 @@ class Watch:
         of what was known."""
         oldest = now - BACK_DAYS * DAY_MS
         changed = min(oldest if mark.hour == ALL_HOURS else mark.hour * HOUR_MS for mark in marks)
-        subjects, start = _subjects(signal, marks, registry), max(changed, oldest)
+        named = {mark.station for mark in marks}
+        subjects, start = signal.subject.changed(signal.family, named, registry), max(changed, oldest)
         known = {rule.code: self._incidents.known(rule.code, subjects, start - rule.reopen_ms) for rule in rules}
         # What holds since before the change is looked at from its beginning: of each subject from its own.
         starts = {
@@ -113,7 +112,7 @@ class Watch:
         first = {rule.code: min(starts[rule.code].values(), default=start) for rule in rules}
         intervals = Intervals(self._books).all(signal.family)
         read_from = min(reads_from(rule, first[rule.code]) for rule in rules)
-        only = None if signal.subject == "city" else subjects
+        only = None if signal.subject.all_at_once else subjects
         values = signal.make(Look(self._store, registry, intervals, self._zone, read_from, now, only))
         found = {}
         for rule in rules:
@@ -130,26 +129,11 @@ def _ended(rule: Rule, subject: str, registry: Registry, zone: ZoneInfo, now: in
     if not rule.in_force(civil_day(now, zone)):
         return "the rule is out of force"
     signal = SIGNALS[rule.signal]
-    active = registry.active(signal.family, now - 1)
-    if signal.subject == "city":
-        return "" if any(one.kind == "assessment" for one in active) else "no station counts for the city any more"
-    return "" if any(one.id == subject for one in active) else f"{subject} is out of service"
+    return signal.subject.ended(signal.family, subject, registry, now)
 
 
 def _closed(known: Known, why: str) -> list[Change]:
     return [Change(one.id, "closed", why, one.draft) for one in known.incidents if one.draft.phase != "resolved"]
-
-
-def _subjects(signal: Signal, marks: Sequence[AlertMark], registry: Registry) -> list[str]:
-    """Those that the changed series have a part in."""
-    if signal.subject == "city":
-        return [CITY]
-    named = {mark.station for mark in marks}
-    if EVERYWHERE in named:
-        named |= {station.id for station in registry if station.family == signal.family}
-    if signal.subject == "section":
-        return sorted({one.section or one.id for one in registry if one.family == signal.family and one.id in named})
-    return sorted(named - {EVERYWHERE})
 
 
 def _changes(rule: Rule, known: Known, seen: Seen | None, start: int) -> list[Change]:

@@ -18,9 +18,9 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 
 from processors.air.days import counting_hours, runs
-from processors.alerts.levels import Values
-from processors.alerts.rules import AT_LEAST, VALUE
 from processors.alerts.signals.look import Look, Signal
+from processors.alerts.signals.subjects import STATION, THE_CITY
+from processors.alerts.values import AT_LEAST, VALUE, Shown, Values
 from processors.indicators.air_daily import city_days, station_days
 from processors.indicators.air_realtime import PRACTICE, city_realtime, city_statistic, realtime
 from processors.indicators.exact import exact
@@ -112,8 +112,26 @@ def _ends(frame: pd.DataFrame) -> list[int]:
 
 _OfPart = Callable[[_Part, ZoneInfo], Values]
 
-STATION_AQI = Signal("station", "air", _HOURLY, _station_aqi, 0, HOUR_MS)
-CITY_AQI = Signal("city", "air", _HOURLY, _of_city(_city_aqi), 0, HOUR_MS)
-PM2_5_24H = Signal("city", "air", _HOURLY, _of_city(_running("pm2_5", "24h_running")), 23, HOUR_MS)
-O3_8H = Signal("city", "air", _HOURLY, _of_city(_running("o3", "8h_running")), 7, HOUR_MS)
-DAY_WINDOWS = Signal("city", "air", _HOURLY, _of_city(_windows_of), 23, DAY_MS)
+_AQI = {
+    VALUE: Shown("实时空气质量指数", "real-time AQI"),
+    AT_LEAST: Shown("实时空气质量指数至少", "real-time AQI, at least"),
+}
+_DAYS = {
+    "aqi": Shown("空气质量指数", "AQI"),
+    "pm2_5": Shown("PM2.5 均值", "PM2.5", "µg/m³"),
+    "mda8": Shown("臭氧日最大八小时均值", "ozone MDA8", "µg/m³"),
+}
+
+SIGNALS: Mapping[str, Signal] = {
+    "air_aqi_of_station": Signal(STATION, _AQI, "air", _HOURLY, _station_aqi, 0, HOUR_MS),
+    "air_aqi_of_city": Signal(THE_CITY, _AQI, "air", _HOURLY, _of_city(_city_aqi), 0, HOUR_MS),
+    "air_pm2_5_24h": Signal(
+        THE_CITY, {VALUE: Shown("PM2.5 二十四小时均值", "PM2.5, 24-hour mean", "µg/m³")}, "air", _HOURLY,
+        _of_city(_running("pm2_5", "24h_running")), 23, HOUR_MS,
+    ),
+    "air_o3_8h": Signal(
+        THE_CITY, {VALUE: Shown("臭氧八小时滑动均值", "ozone, 8-hour mean", "µg/m³")}, "air", _HOURLY,
+        _of_city(_running("o3", "8h_running")), 7, HOUR_MS,
+    ),
+    "air_day_windows": Signal(THE_CITY, _DAYS, "air", _HOURLY, _of_city(_windows_of), 23, DAY_MS),
+}  # fmt: skip

@@ -1,18 +1,16 @@
 """What a signal is asked: where it looks, and what it is."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from processors.alerts.levels import Values
+from processors.alerts.signals.subjects import Subject
+from processors.alerts.values import Shown, Values
 from sensors.quantities import Family
 from sensors.reading import Period
 from sensors.stations import Registry
 from store.intervals import Interval
 from store.port import ReadingsStore
-
-Subject = Literal["city", "station", "section"]
-"""What an incident is of."""
 
 
 class Look(NamedTuple):
@@ -29,10 +27,12 @@ class Look(NamedTuple):
 
 
 class Signal(NamedTuple):
-    """What its subjects are; how it is made: of readings of a family and these periods, of which it needs so many hours before
-    the first that matters [h]; the length of its windows [ms]. `make` raises StoreUnavailable, StoreMisconfigured."""
+    """What its subjects are; what its quantities are called, in the order they are shown; how it is made: of readings of a family
+    and these periods, of which it needs so many hours before the first that matters [h]; the length of its windows [ms]. `make`
+    raises StoreUnavailable, StoreMisconfigured."""
 
     subject: Subject
+    shows: Mapping[str, Shown]
     family: Family
     periods: Collection[Period]
     make: Callable[[Look], Mapping[str, Values]]

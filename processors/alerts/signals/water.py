@@ -7,13 +7,15 @@ it stands what was measured. Only automatic stations count: what a laboratory me
 from collections.abc import Mapping
 from fractions import Fraction
 
-from processors.alerts.levels import Values
 from processors.alerts.signals.look import Look, Signal
+from processors.alerts.signals.subjects import SECTION
+from processors.alerts.values import Shown, Values
 from processors.indicators.water_class import item_class
 from processors.standards.water import water_standard
 from processors.water.days import PERIODS, kind_of, sample_rows
 from processors.water.items import CLASS_3
 from processors.water.warning.runs import CYCLE_MS
+from sensors.quantities import OF_FAMILY
 
 MEASURED = "_measured"
 """After an item's code: what was measured of it."""
@@ -37,4 +39,14 @@ def _exceedance(look: Look) -> Mapping[str, Values]:
     return {name: dict(sorted(of.items())) for name, of in found.items()}
 
 
-EXCEEDANCE = Signal("section", "water", PERIODS, _exceedance, 0, CYCLE_MS)
+def _shown() -> dict[str, Shown]:
+    found: dict[str, Shown] = {}
+    for item in water_standard().items:
+        found[item.code] = Shown(f"{item.zh}比目标类别差", f"{item.en}, classes worse than its target")
+        found[item.code + MEASURED] = Shown(item.zh, item.en, OF_FAMILY["water"][item.code].unit)
+    return found
+
+
+SIGNALS: Mapping[str, Signal] = {
+    "water_exceedance": Signal(SECTION, _shown(), "water", PERIODS, _exceedance, 0, CYCLE_MS)
+}

@@ -1,0 +1,1 @@
+"""The rules that cityflux ships, a file for each topic."""

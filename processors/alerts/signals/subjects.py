@@ -1,0 +1,50 @@
+"""What incidents are of: which subjects have a part in what changed, and why a subject is no more."""
+
+from collections.abc import Callable, Collection
+from typing import NamedTuple
+
+from processors.scopes import CITY
+from sensors.quantities import Family
+from sensors.stations import Registry
+from store.events import EVERYWHERE
+
+
+class Subject(NamedTuple):
+    """A kind of subject: its name; of a family's stations that changed (`EVERYWHERE`: all) the subjects, in order; and why
+    one is no more at an instant [ms], empty where it is. `all_at_once`: to know one is to read all stations."""
+
+    name: str
+    changed: Callable[[Family, Collection[str], Registry], list[str]]
+    ended: Callable[[Family, str, Registry, int], str]
+    all_at_once: bool = False
+
+
+def stations_named(family: Family, changed: Collection[str], registry: Registry) -> set[str]:
+    """The stations that changed by their ids, those of the registry too where all did."""
+    named = set(changed)
+    if EVERYWHERE in named:
+        named |= {station.id for station in registry if station.family == family}
+    return named - {EVERYWHERE}
+
+
+def _city_ended(family: Family, _: str, registry: Registry, now: int) -> str:
+    counts = any(one.kind == "assessment" for one in registry.active(family, now - 1))
+    return "" if counts else "no station counts for the city any more"
+
+
+def _stations(family: Family, changed: Collection[str], registry: Registry) -> list[str]:
+    return sorted(stations_named(family, changed, registry))
+
+
+def _sections(family: Family, changed: Collection[str], registry: Registry) -> list[str]:
+    named = stations_named(family, changed, registry)
+    return sorted({one.section or one.id for one in registry if one.family == family and one.id in named})
+
+
+def _entry_ended(family: Family, subject: str, registry: Registry, now: int) -> str:
+    return "" if registry.entry(family, subject, now - 1) is not None else f"{subject} is out of service"
+
+
+THE_CITY = Subject("city", lambda *_: [CITY], _city_ended, all_at_once=True)
+STATION = Subject("station", _stations, _entry_ended)
+SECTION = Subject("section", _sections, _entry_ended)

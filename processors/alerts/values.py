@@ -1,0 +1,21 @@
+"""What signals give: exact values by instant and quantity, and how each is called."""
+
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import NamedTuple
+
+VALUE = "value"
+"""What a clause is of where its signal has one quantity."""
+AT_LEAST = "at_least"
+"""Under which a signal says that its quantity is at least so much, where it is not known wholly."""
+
+Values = Mapping[int, Mapping[str, Fraction]]
+"""By instant [ms] what is known, by quantity: exact, in the signal's unit."""
+
+
+class Shown(NamedTuple):
+    """How people call a quantity of a signal, and its unit; empty where it has none."""
+
+    zh: str
+    en: str
+    unit: str = ""
