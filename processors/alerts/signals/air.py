@@ -31,9 +31,10 @@ from sensors.instants import DAY_MS, HOUR_MS
 from sensors.reading import Period
 
 _DAY_HOURS = 24
+_HOURLY: tuple[Period, ...] = ("hour",)
+
 _AT_HOUR = "+"
 """Between a station's name and the hour at which its windows begin; no station id has it."""
-_HOURLY: tuple[Period, ...] = ("hour",)
 
 
 class _Part(NamedTuple):
