@@ -1,11 +1,11 @@
-"""A real SQLite store and real books, written to by the intake and the booking of ingest, with a clock that a story turns."""
+"""A real SQLite store and real books, written to by the settling of ingest from a real journal, with a clock that a story turns."""
 
 from collections.abc import Sequence
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from ingest.intake import Intake, changed_by
-from ingest.journal import JournalBatch
+from ingest.journal import Journal
+from ingest.settle import Horizons, Settler
 from ingest.transport import Message
 from sensors.stations import Station
 from simulators.message import OutMessage
@@ -28,20 +28,18 @@ class City:
         self.store = SqliteStore(folder / "readings.sqlite")
         self.incidents = Incidents(self.books)
         self.books.register(stations, who="test", now=0)
-        self._batch = 0
 
     async def take(self, messages: Sequence[OutMessage]) -> None:
-        """Messages, settled as one batch that was received now. Raises AssertionError where one is refused."""
-        self._batch += 1
-        intake = Intake(self.books.registry(), set(), lambda _: 0, horizon_days=_HORIZON_DAYS, horizons={})
-        batch = JournalBatch(self._batch, self.now, [Message(*message) for message in messages])
-        verdict = intake.judge(batch)
-        assert not verdict.letters, verdict.letters
-        await self.store.write(verdict.readings)
-        self.books.settle(
-            "story", self._batch, registry_version=intake.registry.version, now=self.now, letters=(),
-            changed=changed_by(verdict.readings), unknown={},
-        )  # fmt: skip
+        """Messages, received now as one batch, and settled. Raises AssertionError where one is refused."""
+        with Journal(self.folder / "journal", reserve_bytes=0, ballast_bytes=0) as journal:
+            await journal.append([Message(*message) for message in messages], self.now)
+            settler = Settler(
+                journal, self.store, self.books, lambda: self.now, Horizons(_HORIZON_DAYS, {}), lambda: None
+            )
+            settler.stop()
+            await settler.run()
+            ledger = journal.ledger()
+        assert (ledger.refused, ledger.pending) == (0, 0), ledger
 
     def every_incident(self) -> list[Incident]:
         """All that were ever opened, those that are gone too, by number."""
