@@ -1,4 +1,4 @@
-"""A real SQLite store and real books, written to by the settling of ingest from a real journal, with a clock that a story turns."""
+"""A real SQLite store and real books, written to by the settling of ingest from a real journal; a story turns the clock."""
 
 from collections.abc import Sequence
 from pathlib import Path
