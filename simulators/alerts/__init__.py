@@ -11,14 +11,23 @@ Pure and seeded. The truth is written down with each scenario, from how it was m
 stations, levels, times, gaps, duplicates, order and batches.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from datetime import date
+from typing import Protocol
 
 from simulators.alerts.means import crossing, haze, ozone
 from simulators.alerts.story import Incident, Stage, State, Story, Turn
 from simulators.alerts.tales import flapping, late, levels_in_turn, restarts, weekend
 from simulators.alerts.water import spill
 
-SCENARIOS: Mapping[str, Callable[[int], Story]] = {
+
+class Scenario(Protocol):
+    """A function of the seed; it begins on a Monday, `day`, or one of the seed's."""
+
+    def __call__(self, seed: int, day: date | None = None) -> Story: ...
+
+
+SCENARIOS: Mapping[str, Scenario] = {
     "haze episode": haze,
     "midnight crossing": crossing,
     "ozone afternoon": ozone,
@@ -29,6 +38,6 @@ SCENARIOS: Mapping[str, Callable[[int], Story]] = {
     "late upload": late,
     "restart in each state": restarts,
 }
-"""By name, each a function of the seed."""
+"""By name."""
 
-__all__ = ["SCENARIOS", "Incident", "Stage", "State", "Story", "Turn"]
+__all__ = ["SCENARIOS", "Incident", "Scenario", "Stage", "State", "Story", "Turn"]

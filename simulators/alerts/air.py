@@ -30,9 +30,10 @@ class Plateau(NamedTuple):
     level: int
 
 
-def first_day(rng: Random) -> date:
-    """A Monday, under HJ 633-2012 or HJ 633-2026."""
-    return rng.choice([date(2026, 1, 5), date(2026, 9, 7)]) + timedelta(days=7 * rng.randrange(4))
+def first_day(rng: Random, day: date | None = None) -> date:
+    """`day`, or where there is none a Monday under HJ 633-2012 or HJ 633-2026."""
+    drawn = rng.choice([date(2026, 1, 5), date(2026, 9, 7)]) + timedelta(days=7 * rng.randrange(4))
+    return day or drawn
 
 
 def midnight(day: date) -> int:

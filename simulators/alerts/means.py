@@ -4,6 +4,7 @@ Stations scatter in pairs, up and down by the same, so the city's mean is exact;
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from random import Random
 
 from sensors.instants import HOUR_MS
@@ -30,19 +31,19 @@ _OFF = 0.6
 _SITE = 6.0
 
 
-def haze(seed: int) -> Story:
+def haze(seed: int, day: date | None = None) -> Story:
     """Three days of haze that comes and goes within an hour."""
-    return _haze("haze episode", seed, over_midnight=False)
+    return _haze("haze episode", seed, day, over_midnight=False)
 
 
-def crossing(seed: int) -> Story:
+def crossing(seed: int, day: date | None = None) -> Story:
     """Less than a day of haze, over a midnight: no civil day is heavily polluted, 24 hours across midnight are."""
-    return _haze("midnight crossing", seed, over_midnight=True)
+    return _haze("midnight crossing", seed, day, over_midnight=True)
 
 
-def _haze(name: str, seed: int, *, over_midnight: bool) -> Story:
+def _haze(name: str, seed: int, day: date | None, *, over_midnight: bool) -> Story:
     rng = Random(f"{seed}/alerts/{name}")
-    start, names = midnight(first_day(rng)), _names(rng)
+    start, names = midnight(first_day(rng, day)), _names(rng)
     while True:
         first = rng.randint(34, 40) if over_midnight else rng.randint(26, 44)
         length = rng.randint(20, 24) if over_midnight else rng.randint(66, 80)
@@ -72,10 +73,10 @@ def _haze(name: str, seed: int, *, over_midnight: bool) -> Story:
     return Story(name, seed, tuple(entry(one) for one in names), rules, its, (Stage(0, truth),))
 
 
-def ozone(seed: int) -> Story:
+def ozone(seed: int, day: date | None = None) -> Story:
     """A sunny afternoon."""
     rng = Random(f"{seed}/alerts/ozone")
-    start, names, level, end = midnight(first_day(rng)), _names(rng), rng.choice([1, 2]), 40
+    start, names, level, end = midnight(first_day(rng, day)), _names(rng), rng.choice([1, 2]), 40
     while True:
         first, length = rng.randint(11, 13), rng.randint(6, 9)
         low, high = rng.randint(70, 120), rng.randint(*((245, 285) if level == 1 else (312, 380)))

@@ -22,14 +22,13 @@ _MINUTE_MS = 60_000
 
 class Row(NamedTuple):
     """What a station measured in the window that ends at `at` [ms]: values, and the state of its instruments by quantity where
-    that is not normal; sent so many hours later than the others; `issued` [ms] where it corrects what was sent."""
+    that is not normal; sent so many hours later than the others."""
 
     station: str
     at: int
     values: Mapping[str, float]
     status: Mapping[str, str] = {}
     late_h: int = 0
-    issued: int | None = None
 
 
 class Way(NamedTuple):
@@ -110,5 +109,4 @@ def messages_of(rng: Random, rows: Sequence[Row], way: Way, family: Family, peri
 def _record(row: Row, only: Sequence[str] | None = None) -> dict[str, object]:
     values = {code: value for code, value in row.values.items() if only is None or code in only}
     status = {code: state for code, state in row.status.items() if only is None or code in only}
-    issued = {} if row.issued is None else {"issued": row.issued}
-    return {"at": row.at, "values": values, **({"status": status} if status else {}), **issued}
+    return {"at": row.at, "values": values, **({"status": status} if status else {})}

@@ -2,6 +2,7 @@
 evaluator that is restarted in every state of an incident."""
 
 from collections.abc import Mapping
+from datetime import date
 from random import Random
 
 from sensors.instants import HOUR_MS
@@ -24,10 +25,10 @@ _OVER, _KEPT, _UNDER = (216.0, 244.0), (192.0, 198.0), (30.0, 90.0)
 """NO2 of an hour [µg/m³] whose index is over 100, from 96 to 100, or less than 95, in both editions of HJ 633."""
 
 
-def flapping(seed: int) -> Story:
+def flapping(seed: int, day: date | None = None) -> Story:
     """About the limit: single hours over it, then an incident that is not let go, then one that begins again and again."""
     rng = Random(f"{seed}/alerts/flapping")
-    start, hour = midnight(first_day(rng)), 6
+    start, hour = midnight(first_day(rng, day)), 6
     values: dict[int, tuple[float, float]] = {}
     states: list[tuple[int, What, int]] = []
 
@@ -79,11 +80,11 @@ def _at(start: int, since: int, states: list[tuple[int, What, int]], subject: st
     return incident(STATION_AQI, subject, start + since * HOUR_MS, *its)
 
 
-def weekend(seed: int) -> Story:
+def weekend(seed: int, day: date | None = None) -> Story:
     """Two stations fall silent on a Friday evening: of one an incident holds, of the other a polluted hour was its last. Silence
     ends the one and makes nothing of the other; on Monday the values say how it is."""
     rng = Random(f"{seed}/alerts/weekend")
-    start = midnight(first_day(rng)) + 4 * 24 * HOUR_MS
+    start = midnight(first_day(rng, day)) + 4 * 24 * HOUR_MS
     level, begins, silent = rng.randint(1, 4), rng.randint(12, 15), rng.randint(19, 23)
     back, dirty = 72 + rng.randint(6, 9), rng.randint(0, 3)
     end = back + dirty + 6
@@ -112,11 +113,11 @@ def _rows(rng: Random, start: int, levels: Mapping[str, Mapping[int, int]]) -> l
     ]
 
 
-def late(seed: int) -> Story:
+def late(seed: int, day: date | None = None) -> Story:
     """What comes a day later opens an incident that is over, moves the beginning of one, says that one never was, that one was
     never so severe, and makes one of two. A station for each, and one of which nothing changes."""
     rng = Random(f"{seed}/alerts/late")
-    start, level, shift = midnight(first_day(rng)), rng.randint(1, 4), rng.randint(0, 3)
+    start, level, shift = midnight(first_day(rng, day)), rng.randint(1, 4), rng.randint(0, 3)
     higher = rng.randint(2, 4)
     live: dict[str, dict[int, int]] = {f"hx-{number:02}": dict.fromkeys(range(1, 31), 0) for number in range(1, 7)}
     after: dict[str, dict[int, int]] = {name: {} for name in live}
@@ -165,8 +166,7 @@ def late(seed: int) -> Story:
     now, changed = dict(before_of), [name for name in live if after[name]]
     rng.shuffle(changed)
     for name in changed:
-        corrected = _rows(rng, start, {name: after[name]})
-        rows = [row._replace(issued=its[-1].at) for row in corrected]
+        rows = _rows(rng, start, {name: after[name]})
         at = its[-1].at + 60_000
         messages = messages_of(rng, rows, IN_ORDER, "air", "hour")
         rng.shuffle(messages)
@@ -183,11 +183,11 @@ def late(seed: int) -> Story:
     return Story("late upload", seed, stations, (STATION_AQI,), tuple(its), tuple(stages))
 
 
-def restarts(seed: int) -> Story:
+def restarts(seed: int, day: date | None = None) -> Story:
     """One station, hour by hour, through every state: pending, firing, acknowledged, raised, recovering, resolved. In each
     something becomes of the evaluator."""
     rng = Random(f"{seed}/alerts/restarts")
-    start, level = midnight(first_day(rng)), rng.randint(1, 3)
+    start, level = midnight(first_day(rng, day)), rng.randint(1, 3)
     first = rng.randint(4, 8)
     rise, fall = first + rng.randint(4, 6), first + rng.randint(9, 12)
     end = fall + 4
@@ -211,10 +211,10 @@ def restarts(seed: int) -> Story:
     return Story("restart in each state", seed, (entry("hx-01"),), (STATION_AQI, CITY_AQI), upset, (Stage(0, truth),))
 
 
-def levels_in_turn(seed: int) -> Story:
+def levels_in_turn(seed: int, day: date | None = None) -> Story:
     """Stations whose index rises and falls through the levels, each in its own way; hours are missing, in calibration or late."""
     rng = Random(f"{seed}/alerts/levels")
-    start, end = midnight(first_day(rng)), 60
+    start, end = midnight(first_day(rng, day)), 60
     names = [f"hx-{number:02}" for number in range(1, rng.randint(3, 7))]
     rows: list[Row] = []
     truth: list[Incident] = []

@@ -1,5 +1,6 @@
 """A spill at a section: an item leaves the section's class cycle by cycle and comes back, and the section below follows."""
 
+from datetime import date
 from random import Random
 
 from sensors.instants import HOUR_MS
@@ -14,10 +15,10 @@ _CYCLE_MS = 4 * HOUR_MS
 _WORSE = ((0.2, 0.45), (1.1, 1.4), (1.6, 1.9), (2.2, 4.0))
 
 
-def spill(seed: int) -> Story:
+def spill(seed: int, day: date | None = None) -> Story:
     """Up by a class or more a cycle, some cycles at its height, down by a class a cycle."""
     rng = Random(f"{seed}/alerts/spill")
-    start = midnight(first_day(rng))
+    start = midnight(first_day(rng, day))
     first, height, lasts = rng.randint(3, 8), rng.choice([1, 2, 3]), rng.randint(3, 6)
     names = [f"lt-{number:02}" for number in range(1, rng.randint(3, 5))]
     later, end = 0, first + 26

@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 from zoneinfo import ZoneInfo
 
 from ingest.journal import Journal
 from ingest.settle import Horizons, Settler
 from ingest.transport import Message
 from sensors.stations import Station
+from simulators.alerts import Turn
 from simulators.message import OutMessage
 from store.books import Books
 from store.incidents import Incident, Incidents, LogLine
@@ -17,16 +20,49 @@ ZONE = ZoneInfo("Asia/Shanghai")
 _HORIZON_DAYS = 400
 
 
-class City:
+class Told:
+    """What the books of a data folder say was told, and people who acknowledge it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.now = 0
+        self.books = Books(f"sqlite:///{folder / 'books.sqlite'}")
+        self.books.prepare()
+        self.incidents = Incidents(self.books)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.books.close()
+
+    def every_incident(self) -> list[Incident]:
+        """All that were ever opened, those that are gone too, by number."""
+        found: list[Incident] = []
+        while (one := self.incidents.one(len(found) + 1)) is not None:
+            found.append(one)
+        return found
+
+    def log(self) -> list[tuple[Incident, LogLine]]:
+        """Every line of the log, by incident and time."""
+        return [(one, line) for one in self.every_incident() for line in self.incidents.log(one.id)]
+
+    def acknowledge(self, turn: Turn) -> None:
+        """What people do after a turn."""
+        for rule, subject in turn.people:
+            for one in self.incidents.all(open_only=True):
+                if (one.rule, one.subject) == (rule, subject):
+                    self.incidents.acknowledge(one.id, who="li", why="seen", now=self.now)
+
+
+class City(Told):
     """Stations in a store and books of their own."""
 
     def __init__(self, folder: Path, stations: Sequence[Station]) -> None:
-        self.now = 0
-        self.folder = folder
-        self.books = Books(f"sqlite:///{folder / 'books.sqlite'}")
-        self.books.prepare()
+        super().__init__(folder)
         self.store = SqliteStore(folder / "readings.sqlite")
-        self.incidents = Incidents(self.books)
         self.books.register(stations, who="test", now=0)
 
     async def take(self, messages: Sequence[OutMessage]) -> None:
@@ -41,17 +77,7 @@ class City:
             ledger = journal.ledger()
         assert (ledger.refused, ledger.pending) == (0, 0), ledger
 
-    def every_incident(self) -> list[Incident]:
-        """All that were ever opened, those that are gone too, by number."""
-        found: list[Incident] = []
-        while (one := self.incidents.one(len(found) + 1)) is not None:
-            found.append(one)
-        return found
-
-    def log(self) -> list[tuple[Incident, LogLine]]:
-        """Every line of the log, by incident and time."""
-        return [(one, line) for one in self.every_incident() for line in self.incidents.log(one.id)]
-
     async def close(self) -> None:
+        """The store and the books."""
         await self.store.close()
         self.books.close()

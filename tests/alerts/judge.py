@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from simulators.alerts import Incident as True_
 from simulators.alerts import Story, Turn
-from tests.alerts.city import City
+from tests.alerts.city import Told
 
 COUNTED = ("missed", "false", "twice", "late")
 
@@ -54,7 +54,7 @@ class Judge:
         self._acknowledged: dict[tuple[str, str], int] = {}
         self._behind: set[_As] = set()
 
-    def look(self, turn: Turn, city: City) -> None:
+    def look(self, turn: Turn, city: Told) -> None:
         """After a turn: everything that the data tell until then is stored, and nothing else. What is not there at the first look
         that could tell it is late, and missed where it never comes."""
         stage = self._story.stage(turn.at)
@@ -63,6 +63,7 @@ class Judge:
         stored = {
             _As(one.rule, one.subject, *(getattr(one.draft, name) for name in _As._fields[2:]))
             for one in city.incidents.all()
+            if one.rule in self._story.rules
         }
         missing, more = expected - stored, stored - expected
         self.verdict.late += [f"{one} at {turn.at}" for one in sorted(missing - self._behind, key=str)]
@@ -72,9 +73,13 @@ class Judge:
         self._judge_acknowledgements(turn, so, city)
         self.verdict.looks += 1
 
-    def end(self, city: City) -> Verdict:
+    def end(self, city: Told) -> Verdict:
         """After the last turn."""
-        told = Counter((one.rule, one.subject, line.what) for one, line in city.log() if line.who == "cityflux")
+        told = Counter(
+            (one.rule, one.subject, line.what)
+            for one, line in city.log()
+            if line.who == "cityflux" and one.rule in self._story.rules
+        )
         for line, count in sorted((told - self._may).items()):
             self.verdict.twice.append(f"{line}: {told[line]} times, {count} too many")
         self.verdict.missed += [str(one) for one in sorted(self._behind, key=str)]
@@ -91,7 +96,7 @@ class Judge:
             if stage.at == turn.at:
                 self._may.update(stage.also)
 
-    def _judge_acknowledgements(self, turn: Turn, so: list[True_], city: City) -> None:
+    def _judge_acknowledgements(self, turn: Turn, so: list[True_], city: Told) -> None:
         """Who acknowledged an incident is asked again where its level is higher since, and only then."""
         for one in city.incidents.all(open_only=True):
             known = self._acknowledged.get((one.rule, one.subject))

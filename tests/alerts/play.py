@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 
 from processors.alerts.rules import shipped_rules
-from simulators.alerts import Story, Turn
+from simulators.alerts import Story
 from tests.alerts.city import City
 from tests.alerts.judge import Judge, Verdict
 from tests.alerts.watchers import Watcher
@@ -21,17 +21,10 @@ async def play(story: Story, folder: Path) -> Verdict:
             await city.take(turn.messages)
             watcher.look(turn.upset)
             judge.look(turn, city)
-            _acknowledge(turn, city)
+            city.acknowledge(turn)
         return judge.end(city)
     finally:
         await city.close()
-
-
-def _acknowledge(turn: Turn, city: City) -> None:
-    for rule, subject in turn.people:
-        for one in city.incidents.all(open_only=True):
-            if (one.rule, one.subject) == (rule, subject):
-                city.incidents.acknowledge(one.id, who="li", why="seen", now=city.now)
 
 
 async def play_seed(story: Story) -> Verdict:
