@@ -129,6 +129,10 @@ timings = st.builds(
     st.sampled_from([0, HOUR, 3 * HOUR]),
     st.sampled_from([0, 4 * HOUR]),
     st.just(3 * HOUR),
+    st.sampled_from([(), (1, 1), (3, 2)]),
+    st.sampled_from([0, 2, 3]),
+    st.just(12 * HOUR),
+    st.sampled_from([2 * HOUR, 5 * HOUR]),
 )
 
 

@@ -85,11 +85,11 @@ def test_a_value_that_is_not_there_is_not_known() -> None:
     assert [point.level for point in points(of(GOOD), {0: {}, HOUR_MS: {"value": Fraction(1)}}, HOUR_MS)] == [None, 0]
 
 
-WINDOWS = GOOD.replace(
+WINDOWS = GOOD.replace("air_aqi_of_station", "air_day_windows").replace(
     'levels = [{ severity = "notice", over = 100 }, { severity = "warning", over = 150 }]',
     """[[rule.levels]]
 severity = "warning"
-any = [[{ of = "a", over = 200 }], [{ of = "b", over = 115, windows = 2 }, { of = "b", over = 150 }]]""",
+any = [[{ of = "aqi", over = 200 }], [{ of = "pm2_5", over = 115, windows = 2 }, { of = "pm2_5", over = 150 }]]""",
 )
 # A table of its own comes last.
 WINDOWS = (
@@ -102,16 +102,16 @@ WINDOWS = (
 @pytest.mark.parametrize(
     ("today", "yesterday", "level"),
     [
-        ({"a": 201}, {}, 1),
-        ({"a": 200, "b": 151}, {"b": 116}, 1),
-        ({"a": 200, "b": 151}, {"b": 115}, 0),
-        ({"a": 200, "b": 150}, {"b": 116}, 0),
+        ({"aqi": 201}, {}, 1),
+        ({"aqi": 200, "pm2_5": 151}, {"pm2_5": 116}, 1),
+        ({"aqi": 200, "pm2_5": 151}, {"pm2_5": 115}, 0),
+        ({"aqi": 200, "pm2_5": 150}, {"pm2_5": 116}, 0),
         # Yesterday is not known, and would decide.
-        ({"a": 200, "b": 151}, {}, None),
+        ({"aqi": 200, "pm2_5": 151}, {}, None),
         # It would not: today's is too low already.
-        ({"a": 200, "b": 115}, {}, 0),
-        ({"b": 115}, {"b": 116}, None),
-        ({"a": 201, "b": 1}, {"b": 1}, 1),
+        ({"aqi": 200, "pm2_5": 115}, {}, 0),
+        ({"pm2_5": 115}, {"pm2_5": 116}, None),
+        ({"aqi": 201, "pm2_5": 1}, {"pm2_5": 1}, 1),
     ],
 )
 def test_or_and_and_of_windows(today: dict[str, int], yesterday: dict[str, int], level: int | None) -> None:
