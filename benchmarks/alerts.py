@@ -31,7 +31,7 @@ from store.books import Books
 from store.incidents import Incidents
 from store.sqlite import SqliteStore
 
-CODES = ("pm2_5", "pm10", "so2", "no2", "co", "o3", "temperature", "humidity")
+CODES = ("pm2_5", "pm10", "so2", "no2", "co", "o3", "pressure", "humidity")
 RULES = 20
 _START = 1_790_000_000_000 // HOUR_MS * HOUR_MS
 _MINUTE_MS = 60_000

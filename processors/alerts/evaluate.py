@@ -22,7 +22,6 @@ from processors.alerts.rules import Rule
 from processors.alerts.signals import Look, Signal
 from processors.alerts.values import Values
 from processors.scopes import CITY
-from processors.windows import civil_day
 from sensors.families.contract import FUTURE_MS
 from sensors.instants import HOUR_MS
 from sensors.stations import Registry
@@ -80,11 +79,10 @@ def _evaluate(
     scene: Scene, since: Mapping[str, int], pending: Mapping[Of, int], courses: Courses, found: Found
 ) -> None:
     active = _active(scene, since, pending, courses)
-    values, exceeding = _shallow(scene, since, active)
     deep: dict[str, list[Rule]] = defaultdict(list)
-    for rule in scene.rules:
+    for rule, subjects, values in _shallow(scene, since, active):
         of = courses.of(rule.code)
-        for subject in active[rule.code] | exceeding[rule.code]:
+        for subject in subjects:
             course = of.get(subject)
             seen = _points(scene, rule, values.get(subject, {}), since[subject])
             if course is None or _ended(scene, rule, subject) or not course.is_that_of(seen, since[subject]):
@@ -109,20 +107,20 @@ def _active(scene: Scene, since: Mapping[str, int], pending: Mapping[Of, int], c
 
 def _shallow(
     scene: Scene, since: Mapping[str, int], active: Mapping[str, set[str]]
-) -> tuple[Mapping[str, Values], dict[str, set[str]]]:
-    """Values after what changed of all subjects that something may be said of; and by rule those that may exceed a level."""
+) -> Iterator[tuple[Rule, set[str], Mapping[str, Values]]]:
+    """By rule the subjects of which something may be to say, and their values after what changed."""
     signal, start = scene.signal, min(since.values())
     if signal.extremes is None:
         values = signal.make(scene.look(start, since.keys(), before=True))
         there = since.keys() & values.keys()
-        return values, {rule.code: {one for one in there if may_exceed(rule, values[one])} for rule in scene.rules}
+        for rule in scene.rules:
+            yield rule, active[rule.code].union(one for one in there if may_exceed(rule, values[one])), values
+        return
     extremes = signal.extremes(scene.look(start, since.keys(), before=False))
-    exceeding = {}
     for rule in scene.rules:
-        numbers = may_exceed_in(rule, extremes).nonzero()[0].tolist()
-        exceeding[rule.code] = {extremes.subjects[number] for number in numbers} & since.keys()
-    wanted = set[str]().union(*active.values(), *exceeding.values())
-    return extremes.values(wanted) if wanted else {}, exceeding
+        exceeding = {extremes.subjects[number] for number in may_exceed_in(rule, extremes).nonzero()[0].tolist()}
+        subjects = active[rule.code] | (exceeding & since.keys())
+        yield rule, subjects, extremes.values(subjects, rule.asks_of) if subjects else {}
 
 
 class _Depth(NamedTuple):
@@ -202,9 +200,7 @@ def _course(scene: Scene, depth: _Depth, values: Values) -> Course:
 
 def _points(scene: Scene, rule: Rule, values: Values, after: int) -> list[Point]:
     seen = points(rule, values, scene.signal.window, after)
-    if all(rule.in_force(civil_day(one.at, scene.zone)) for one in (seen[:1] + seen[-1:])):
-        return seen
-    return [one for one in seen if rule.in_force(civil_day(one.at, scene.zone))]
+    return [one for one in seen if rule.in_force_at(one.at, scene.zone)]
 
 
 def _say(
@@ -238,7 +234,7 @@ def _district(scene: Scene, subject: str) -> str:
 
 def _ended(scene: Scene, rule: Rule, subject: str) -> str:
     """Why a rule has nothing to say of a subject any more; empty where it has."""
-    if not rule.in_force(civil_day(scene.now, scene.zone)):
+    if not rule.in_force_at(scene.now, scene.zone):
         return "the rule is out of force"
     return scene.signal.subject.ended(scene.signal.family, subject, scene.registry, scene.now)
 

@@ -11,7 +11,6 @@ from processors.alerts.levels import points
 from processors.alerts.rules import Rule
 from processors.alerts.signals import SIGNALS, Look
 from processors.alerts.values import Values
-from processors.windows import civil_day
 from sensors.instants import DAY_MS, HOUR_MS
 from sensors.stations import Registry
 from store.incidents import Draft
@@ -60,7 +59,7 @@ def seen_in(rule: Rule, values: Mapping[str, Values], zone: ZoneInfo, start: int
     found = {}
     for subject, of_subject in values.items():
         seen = [point for point in points(rule, of_subject, window) if begins < point.at <= end]
-        its = [point for point in seen if rule.in_force(civil_day(point.at, zone))]
+        its = [point for point in seen if rule.in_force_at(point.at, zone)]
         of: Course = course(its, rule.timing, partial(rule.may_begin, zone=zone))
         incidents = [one for one in drafts(of.episodes, rule.reopen_ms) if one.well is None or one.well > start]
         first = next((point for point in its if point.level is not None), None)

@@ -70,6 +70,8 @@ def _matched(known: Sequence[Incident], now: Sequence[Draft], reopen: int) -> di
     """The stored incidents of each draft, by its position: each with the draft that it shares most time with, else with the
     nearest that is no further than reopening allows."""
     found: dict[int, list[Incident]] = {}
+    if len(known) == len(now) == 1 and known[0].draft.since == now[0].since:
+        return {0: [known[0]]}
     for one in known:
         shared = {
             number: min(_end(one.draft), _end(draft)) - max(one.draft.since, draft.since)

@@ -5,7 +5,7 @@ values one window length apart; one that is not known makes the clause not known
 can: a level that holds, holds whatever else is missing.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -52,7 +52,7 @@ def may_exceed_in(rule: Rule, extremes: Extremes) -> npt.NDArray[np.bool_]:
 def _point(rule: Rule, values: Values, at: int, window: int) -> Point:
     known = values[at]
     level, perhaps = _highest(rule, values, at, window, kept=False)
-    shown = {code: text(value) for code, value in known.items()}
+    shown = {code: text(value) for code, value in known.items() if not rule.shows or code in rule.shows}
     if level == 0 and perhaps:
         return Point(at, None, 0, shown)
     keeps, perhaps_kept = _highest(rule, values, at, window, kept=True)
@@ -73,7 +73,10 @@ def _highest(rule: Rule, values: Values, at: int, window: int, *, kept: bool) ->
     """The highest level that holds, or is kept up, 0 where none does; and the highest that what is known does not refute."""
     level = perhaps = 0
     for number, lists in enumerate(rule.asks, start=1):
-        held = _any(_all(asks, values, at, window, kept=kept) for asks in lists)
+        if len(lists) == 1:
+            held = _all(lists[0], values, at, window, kept=kept)
+        else:
+            held = _any([_all(asks, values, at, window, kept=kept) for asks in lists])
         if held:
             level = perhaps = number
         elif held is None:
@@ -92,14 +95,11 @@ def _all(asks: Sequence[Ask], values: Values, at: int, window: int, *, kept: boo
     return answer
 
 
-def _any(answers: Iterable[bool | None]) -> bool | None:
+def _any(answers: Sequence[bool | None]) -> bool | None:
     """Whether any holds: True where one does, None where one that is not known decides."""
-    answer: bool | None = False
-    for held in answers:
-        if held:
-            return True
-        answer = None if held is None else answer
-    return answer
+    if True in answers:
+        return True
+    return None if None in answers else False
 
 
 def _holds(ask: Ask, values: Values, at: int, window: int, *, kept: bool) -> bool | None:
@@ -115,14 +115,18 @@ def _holds(ask: Ask, values: Values, at: int, window: int, *, kept: bool) -> boo
 def _exceeds(known: Mapping[str, Fraction], ask: Ask, limit: Fraction) -> bool | None:
     value = known.get(ask.of)
     if value is not None:
-        return value > limit if ask.over else value < limit
+        # As Fraction compares, in half the time.
+        left, right = value.numerator * limit.denominator, limit.numerator * value.denominator
+        return left > right if ask.over else left < right
     least = known.get(AT_LEAST) if ask.of == VALUE and ask.over else None
     return True if least is not None and least > limit else None
 
 
 def text(value: Fraction) -> str:
     """As it is shown: three decimals at most, rounded half to even."""
-    thousandths = round(value * 1000)
-    whole, rest = divmod(abs(thousandths), 1000)
-    decimals = f"{rest:03d}".rstrip("0")
-    return f"{'-' if thousandths < 0 else ''}{whole}{'.' if decimals else ''}{decimals}"
+    thousandths, rest = divmod(abs(value.numerator) * 1000, value.denominator)
+    if 2 * rest > value.denominator or (2 * rest == value.denominator and thousandths % 2):
+        thousandths += 1
+    whole, decimals = divmod(thousandths, 1000)
+    shown = f"{whole}.{decimals:03d}".rstrip("0").rstrip(".")
+    return f"-{shown}" if value < 0 and thousandths else shown

@@ -18,10 +18,12 @@ from processors.alerts.signals import SIGNALS
 from processors.scopes import CITY
 from processors.standards.reading import wrong_in
 from processors.standards.tables import Mark
+from processors.windows import day_bounds
 from sensors.instants import to_datetime
 from store.incidents import Incident
 
 _MINUTE_MS = 60_000
+_NEVER = 2**62
 
 
 def _of_signals(name: str) -> str:
@@ -113,6 +115,11 @@ class Rule(Data):
         """The quantities that it asks of."""
         return frozenset(clause.of for clause in self.clauses)
 
+    @cached_property
+    def shows(self) -> frozenset[str]:
+        """The quantities that it shows; empty: all that there are."""
+        return self.asks_of if SIGNALS[self.signal].apart else frozenset()
+
     @property
     def looks_at(self) -> int:
         """How many windows its clauses look at, at most."""
@@ -161,10 +168,22 @@ class Rule(Data):
         """Whether it holds on a civil day."""
         return self.effective_from <= day and (self.effective_to is None or day <= self.effective_to)
 
+    def in_force_at(self, at: int, zone: ZoneInfo) -> bool:
+        """Whether it holds at an instant [ms]: at the end of something that was measured on such a day."""
+        after, until = _bounds(self.effective_from, self.effective_to, zone)
+        return after <= at < until
+
     def may_begin(self, at: int, zone: ZoneInfo) -> bool:
         """Whether it may fire first at an instant [ms]: within its schedule, where it has one."""
+        if not self.schedule:
+            return True
         clock = to_datetime(at, zone)
-        return not self.schedule or any(one.covers(clock.weekday(), clock.time()) for one in self.schedule)
+        return any(one.covers(clock.weekday(), clock.time()) for one in self.schedule)
+
+
+@cache
+def _bounds(first: date, last: date | None, zone: ZoneInfo) -> tuple[int, int]:
+    return day_bounds(first, zone)[0], _NEVER if last is None else day_bounds(last, zone)[1]
 
 
 def load_rules(text: str, place: str) -> Mapping[str, Rule]:

@@ -96,8 +96,11 @@ class Watch:
 
     def _look(self, marks: Sequence[AlertMark], now: int) -> Found:
         registry, found = self._books.registry(), Found({}, {}, {})
+        series: dict[tuple[str, str], list[AlertMark]] = defaultdict(list)
+        for mark in marks:
+            series[mark.family, mark.period].append(mark)
         for name, signal in SIGNALS.items():
-            its = [mark for mark in marks if mark.family == signal.family and mark.period in signal.periods]
+            its = [mark for period in signal.periods for mark in series.get((signal.family, period), ())]
             rules = [rule for rule in self._rules.values() if rule.signal == name]
             since = _since(signal, its, registry, now - BACK_DAYS * DAY_MS) if its and rules else {}
             if since:

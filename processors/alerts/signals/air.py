@@ -64,7 +64,7 @@ def _aqi_extremes(look: Look) -> Extremes:
     least, greatest = (indices[name].to_numpy(np.float64, na_value=np.nan) for name in ("min", "max"))
     start = look.start - _HAD_MS
 
-    def values(subjects: Collection[str]) -> Mapping[str, Values]:
+    def values(subjects: Collection[str], _: Collection[str]) -> Mapping[str, Values]:
         return _station_aqi(look._replace(start=start, subjects=subjects))
 
     names = [str(name) for name in indices.index]

@@ -32,19 +32,20 @@ class Look(NamedTuple):
 
 class Extremes(NamedTuple):
     """Of each subject the least and the greatest known value of quantities in a look, as floats; NaN where none is known.
-    `values` gives all values of some of the subjects."""
+    `values` gives all values of some of the subjects, of some quantities at least."""
 
     subjects: Sequence[str]
     least: Mapping[str, npt.NDArray[np.float64]]
     greatest: Mapping[str, npt.NDArray[np.float64]]
-    values: Callable[[Collection[str]], Mapping[str, Values]]
+    values: Callable[[Collection[str], Collection[str]], Mapping[str, Values]]
 
 
 class Signal(NamedTuple):
     """What its subjects are; what its quantities are called, in the order they are shown; how it is made: of readings of a family
     and these periods, of which it needs so many hours before the first that matters [h]; the length of its windows [ms], 0 where
     it has none. `extremes`, where it is there, says of all subjects at once what is to be looked at closer; it reads by itself
-    what it needs before. `make` and `extremes` raise StoreUnavailable, StoreMisconfigured."""
+    what it needs before. Quantities that are `apart` have nothing to do with each other: a rule shows those that it asks of.
+    `make` and `extremes` raise StoreUnavailable, StoreMisconfigured."""
 
     subject: Subject
     shows: Mapping[str, Shown]
@@ -54,3 +55,4 @@ class Signal(NamedTuple):
     before_h: int
     window: int
     extremes: Callable[[Look], Extremes] | None = None
+    apart: bool = False
