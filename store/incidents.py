@@ -234,6 +234,13 @@ class Incidents:
             rows = connection.execute(query.order_by(of.fired.desc(), of.id.desc()))
             return [_incident(row._mapping) for row in rows]
 
+    def group(self, number: int) -> list[Incident]:
+        """The incidents of a group by its number, those that fired first first."""
+        of = incidents.c
+        with self._books.reading() as connection:
+            rows = connection.execute(select(incidents).where(of.group_id == number).order_by(of.fired, of.id))
+            return [_incident(row._mapping) for row in rows]
+
     def log(self, number: int) -> list[LogLine]:
         """What happened to an incident, oldest first."""
         its = incident_log.c

@@ -102,6 +102,10 @@ class Hours(Data):
     since: time = Field(alias="from")
     until: time = Field(alias="to")
 
+    def __str__(self) -> str:
+        days = "" if self.days == WEEKDAYS else f"{', '.join(self.days)} "
+        return f"{days}{self.since:%H:%M}–{self.until:%H:%M}"
+
     def covers(self, weekday: int, at: time) -> bool:
         """Whether they do a time of a weekday (0: Monday)."""
         here, before = WEEKDAYS[weekday] in self.days, WEEKDAYS[weekday - 1] in self.days

@@ -1,13 +1,13 @@
 """The rules of alerts as typed, frozen data (`shipped/*.toml`): validated as a whole, and dated."""
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from functools import cache, cached_property
 from importlib.resources import files
 from itertools import pairwise
 from math import ceil
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
@@ -188,29 +188,55 @@ def _bounds(first: date, last: date | None, zone: ZoneInfo) -> tuple[int, int]:
 
 def load_rules(text: str, place: str) -> Mapping[str, Rule]:
     """Rules from TOML, by code; `place` names the file in errors. Raises AlertRuleError."""
+    return _whole(_read(_table(text, place, {"rule"}), place), {}, place)
+
+
+def city_rules(text: str, place: str, shipped: Mapping[str, Rule]) -> Mapping[str, Rule]:
+    """Shipped rules with those of a city's own file (TOML): one of the same code replaces the shipped one, and `off` names those
+    that the city has not. Raises AlertRuleError."""
+    table = _table(text, place, {"rule", "off"})
+    own, off = _read(table, place), table.get("off", [])
+    for code in off if isinstance(off, list) else [off]:
+        if code not in shipped:
+            raise AlertRuleError(f"{place}: off: {code!r} is no shipped rule; there are {', '.join(shipped)}")
+        if code in own:
+            raise AlertRuleError(f"{place}: rule {code!r} is off and written out; leave one of both out")
+    return _whole(own, {code: rule for code, rule in shipped.items() if code not in off}, place)
+
+
+def _table(text: str, place: str, keys: Collection[str]) -> Mapping[str, Any]:
     try:
         table = tomllib.loads(text)
-        unknown = set(table) - {"rule"}
-        if unknown:
-            raise AlertRuleError(f"{place}: {min(unknown)!r} is unknown; rules stand under [[rule]]")
-        found: dict[str, Rule] = {}
-        for number, entry in enumerate(table.get("rule", ()), start=1):
-            try:
-                rule = Rule.model_validate(entry)
-            except ValidationError as error:
-                where, said = wrong_in(error)
-                raise AlertRuleError(f"{place}: rule {entry.get('code', number)!r}: {where}: {said}") from error
-            if rule.code in found:
-                raise AlertRuleError(f"{place}: rule {rule.code!r} is there twice; give each a code of its own")
-            found[rule.code] = rule
     except tomllib.TOMLDecodeError as error:
         raise AlertRuleError(f"{place}: {error}") from error
-    for rule in found.values():
+    unknown = set(table).difference(keys)
+    if unknown:
+        raise AlertRuleError(f"{place}: {min(unknown)!r} is unknown; rules stand under [[rule]]")
+    return table
+
+
+def _read(table: Mapping[str, Any], place: str) -> dict[str, Rule]:
+    found: dict[str, Rule] = {}
+    for number, entry in enumerate(table.get("rule", ()), start=1):
+        try:
+            rule = Rule.model_validate(entry)
+        except ValidationError as error:
+            where, said = wrong_in(error)
+            its = entry.get("code", number) if isinstance(entry, dict) else number
+            raise AlertRuleError(f"{place}: rule {its!r}: {f'{where}: ' if where else ''}{said}") from error
+        if rule.code in found:
+            raise AlertRuleError(f"{place}: rule {rule.code!r} is there twice; give each a code of its own")
+        found[rule.code] = rule
+    return found
+
+
+def _whole(own: Mapping[str, Rule], shipped: Mapping[str, Rule], place: str) -> Mapping[str, Rule]:
+    """All rules; those of the file are inhibited by rules that there are."""
+    found = {**shipped, **own}
+    for rule in own.values():
         for other in rule.inhibited_by:
             if other not in found or other == rule.code:
-                raise AlertRuleError(
-                    f"{place}: rule {rule.code!r}: inhibited_by {other!r} is no other rule of the file"
-                )
+                raise AlertRuleError(f"{place}: rule {rule.code!r}: inhibited_by {other!r} is no other rule")
     return found
 
 
@@ -223,5 +249,6 @@ def shipped_rules() -> Mapping[str, Rule]:
 
 
 __all__ = [
-    "SEVERITIES", "AlertRuleError", "Ask", "Clause", "Hours", "Level", "Rule", "Severity", "load_rules", "shipped_rules",
+    "SEVERITIES", "AlertRuleError", "Ask", "Clause", "Hours", "Level", "Rule", "Severity", "city_rules", "load_rules",
+    "shipped_rules",
 ]  # fmt: skip
