@@ -316,9 +316,8 @@ def _state(rule: "Rule", seen: "Seen", at: int, chosen: Settings) -> str:
             return f"firing since {'its beginning' if one.fired == at else 'before'}"
         if one.since <= at < one.fired:
             return _waits(rule, one.since, at, chosen)
-    if seen.pending is not None and at >= seen.pending:
-        return _waits(rule, seen.pending, at, chosen)
-    return "quiet"
+    since = seen.pending if seen.pending is not None and at >= seen.pending else seen.run_at(at, rule.timing.gap)
+    return "quiet" if since is None else _waits(rule, since, at, chosen)
 
 
 def _waits(rule: "Rule", since: int, at: int, chosen: Settings) -> str:

@@ -30,6 +30,19 @@ class Seen(NamedTuple):
     pending: int | None
     edge: int | None = None
 
+    def run_at(self, at: int, gap: int) -> int | None:
+        """Since when its points up to an instant exceed a level one after the other [ms], None where the last known one does not;
+        `gap` as in `Timing`."""
+        since = last = None
+        for point in self.points:
+            if point.at > at:
+                break
+            if point.level is not None:
+                since = None if last is not None and point.at - last > gap else since
+                since = None if not point.level else point.at if since is None else since
+                last = point.at
+        return since
+
 
 def look_back(
     store: ReadingsStore,

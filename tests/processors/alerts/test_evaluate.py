@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from processors.alerts.history import look_back
 from processors.alerts.rules import Rule, load_rules
 from processors.alerts.watch import Watch
-from sensors.instants import DAY_MS, HOUR_MS
+from sensors.instants import DAY_MS, HOUR_MS, to_datetime
 from sensors.reading import Doubt, Reading
 from store.books import Books
 from store.incidents import Incidents
+from store.intervals import Interval, Intervals
 from store.sqlite import SqliteStore
 from tests.processors.world import ZONE, World
 
@@ -213,3 +214,98 @@ def assert_is_what_everything_says(world: Minutes) -> None:
             there = name in seen
             assert its == (sorted(seen[name].incidents) if there else []), (rule.code, name)
             assert pending.get((rule.code, name)) == (seen[name].pending if there else None), (rule.code, name)
+
+
+GROUPED = load_rules(
+    ONE.format(
+        code="grouped",
+        rest="""
+levels = [{ severity = "notice", of = "pm10", over = 100 }]
+dwell_min = 0
+clear_min = 1
+reopen_min = 0
+group = "district"
+group_min = 10
+""",
+    ),
+    "the test's rules",
+)
+
+
+def dirty(name: str, minute: int) -> list[Came]:
+    """A minute that exceeds, and two that do not."""
+    return [Came(name, minute + n, value, 1000) for n, value in enumerate((120, 20, 20))]
+
+
+def test_incidents_that_fire_close_together_are_a_group_of_the_first() -> None:
+    with minutes() as world:
+        watch, book = world.watch(GROUPED), Incidents(world.books)
+        for came in (
+            dirty("hx-02", 5),
+            [*dirty("hx-01", 12), *dirty("hx-03", 16)],
+            dirty("hx-01", 17),
+            dirty("hx-02", 26),
+        ):
+            world.take(came)
+            world.look(watch)
+        groups = {(one.subject, (one.draft.since - FIRST) // MINUTE_MS): one.group_id for one in book.all()}
+        first, second = groups["hx-02", 5], groups["hx-03", 16]
+        assert groups == {
+            ("hx-02", 5): first, ("hx-01", 12): first, ("hx-03", 16): second, ("hx-01", 17): second, ("hx-02", 26): second,
+        }  # fmt: skip
+        assert first != second
+        assert next(one.id for one in book.group(first or 0)) == first
+        seen = book.acknowledge_group(groups["hx-01", 12] or 0, who="li", why="one fire", now=world.now)
+        assert [(one.subject, one.acknowledged_by) for one in seen] == [("hx-02", "li"), ("hx-01", "li")]
+
+
+def test_one_acknowledgement_takes_a_group() -> None:
+    with minutes() as world:
+        watch, book = world.watch(GROUPED), Incidents(world.books)
+        world.take([Came(name, 5, 120, 1000) for name in NAMES])
+        world.look(watch)
+        one, *others = book.all()
+        book.acknowledge(others[0].id, who="wang", why="mine", now=world.now)
+        seen = book.acknowledge_group(one.id, who="li", why="one fire", now=world.now)
+        assert {each.id for each in seen} == {one.id, others[1].id}
+        assert not any(each.asks for each in book.all())
+        assert [line.who for line in book.log(others[0].id)] == ["cityflux", "wang"]
+        assert book.acknowledge_group(99, who="li", why="", now=world.now) == []
+
+
+def test_a_mark_in_the_future_of_a_fast_clock_is_looked_at() -> None:
+    with minutes() as world:
+        watch = world.watch(GROUPED)
+        world.now = FIRST
+        world.take([Came("hx-01", 30, 120, 1000)])
+        world.look(watch)
+        assert [one.subject for one in Incidents(world.books).all()] == ["hx-01"]
+
+
+def test_a_rule_that_is_new_sees_when_it_began() -> None:
+    with minutes() as world:
+        world.take([Came("hx-01", minute, 120, 1000) for minute in range(90)])
+        world.look(world.watch(GROUPED))
+        world.take([Came("hx-01", 90, 120, 1000)])
+        world.look(world.watch({"plain": RULES["plain"]}))
+        (one,) = [one for one in Incidents(world.books).all() if one.rule == "plain"]
+        assert one.draft.since == FIRST
+
+
+def test_what_is_withheld_or_doubtful_exceeds_nothing() -> None:
+    with minutes() as world:
+        interval = Interval("air", "hx-01", "pm10", FIRST, FIRST + HOUR_MS, "calibration", "span check")
+        Intervals(world.books).add(interval, period="minute", who="test", now=0)
+        world.take([*dirty("hx-01", 5), *dirty("hx-02", 5), Came("hx-03", 5, None, 1000)])
+        world.look(world.watch(GROUPED))
+        assert [one.subject for one in Incidents(world.books).all()] == ["hx-02"]
+
+
+def test_a_station_counts_while_it_is_active() -> None:
+    with minutes() as world:
+        begins = to_datetime(FIRST + 10 * MINUTE_MS, ZONE)
+        world.books.register([World.station("hx-09").model_copy(update={"active_from": begins})], who="test", now=0)
+        watch = world.watch(GROUPED)
+        world.take([*dirty("hx-09", 4), *dirty("hx-09", 20)])
+        world.look(watch)
+        assert [(one.draft.since - FIRST) // MINUTE_MS for one in Incidents(world.books).all()] == [20]
