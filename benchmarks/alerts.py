@@ -21,7 +21,7 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from benchmarks.measure import machine
-from benchmarks.pages import put, table
+from benchmarks.pages import machine_line, put, table
 from processors.alerts.rules import load_rules
 from processors.alerts.watch import Watch
 from sensors.instants import HOUR_MS
@@ -140,11 +140,10 @@ def main() -> None:
             )
         )
         print(rows[-1], flush=True)
-    about = machine()
     head = ("scene", "CPU, median [s]", "CPU, most [s]", "wall, median [s]", "CPU of the minute that opens them [s]")
     shown = (
-        f"{options.stations:,} stations, {len(CODES)} quantities a minute, {RULES} rules; {options.minutes - 4} minutes each; "
-        f"{about['processor']}, {about['cityflux']}.\n\n{table('A changed minute', head, rows)}"
+        f"{options.stations:,} stations, {len(CODES)} quantities a minute, {RULES} rules; {options.minutes - 4} minutes each. "
+        f"{machine_line(machine())}\n\n{table('A changed minute', head, rows)}"
     )
     print(shown)
     if options.into is not None:

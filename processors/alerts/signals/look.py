@@ -45,7 +45,10 @@ class Signal(NamedTuple):
     and these periods, of which it needs so many hours before the first that matters [h]; the length of its windows [ms], 0 where
     it has none. `extremes`, where it is there, says of all subjects at once what is to be looked at closer; it reads by itself
     what it needs before. Quantities that are `apart` have nothing to do with each other: a rule shows those that it asks of.
-    `make` and `extremes` raise StoreUnavailable, StoreMisconfigured."""
+    `make` and `extremes` raise StoreUnavailable, StoreMisconfigured.
+
+    A value depends on what was measured in that time before it and on nothing else: each look that reaches so far gives the same.
+    """
 
     subject: Subject
     shows: Mapping[str, Shown]
