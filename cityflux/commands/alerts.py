@@ -9,8 +9,9 @@ import typer
 from cityflux.composition import alert_rules_of, now_ms, open_books, open_store, whoami
 from cityflux.console import Format, instant, out, print_rows, refused, settings, wrong
 from cityflux.settings import Settings
+from processors.scopes import CITY
 from sensors.instants import DAY_MS, HOUR_MS, iso
-from store.incidents import Draft, Incident, Incidents
+from store.incidents import Draft, Incident, Incidents, Of
 from store.intervals import Intervals
 
 if TYPE_CHECKING:
@@ -73,7 +74,10 @@ def list_alerts(
         "group",
         "peak",
     ]
-    print_rows([_stored(one, found, rules, chosen) for one in found], columns, style, "incidents")
+    by: dict[Of, list[Incident]] = {}
+    for one in found:
+        by.setdefault((one.rule, one.subject), []).append(one)
+    print_rows([_stored(one, by, rules, chosen) for one in found], columns, style, "incidents")
 
 
 @alerts.command("explain")
@@ -257,7 +261,7 @@ def _begun(rule: "Rule", subject: str, since: int, chosen: Settings) -> dict[str
 
 
 def _stored(
-    one: Incident, all_of_them: Sequence[Incident], rules: "Mapping[str, Rule]", chosen: Settings
+    one: Incident, by: Mapping[Of, Sequence[Incident]], rules: "Mapping[str, Rule]", chosen: Settings
 ) -> dict[str, Any]:
     rule = rules.get(one.rule)
     acknowledged = None
@@ -265,7 +269,13 @@ def _stored(
         acknowledged = (
             f"{one.acknowledged_by} {iso(one.acknowledged_at, chosen.zone)}{' (of a lower level)' if one.asks else ''}"
         )
-    wider = next((other.id for other in all_of_them if rule and rule.stands_behind(one, other)), None)
+    others = (
+        other
+        for code in (rule.inhibited_by if rule else ())
+        for of in (one.subject, CITY)
+        for other in by.get((code, of), ())
+    )
+    wider = next((other.id for other in others if rule and rule.stands_behind(one, other)), None)
     return {
         **_incident(rule, one.subject, one.draft, chosen),
         **({"state": one.gone} if one.gone else {}),

@@ -50,13 +50,11 @@ class Course:
         since = self.base - reopen
         return [one for one in drafts(self.track.course.episodes, reopen) if one.well is None or one.well > since]
 
-    def may_go_on(self, reopen: int) -> bool:
-        """Whether a point that comes may change something that there is already."""
-        of = self.track.course
-        if of.pending is not None:
-            return True
-        last = of.episodes[-1] if of.episodes else None
-        return last is not None and (last.well is None or (self.track.at or 0) <= last.well + reopen)
+    def is_over(self, last: Draft | None, reopen: int) -> bool:
+        """Whether no point that comes can change its last incident, and nothing is pending."""
+        if self.track.pending is not None:
+            return False
+        return last is None or (last.well is not None and (self.track.at or 0) > last.well + reopen)
 
 
 class Courses:
@@ -86,6 +84,8 @@ def _after(
     known: Sequence[Incident], rule: str, subject: str, changes: Sequence[Change], numbers: Sequence[int]
 ) -> list[Incident]:
     """What is stored after changes, as far as they compare with it."""
+    if len(known) == len(changes) == 1 and changes[0].what == "noted" and changes[0].draft is not None:
+        return [known[0]._replace(draft=changes[0].draft)]
     found = {one.id: one for one in known}
     for number, change in zip(numbers, changes, strict=True):
         before = found.get(number)

@@ -143,9 +143,13 @@ class Track:
     @property
     def course(self) -> Course:
         """So far."""
-        if self._current is not None:
-            return Course((*self._found, self._current), None)
-        return Course(tuple(self._found), self._exceeded.begun(1))
+        now = () if self._current is None else (self._current,)
+        return Course((*self._found, *now), self.pending)
+
+    @property
+    def pending(self) -> int | None:
+        """Since when something is pending [ms]."""
+        return None if self._current is not None else self._exceeded.begun(1)
 
     def see(self, point: Point) -> None:
         """One more. Raises ValueError where it is not after the last one."""
@@ -170,7 +174,7 @@ class Track:
             if fires and (self._may_begin is None or self._may_begin(point.at)):
                 self._current = self._begun(point, fires, self._peak)
             return
-        after = _gone_on(self._current._replace(peak=self._peak), point, fires, cleared, timing)
+        after = _gone_on(self._current, self._peak, point, fires, cleared, timing)
         if after.resolved is not None:
             self._found.append(after)
         self._current = None if after.resolved is not None else after
@@ -205,8 +209,8 @@ def _greatness(point: Point) -> tuple[int, Fraction, int]:
     return point.level or 0, point.size, -point.at
 
 
-def _gone_on(current: Episode, point: Point, fires: int, cleared: "_Runs", timing: Timing) -> Episode:
-    """An episode after one more point."""
+def _gone_on(current: Episode, peak: Point, point: Point, fires: int, cleared: "_Runs", timing: Timing) -> Episode:
+    """An episode after one more point; `peak` is its peak then."""
     level = current.level
     if fires > level:
         level = fires
@@ -214,9 +218,9 @@ def _gone_on(current: Episode, point: Point, fires: int, cleared: "_Runs", timin
         level = cleared.left_of(level, point, max(timing.clear, timing.calm) if current.flapping else timing.clear)
     well = cleared.begun(1)
     if level == 0:
-        return current._replace(well=well, resolved=point.at, last=point.at)
+        return current._replace(well=well, resolved=point.at, last=point.at, peak=peak)
     steps = current.steps if level == current.level else (*current.steps, Step(point.at, level))
-    return current._replace(steps=steps, well=well, last=point.at)
+    return current._replace(steps=steps, well=well, last=point.at, peak=peak)
 
 
 class _Runs:

@@ -8,7 +8,7 @@ deep       everything else is looked at from before its beginning: that of its o
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -29,8 +29,11 @@ from store.incidents import Change, Grouping, Incidents, Known, Of
 from store.intervals import Interval
 from store.port import ReadingsStore
 
+_MINUTE_MS = 60_000
 # Chosen: subjects whose looks begin within five minutes of the last one's, ten, twenty and so on are looked at together.
 _TOGETHER_MS = 5 * 60_000
+# Chosen: some 300 MB while they are read. More subjects than have so many points are looked at one part after the other.
+_MOST_POINTS = 500_000
 
 
 class Found(NamedTuple):
@@ -43,7 +46,8 @@ class Found(NamedTuple):
 
 
 class Scene(NamedTuple):
-    """What is looked at: a signal by its rules, in stored data, at an instant [ms]; `intervals` are of its family."""
+    """What is looked at: a signal by its rules, in stored data, at an instant [ms]; `intervals` are of its family; `ended` says
+    why a subject is no more then."""
 
     store: ReadingsStore
     incidents: Incidents
@@ -53,6 +57,7 @@ class Scene(NamedTuple):
     intervals: Sequence[Interval]
     zone: ZoneInfo
     now: int
+    ended: Callable[[str], str]
 
     def look(self, start: int, subjects: Collection[str], *, before: bool) -> Look:
         """At subjects after an instant [ms]; with what its signal needs `before`, else only with what its rules' clauses do."""
@@ -70,7 +75,7 @@ def evaluate(scene: Scene, since: Mapping[str, int], courses: Courses) -> Found:
     Raises StoreError, BooksUnavailable: then the courses are to be forgotten."""
     found = Found({}, {}, {})
     pending = scene.incidents.pending([rule.code for rule in scene.rules])
-    for together in _together(since, scene.now):
+    for together in _together(scene, since):
         _evaluate(scene, together, pending, courses, found)
     return found
 
@@ -144,7 +149,7 @@ def _deep(
     while depths:
         further: dict[str, list[_Depth]] = defaultdict(list)
         begins = {subject: min(one.begins for one in its) for subject, its in depths.items()}
-        for together in _together(begins, scene.now):
+        for together in _together(scene, begins):
             values = scene.signal.make(scene.look(min(together.values()), together.keys(), before=True))
             for subject, its in ((subject, depths[subject]) for subject in together if subject in values):
                 for depth in its:
@@ -214,16 +219,17 @@ def _say(
 ) -> None:
     """What is to be saved of a course; one that no point can change any more is not kept."""
     key = rule.code, subject
-    changed = changes(course.known.incidents, course.drafts(rule.reopen_ms), rule.reopen_ms, course.edge)
+    its = course.drafts(rule.reopen_ms)
+    changed = changes(course.known.incidents, its, rule.reopen_ms, course.edge)
     if changed:
         found.changes[key] = course.known.version, changed
-    pends = course.track.course.pending
+    pends = course.track.pending
     if pends != pending.get(key):
         found.pending[key] = pends
     if rule.group is not None and any(one.what == "opened" for one in changed):
         of = CITY if rule.group == "city" else _district(scene, subject)
-        found.groups[key] = Grouping(of, rule.group_min * 60_000)
-    if not course.may_go_on(rule.reopen_ms):
+        found.groups[key] = Grouping(of, rule.group_min * _MINUTE_MS)
+    if course.is_over(its[-1] if its else None, rule.reopen_ms):
         courses.of(rule.code).pop(subject, None)
 
 
@@ -236,12 +242,16 @@ def _ended(scene: Scene, rule: Rule, subject: str) -> str:
     """Why a rule has nothing to say of a subject any more; empty where it has."""
     if not rule.in_force_at(scene.now, scene.zone):
         return "the rule is out of force"
-    return scene.signal.subject.ended(scene.signal.family, subject, scene.registry, scene.now)
+    return scene.ended(subject)
 
 
-def _together(since: Mapping[str, int], now: int) -> Iterator[dict[str, int]]:
-    """Subjects with what they are looked at after [ms], those together that are about as long ago."""
-    found: dict[int, dict[str, int]] = defaultdict(dict)
+def _together(scene: Scene, since: Mapping[str, int]) -> Iterator[dict[str, int]]:
+    """Subjects with what they are looked at after [ms]: those together that are about as long ago, not too many at once."""
+    found: dict[int, list[str]] = defaultdict(list)
     for subject, at in since.items():
-        found[(max(now - at, 0) // _TOGETHER_MS).bit_length()][subject] = at
-    yield from found.values()
+        found[(max(scene.now - at, 0) // _TOGETHER_MS).bit_length()].append(subject)
+    for bits, subjects in found.items():
+        each = (_TOGETHER_MS << bits) // (scene.signal.window or _MINUTE_MS) + 1
+        most = max(_MOST_POINTS // each, 1)
+        for start in range(0, len(subjects), most):
+            yield {subject: since[subject] for subject in subjects[start : start + most]}

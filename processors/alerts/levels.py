@@ -73,8 +73,9 @@ def _highest(rule: Rule, values: Values, at: int, window: int, *, kept: bool) ->
     """The highest level that holds, or is kept up, 0 where none does; and the highest that what is known does not refute."""
     level = perhaps = 0
     for number, lists in enumerate(rule.asks, start=1):
-        if len(lists) == 1:
-            held = _all(lists[0], values, at, window, kept=kept)
+        ask = lists[0][0]
+        if len(lists) == 1 and len(lists[0]) == 1:
+            held = _holds(ask, values, at, window, kept=kept)
         else:
             held = _any([_all(asks, values, at, window, kept=kept) for asks in lists])
         if held:
@@ -116,8 +117,8 @@ def _exceeds(known: Mapping[str, Fraction], ask: Ask, limit: Fraction) -> bool |
     value = known.get(ask.of)
     if value is not None:
         # As Fraction compares, in half the time.
-        left, right = value.numerator * limit.denominator, limit.numerator * value.denominator
-        return left > right if ask.over else left < right
+        over = value.numerator * limit.denominator - limit.numerator * value.denominator
+        return over > 0 if ask.over else over < 0
     least = known.get(AT_LEAST) if ask.of == VALUE and ask.over else None
     return True if least is not None and least > limit else None
 

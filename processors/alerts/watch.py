@@ -11,6 +11,7 @@ repeats nothing. What is older than `BACK_DAYS` is history: it is found by `city
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -105,12 +106,23 @@ class Watch:
             since = _since(signal, its, registry, now - BACK_DAYS * DAY_MS) if its and rules else {}
             if since:
                 intervals = Intervals(self._books).all(signal.family)
-                scene = Scene(self._store, self._incidents, signal, rules, registry, intervals, self._zone, now)
+                ended = _ended(signal, registry, now)
+                scene = Scene(self._store, self._incidents, signal, rules, registry, intervals, self._zone, now, ended)
                 changed, pending, groups = evaluate(scene, since, self._courses)
                 found.changes.update(changed)
                 found.pending.update(pending)
                 found.groups.update(groups)
         return found
+
+
+def _ended(signal: Signal, registry: Registry, now: int) -> Callable[[str], str]:
+    """Why a subject of a signal is no more, asked once for each."""
+
+    @cache
+    def why(subject: str) -> str:
+        return signal.subject.ended(signal.family, subject, registry, now)
+
+    return why
 
 
 def _since(signal: Signal, marks: Sequence[AlertMark], registry: Registry, oldest: int) -> dict[str, int]:
