@@ -205,7 +205,7 @@ def _course(scene: Scene, depth: _Depth, values: Values) -> Course:
 
 def _points(scene: Scene, rule: Rule, values: Values, after: int) -> list[Point]:
     seen = points(rule, values, scene.signal.window, after)
-    return [one for one in seen if rule.in_force_at(one.at, scene.zone)]
+    return [one for one in seen if rule.in_force(one.at, scene.zone)]
 
 
 def _say(
@@ -240,7 +240,7 @@ def _district(scene: Scene, subject: str) -> str:
 
 def _ended(scene: Scene, rule: Rule, subject: str) -> str:
     """Why a rule has nothing to say of a subject any more; empty where it has."""
-    if not rule.in_force_at(scene.now, scene.zone):
+    if not rule.in_force(scene.now, scene.zone):
         return "the rule is out of force"
     return scene.ended(subject)
 
