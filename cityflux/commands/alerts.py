@@ -31,7 +31,7 @@ def rules(style: Annotated[Format, typer.Option("--format", help="table, csv or 
             "code": rule.code,
             "subject": SIGNALS[rule.signal].subject.name,
             "name": f"{rule.zh} {rule.en}",
-            "levels": "; ".join(f"{level.colour or level.severity} {_when(level)}" for level in rule.levels),
+            "levels": _levels(rule),
             "dwell_min": rule.dwell_min,
             "clear_min": rule.clear_min,
             "roles": "+".join(rule.roles),
@@ -198,7 +198,7 @@ def _said_of(rule: "Rule") -> list[str]:
         f"grouped by {rule.group} within {rule.group_min} min" if rule.group else "",
     ]
     return [
-        f"levels: {'; '.join(f'{level.colour or level.severity} {_when(level)}' for level in rule.levels)}",
+        f"levels: {_levels(rule)}",
         f"said after {rule.dwell_min} min, over after {rule.clear_min} min within the limits by {rule.margin}",
         *(one for one in also if one),
         f"rule {rule.code}: {rule.document}, {rule.clause} ({rule.mark})",
@@ -228,6 +228,14 @@ def _look_back(rule: "Rule", chosen: Settings, start: int, end: int) -> "dict[st
         books.prepare()
         registry, intervals = books.registry(), Intervals(books).all(SIGNALS[rule.signal].family)
     return dict(look_back(open_store(chosen), registry, intervals, rule, chosen.zone, start, end))
+
+
+def _levels(rule: "Rule") -> str:
+    said = []
+    for level in rule.levels:
+        own = "" if level.dwell_min is None else f" after {level.dwell_min} min"
+        said.append(f"{level.colour or level.severity} {_when(level)}{own}")
+    return "; ".join(said)
 
 
 def _when(level: Any) -> str:
