@@ -213,12 +213,14 @@ async def watch(settings: Settings) -> None:
     from processors.alerts.rules import shipped_rules
     from processors.alerts.watch import Watch
 
-    stopped = stop_signals()
+    stopped, traffic = stop_signals(), traffic_rules_of(settings)
     with open_books(settings) as books:
         store = open_store(settings)
         prepare = partial(prepare_books, settings, books)
+        zone = settings.zone
         try:
-            await Watch(store, books, shipped_rules(), prepare=prepare, zone=settings.zone, clock=now_ms).run(stopped)
+            its = Watch(store, books, shipped_rules(), prepare=prepare, zone=zone, clock=now_ms, traffic=traffic)
+            await its.run(stopped)
         finally:
             await store.close()
     log.info("stopped")

@@ -11,7 +11,7 @@ from fractions import Fraction
 
 from processors.alerts.episodes import Point
 from processors.alerts.rules import Clause, Level, Rule
-from processors.alerts.values import AT_LEAST, VALUE, Values
+from processors.alerts.values import VALUE, Known, Values, least_of
 
 
 def points(rule: Rule, values: Values, window: int) -> list[Point]:
@@ -26,8 +26,9 @@ def _point(rule: Rule, values: Values, at: int, window: int) -> Point:
         return Point(at, None, 0, shown)
     keeps, perhaps_kept = _highest(rule.levels, values, at, window, rule.margin)
     keeps = max(level, keeps)
-    size = values[at].get(VALUE, values[at].get(AT_LEAST, Fraction(0)))
-    return Point(at, level, keeps, shown, max(level, perhaps), max(keeps, perhaps_kept), size)
+    size = _number(values[at], VALUE)
+    size = _number(values[at], least_of(VALUE)) if size is None else size
+    return Point(at, level, keeps, shown, max(level, perhaps), max(keeps, perhaps_kept), size or Fraction(0))
 
 
 def _highest(levels: Sequence[Level], values: Values, at: int, window: int, margin: Decimal) -> tuple[int, int]:
@@ -64,14 +65,21 @@ def _holds(clause: Clause, values: Values, at: int, window: int, margin: Decimal
     return None if None in exceeded else True
 
 
-def _exceeds(known: Mapping[str, Fraction], code: str, limit: Fraction) -> bool | None:
-    value = known.get(code)
+def _exceeds(known: Mapping[str, Known], code: str, limit: Fraction) -> bool | None:
+    value = _number(known, code)
     if value is not None:
         return value > limit
-    least = known.get(AT_LEAST) if code == VALUE else None
+    least = _number(known, least_of(code))
     return True if least is not None and least > limit else None
 
 
-def _text(value: Fraction) -> str:
-    """As it is shown: three decimals at most."""
+def _number(known: Mapping[str, Known], code: str) -> Fraction | None:
+    value = known.get(code)
+    return None if isinstance(value, str) else value
+
+
+def _text(value: Known) -> str:
+    """As it is shown: words as they are, a number with three decimals at most."""
+    if isinstance(value, str):
+        return value
     return f"{round(Decimal(value.numerator) / Decimal(value.denominator), 3).normalize():f}"

@@ -9,8 +9,15 @@ VALUE = "value"
 AT_LEAST = "at_least"
 """Under which a signal says that its quantity is at least so much, where it is not known wholly."""
 
-Values = Mapping[int, Mapping[str, Fraction]]
-"""By instant [ms] what is known, by quantity: exact, in the signal's unit."""
+Known = Fraction | str
+"""A number in the signal's unit, or words that are shown beside it; a clause is of numbers alone."""
+Values = Mapping[int, Mapping[str, Known]]
+"""By instant [ms] what is known, by quantity."""
+
+
+def least_of(code: str) -> str:
+    """Under which a signal says that one of several quantities is at least so much."""
+    return AT_LEAST if code == VALUE else f"{code}_{AT_LEAST}"
 
 
 class Shown(NamedTuple):

@@ -20,6 +20,7 @@ from processors.alerts.incidents import changes
 from processors.alerts.rules import Rule
 from processors.alerts.signals import SIGNALS, Look, Signal
 from processors.keeping import keep_stepping
+from processors.traffic.rules import TrafficRules, traffic_rules
 from processors.windows import civil_day
 from sensors.instants import DAY_MS, HOUR_MS
 from sensors.stations import Registry
@@ -51,6 +52,7 @@ class Watch:
         prepare: Callable[[], None],
         zone: ZoneInfo,
         clock: Callable[[], int],
+        traffic: TrafficRules | None = None,
     ) -> None:
         """`prepare` readies the books and may raise BooksUnavailable."""
         self._store = store
@@ -60,6 +62,7 @@ class Watch:
         self._zone = zone
         self._clock = clock
         self._incidents = Incidents(books)
+        self._traffic = traffic or traffic_rules()
 
     async def run(self, stopped: asyncio.Event) -> None:
         """Look at what changed, as it changes. What cannot be reached is said once and tried again."""
@@ -113,7 +116,9 @@ class Watch:
         intervals = Intervals(self._books).all(signal.family)
         read_from = min(reads_from(rule, first[rule.code]) for rule in rules)
         only = None if signal.subject.all_at_once else subjects
-        values = signal.make(Look(self._store, registry, intervals, self._zone, read_from, now, only))
+        books, traffic = self._books, self._traffic
+        look = Look(self._store, registry, intervals, self._zone, read_from, now, only, books=books, traffic=traffic)
+        values = signal.make(look)
         found = {}
         for rule in rules:
             seen = seen_in(rule, values, self._zone, first[rule.code], now)
