@@ -41,6 +41,18 @@ def _sections(family: Family, changed: Collection[str], registry: Registry) -> l
     return sorted({one.section or one.id for one in registry if one.family == family and one.id in named})
 
 
+def _sections_below(family: Family, changed: Collection[str], registry: Registry) -> list[str]:
+    """The sections that changed, and all below them."""
+    below = {one.id: one.downstream for one in registry if one.family == family and one.downstream is not None}
+    found: set[str] = set()
+    for name in _sections(family, changed, registry):
+        section: str | None = name
+        while section is not None and section not in found:
+            found.add(section)
+            section = below.get(section)
+    return sorted(found)
+
+
 def _entry_ended(family: Family, subject: str, registry: Registry, now: int) -> str:
     return "" if registry.entry(family, subject, now - 1) is not None else f"{subject} is out of service"
 
@@ -48,3 +60,5 @@ def _entry_ended(family: Family, subject: str, registry: Registry, now: int) -> 
 THE_CITY = Subject("city", lambda *_: [CITY], _city_ended, all_at_once=True)
 STATION = Subject("station", _stations, _entry_ended)
 SECTION = Subject("section", _sections, _entry_ended)
+SECTION_BELOW = Subject("section", _sections_below, _entry_ended)
+"""A section of which something above it says something too."""
