@@ -11,7 +11,7 @@ from fractions import Fraction
 
 from processors.alerts.episodes import Point
 from processors.alerts.rules import Clause, Level, Rule
-from processors.alerts.values import VALUE, Known, Values, least_of
+from processors.alerts.values import VALUE, Known, Outlook, Values, least_of
 
 
 def points(rule: Rule, values: Values, window: int) -> list[Point]:
@@ -20,6 +20,9 @@ def points(rule: Rule, values: Values, window: int) -> list[Point]:
 
 
 def _point(rule: Rule, values: Values, at: int, window: int) -> Point:
+    outlook = values[at]
+    if isinstance(outlook, Outlook):
+        return _worst_ahead(rule, outlook, at, window)
     level, perhaps = _highest(rule.levels, values, at, window, Decimal(0))
     shown = {code: _text(value) for code, value in values[at].items()}
     if level == 0 and perhaps:
@@ -29,6 +32,19 @@ def _point(rule: Rule, values: Values, at: int, window: int) -> Point:
     size = _number(values[at], VALUE)
     size = _number(values[at], least_of(VALUE)) if size is None else size
     return Point(at, level, keeps, shown, max(level, perhaps), max(keeps, perhaps_kept), size or Fraction(0))
+
+
+def _worst_ahead(rule: Rule, outlook: Outlook, at: int, window: int) -> Point:
+    """The point of an instant is that of the worst window to come. What is let go is said to stay so for long enough."""
+    to_come = [_point(rule, outlook.ahead, end, window) for end in sorted(outlook.ahead) if end > at]
+    known = [one for one in to_come if one.level is not None]
+    if not known:
+        return Point(at, None)
+    worst = max(known, key=lambda one: (one.level or 0, one.size, -one.at))
+    is_long = to_come[-1].at - at > outlook.least_ms
+    keeps = max(one.keeps for one in known)
+    perhaps_kept = keeps if is_long else len(rule.levels)
+    return worst._replace(at=at, keeps=keeps, perhaps=worst.level or 0, perhaps_kept=max(keeps, perhaps_kept))
 
 
 def _highest(levels: Sequence[Level], values: Values, at: int, window: int, margin: Decimal) -> tuple[int, int]:

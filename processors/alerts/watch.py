@@ -102,7 +102,8 @@ class Watch:
         oldest = now - BACK_DAYS * DAY_MS
         changed = min(oldest if mark.hour == ALL_HOURS else mark.hour * HOUR_MS for mark in marks)
         named = {mark.station for mark in marks}
-        subjects, start = signal.subject.changed(signal.family, named, registry), max(changed, oldest)
+        subjects = signal.subject.changed(signal.family, named, registry)
+        start = max(changed - signal.felt_h * HOUR_MS, oldest)
         known = {rule.code: self._incidents.known(rule.code, subjects, start - rule.reopen_ms) for rule in rules}
         # What holds since before the change is looked at from its beginning: of each subject from its own.
         starts = {

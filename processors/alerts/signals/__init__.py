@@ -2,10 +2,16 @@
 
 from collections.abc import Mapping
 
-from processors.alerts.signals import air, rivers, tunnels, water
+from processors.alerts.signals import air, forecasts, rivers, tunnels, water
 from processors.alerts.signals.look import Look, Signal
 
-SIGNALS: Mapping[str, Signal] = {**air.SIGNALS, **water.SIGNALS, **rivers.SIGNALS, **tunnels.SIGNALS}
+SIGNALS: Mapping[str, Signal] = {
+    **air.SIGNALS,
+    **forecasts.SIGNALS,
+    **water.SIGNALS,
+    **rivers.SIGNALS,
+    **tunnels.SIGNALS,
+}
 """By the name that rules have them under."""
 
 __all__ = ["SIGNALS", "Look", "Signal"]

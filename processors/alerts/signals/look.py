@@ -7,7 +7,6 @@ from zoneinfo import ZoneInfo
 from processors.alerts.signals.subjects import Subject
 from processors.alerts.values import Shown, Values
 from processors.traffic.rules import TrafficRules, traffic_rules
-from sensors.quantities import Family
 from sensors.stations import Registry
 from store.books import Books
 from store.intervals import Interval
@@ -39,12 +38,14 @@ def books_of(look: Look) -> Books:
 class Signal(NamedTuple):
     """What its subjects are; what its quantities are called, in the order they are shown; how it is made: of readings of a family
     and these periods (of what is no reading: what it is of), of which it needs so many hours before the first that matters [h];
-    the length of its windows [ms]. `make` raises StoreUnavailable, StoreMisconfigured."""
+    the length of its windows [ms]; how long before a change its values may be otherwise too [h]. `make` raises
+    StoreUnavailable, StoreMisconfigured."""
 
     subject: Subject
     shows: Mapping[str, Shown]
-    family: Family
+    family: str
     periods: Collection[str]
     make: Callable[[Look], Mapping[str, Values]]
     before_h: int
     window: int
+    felt_h: int = 0

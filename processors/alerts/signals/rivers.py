@@ -35,6 +35,8 @@ TIMES = "_times_usual"
 
 _RULES = warning_rules()
 _ITEMS = tuple(_RULES.sudden.items)
+# A change is of one piece for as long as it is one.
+_FELT_H = 24 * _RULES.sudden.new_usual_days
 # What is usual, and a week in which a change becomes it.
 _BEFORE_H = 24 * (max(_RULES.sudden.usual_days, _RULES.class_drop.usual_days) + _RULES.sudden.new_usual_days)
 
@@ -183,6 +185,6 @@ SIGNALS: Mapping[str, Signal] = {
             "earliest": Shown("最早到达", "may arrive from"),
             "expected": Shown("预计到达", "expected at"),
         },
-        "water", PERIODS, _pulses, _BEFORE_H, CYCLE_MS,
+        "water", PERIODS, _pulses, _BEFORE_H, CYCLE_MS, _FELT_H,
     ),
 }  # fmt: skip

@@ -37,6 +37,8 @@ LASTS = "lasts"
 
 _MINUTE_MS = 60_000
 _QUARTER_MIN = 15
+# Which intervals came, and by which readings a window is known, is of the day.
+_FELT_H = 24
 _AIR = ("tunnel_co", "tunnel_extinction", "tunnel_no2")
 _HINTS = ("drop", "standing", "stopped")
 
@@ -212,11 +214,11 @@ SIGNALS: Mapping[str, Signal] = {
             least_of(VALUE): Shown("占限值的比例至少", "share of its limit, at least"),
             **_STANDING, **_MEASURED,
         },
-        "traffic", PERIODS, _air, 1, 5 * _MINUTE_MS,
+        "traffic", PERIODS, _air, 1, 5 * _MINUTE_MS, _FELT_H,
     ),
     "traffic_saturation": Signal(
         STATION, {VALUE: Shown("饱和度", "saturation v/C"), **_SPEED}, "traffic", PERIODS, _saturation, 0,
-        _QUARTER_MIN * _MINUTE_MS,
+        _QUARTER_MIN * _MINUTE_MS, _FELT_H,
     ),
     "traffic_hints": Signal(
         STATION,
@@ -227,6 +229,6 @@ SIGNALS: Mapping[str, Signal] = {
             "stopped_min": Shown("车辆停驶", "stopped vehicles", "min"),
             **_SPEED, **_STANDING, **_MEASURED,
         },
-        "traffic", PERIODS, _hints, 24 * incident_rules().usual.days, 5 * _MINUTE_MS,
+        "traffic", PERIODS, _hints, 24 * incident_rules().usual.days, 5 * _MINUTE_MS, _FELT_H,
     ),
 }  # fmt: skip
