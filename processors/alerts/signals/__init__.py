@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from processors.alerts.signals import air, forecasts, rivers, tunnels, water
+from processors.alerts.signals import air, energy, forecasts, plan, rivers, tunnels, water
 from processors.alerts.signals.look import Look, Signal
 
 SIGNALS: Mapping[str, Signal] = {
@@ -11,6 +11,8 @@ SIGNALS: Mapping[str, Signal] = {
     **water.SIGNALS,
     **rivers.SIGNALS,
     **tunnels.SIGNALS,
+    **energy.SIGNALS,
+    **plan.SIGNALS,
 }
 """By the name that rules have them under."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection
 from typing import NamedTuple
 
-from processors.scopes import CITY
+from processors.scopes import CITY, METER
 from sensors.stations import Registry
 from store.events import EVERYWHERE
 
@@ -58,6 +58,16 @@ def _entry_ended(family: str, subject: str, registry: Registry, now: int) -> str
     return "" if registry.entry(family, subject, now - 1) is not None else f"{subject} is out of service"
 
 
+def _meters(_: str, changed: Collection[str], registry: Registry) -> list[str]:
+    """The meters of scopes of judgements."""
+    del registry
+    return sorted({name.removeprefix(METER) for name in changed if name.startswith(METER)})
+
+
+def _meter_ended(_: str, subject: str, registry: Registry, now: int) -> str:
+    return _entry_ended("energy", subject, registry, now)
+
+
 THE_CITY = Subject("city", lambda *_: [CITY], _city_ended, all_at_once=True)
 STATION = Subject("station", _stations, _entry_ended)
 SECTION = Subject("section", _sections, _entry_ended)
@@ -65,3 +75,7 @@ SECTION_BELOW = Subject("section", _sections_below, _entry_ended)
 """A section of which something above it says something too."""
 ENTERED = Subject("city", lambda *_: [CITY], lambda *_: "", all_at_once=True)
 """The city, of what people enter about it."""
+METER_OF_DAYS = Subject("meter", _meters, _meter_ended)
+"""A meter, of its judged days."""
+ROW = Subject("row of the plan", lambda _, changed, __: sorted(changed), lambda *_: "")
+"""A year's value by indicator and scope."""
