@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from processors.alerts.signals import air, energy, forecasts, plan, rivers, tunnels, water
-from processors.alerts.signals.look import Look, Signal
+from processors.alerts.signals import air, energy, forecasts, plan, readings, rivers, tunnels, water
+from processors.alerts.signals.look import Extremes, Look, Signal
 
 SIGNALS: Mapping[str, Signal] = {
     **air.SIGNALS,
@@ -13,7 +13,8 @@ SIGNALS: Mapping[str, Signal] = {
     **tunnels.SIGNALS,
     **energy.SIGNALS,
     **plan.SIGNALS,
+    **readings.SIGNALS,
 }
 """By the name that rules have them under."""
 
-__all__ = ["SIGNALS", "Look", "Signal"]
+__all__ = ["SIGNALS", "Extremes", "Look", "Signal"]

@@ -4,6 +4,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+import numpy as np
+import numpy.typing as npt
+
 from processors.alerts.signals.subjects import Subject
 from processors.alerts.values import Shown, Values
 from processors.traffic.rules import TrafficRules, traffic_rules
@@ -15,7 +18,8 @@ from store.port import ReadingsStore
 
 class Look(NamedTuple):
     """Where a signal looks: stored readings with start < at ≤ end [ms], without what `intervals` (of its family) cover; of these
-    subjects alone, or of all; `books` for signals that are no readings; and how the city counts its traffic."""
+    subjects alone, or of all; which of its quantities are asked for, None: any; `books` for signals that are no readings; how the
+    city counts its traffic. What ends after `now` [ms], where it is said, is not over: more may come of it."""
 
     store: ReadingsStore
     registry: Registry
@@ -24,8 +28,15 @@ class Look(NamedTuple):
     start: int
     end: int
     subjects: Collection[str] | None = None
+    quantities: Collection[str] | None = None
     books: Books | None = None
     traffic: TrafficRules = traffic_rules()
+    now: int | None = None
+
+    @property
+    def over_by(self) -> int:
+        """By when a window is to have ended to be over [ms]."""
+        return self.end if self.now is None else min(self.end, self.now)
 
 
 def books_of(look: Look) -> Books:
@@ -35,11 +46,26 @@ def books_of(look: Look) -> Books:
     return look.books
 
 
+class Extremes(NamedTuple):
+    """Of each subject the least and the greatest known value of quantities in a look, as floats; NaN where none is known.
+    `values` gives all values of some of the subjects, of some quantities at least."""
+
+    subjects: Sequence[str]
+    least: Mapping[str, npt.NDArray[np.float64]]
+    greatest: Mapping[str, npt.NDArray[np.float64]]
+    values: Callable[[Collection[str], Collection[str]], Mapping[str, Values]]
+
+
 class Signal(NamedTuple):
     """What its subjects are; what its quantities are called, in the order they are shown; how it is made: of readings of a family
     and these periods (of what is no reading: what it is of), of which it needs so many hours before the first that matters [h];
-    the length of its windows [ms]; how long before a change its values may be otherwise too [h]. `make` raises
-    StoreUnavailable, StoreMisconfigured."""
+    the length of its windows [ms], 0 where it has none. `extremes`, where it is there, says of all subjects at once what is to
+    be looked at closer; it reads by itself what it needs before. Quantities that are `apart` have nothing to do with each other:
+    a rule shows those that it asks of. `make` and `extremes` raise StoreUnavailable, StoreMisconfigured.
+
+    A value depends on what was measured in that time before it, in so many hours after it (`felt_h`), and on nothing else: each
+    look that reaches so far gives the same.
+    """
 
     subject: Subject
     shows: Mapping[str, Shown]
@@ -48,4 +74,6 @@ class Signal(NamedTuple):
     make: Callable[[Look], Mapping[str, Values]]
     before_h: int
     window: int
+    extremes: Callable[[Look], Extremes] | None = None
+    apart: bool = False
     felt_h: int = 0

@@ -20,7 +20,7 @@ _GRAVE = {"met": 0, "on track": 0, "stated": 0, "at risk": 1, "missed": 2}
 
 def _years(look: Look) -> Mapping[str, Values]:
     rows: dict[str, list[Standing]] = {}
-    for one in Standings(books_of(look)).until(look.end):
+    for one in Standings(books_of(look)).until(look.over_by):
         if look.subjects is None or one.row in look.subjects:
             rows.setdefault(one.row, []).append(one)
     found = {name: _stood(_current(of), look) for name, of in rows.items()}
@@ -39,10 +39,10 @@ def _current(of: Iterable[Standing]) -> list[Standing]:
 def _stood(of: Sequence[Standing], look: Look) -> dict[int, Mapping[str, Known]]:
     changed = {one.at: one for one in of}
     first = civil_day(max(look.start, min(changed)) + 1, look.zone)
-    days = (day_bounds(day, look.zone)[1] for day in days_between(first, civil_day(look.end, look.zone)))
+    days = (day_bounds(day, look.zone)[1] for day in days_between(first, civil_day(look.over_by, look.zone)))
     found: dict[int, Mapping[str, Known]] = {}
     for at in sorted({*changed, *days}):
-        if look.start < at <= look.end:
+        if look.start < at <= look.over_by:
             found[at] = _said(max((one for one in changed.values() if one.at <= at), key=lambda one: one.at))
     return found
 

@@ -90,13 +90,13 @@ class _OnItsWay(NamedTuple):
 
 
 def _pulses(look: Look) -> Mapping[str, Values]:
-    reaches = _reaches(look.registry, look.end)
+    reaches = _reaches(look.registry, look.over_by)
     asked = None if look.subjects is None else _with_those_above(look.subjects, reaches)
     of_section = _cycles(look, asked)
     cycles = {name: of for name, (_, of) in of_section.items()}
     changes = {name: sudden_changes(name, of, _RULES) for name, of in cycles.items()}
     coming: dict[str, list[_OnItsWay]] = {}
-    for one in announced(changes, reaches, cycles, look.end):
+    for one in announced(changes, reaches, cycles, look.over_by):
         above = next(of for of in changes[one.upstream] if (of.item, of.since) == (one.item, one.since))
         if one.state != "at once":
             until = one.latest + CYCLE_MS if one.seen is None else one.seen
@@ -126,7 +126,7 @@ def _coming(pulses: Sequence[_OnItsWay], instant: int, look: Look) -> dict[str, 
 
 def _cycles(look: Look, names: Collection[str] | None) -> dict[str, tuple[Station, list[Cycle]]]:
     """The sections of these names, or all, that are there at the end of the look, and what was measured of each."""
-    there = {one.id: one for one in look.registry.active("water", look.end - 1) if one.section is None}
+    there = {one.id: one for one in look.registry.active("water", look.over_by - 1) if one.section is None}
     asked = [name for name in there if names is None or name in names]
     found = cycles_of(look.store, look.registry, look.intervals, look.start, look.end, asked)
     return {name: (there[name], cycles) for name, cycles in found.items()}
@@ -185,6 +185,6 @@ SIGNALS: Mapping[str, Signal] = {
             "earliest": Shown("最早到达", "may arrive from"),
             "expected": Shown("预计到达", "expected at"),
         },
-        "water", PERIODS, _pulses, _BEFORE_H, CYCLE_MS, _FELT_H,
+        "water", PERIODS, _pulses, _BEFORE_H, CYCLE_MS, felt_h=_FELT_H,
     ),
 }  # fmt: skip

@@ -5,8 +5,8 @@
     saturation   v / C by quarters of an hour, or by the station's own intervals where these are longer [1]
     hints        how long a drop, standing traffic or stopped vehicles last, from when it could be said on [min]; and `standing`
 
-What counts is what counts for the day of a station (`processors/traffic/`). A quantity of air that the station sent at another
-time of the look and not now makes its share one that is known in part.
+What counts is what counts for the day of a station (`processors/traffic/`). A quantity of air that the station had within three
+days before and not now makes its share one that is known in part.
 """
 
 from bisect import bisect_right
@@ -27,7 +27,7 @@ from processors.traffic.incidents.hints import Hint, Slot, hints, stopped_vehicl
 from processors.traffic.incidents.rules import incident_rules
 from processors.traffic.incidents.watch import slots_of, vehicles_of
 from processors.windows import civil_day, days_between
-from sensors.instants import DAY_MS
+from sensors.instants import HOUR_MS
 from sensors.quantities import OF_FAMILY
 
 STANDING = "standing"
@@ -37,8 +37,12 @@ LASTS = "lasts"
 
 _MINUTE_MS = 60_000
 _QUARTER_MIN = 15
+# Chosen: a quantity of air that does not come for three days is none of the station's any more.
+_HAD_H = 72
 # Which intervals came, and by which readings a window is known, is of the day.
 _FELT_H = 24
+# What is usual of a station, or what of the air it has.
+_HINTS_BEFORE_H = max(24 * incident_rules().usual.days, _HAD_H)
 _AIR = ("tunnel_co", "tunnel_extinction", "tunnel_no2")
 _HINTS = ("drop", "standing", "stopped")
 
@@ -60,6 +64,11 @@ class _Limit(NamedTuple):
     state: State | None
     windows: list[_Window]
 
+    def last(self, instant: int) -> int | None:
+        """When the newest window ended that had come then [ms]."""
+        place = bisect_right(self.windows, instant, key=lambda one: one.until)
+        return self.windows[place - 1].until if place else None
+
     def at(self, instant: int) -> _Window | None:
         """The newest window that has ended then; None where it did not come."""
         place = bisect_right(self.windows, instant, key=lambda one: one.until)
@@ -70,13 +79,14 @@ class _Limit(NamedTuple):
 
 def _air(look: Look) -> Mapping[str, Values]:
     limits: dict[str, dict[int, _Limit]] = {}
+    shown_from = look.start + _HAD_H * HOUR_MS
     for one in _days(look, look.start):
         _add_windows(limits.setdefault(one.counts.entry.id, {}), one, look)
     found: dict[str, Values] = {}
     for name, of in limits.items():
         at = sorted({window.until for limit in of.values() for window in limit.windows})
         if at:
-            found[name] = {instant: _air_at(list(of.values()), instant) for instant in at if instant > look.start}
+            found[name] = {instant: _air_at(list(of.values()), instant) for instant in at if instant > shown_from}
     return found
 
 
@@ -87,7 +97,7 @@ def _add_windows(limits: dict[int, _Limit], one: DayCounts, look: Look) -> None:
         if of.limit.quantity not in _AIR:
             continue
         limit = limits.setdefault(number, _Limit(of.limit.quantity, of.limit.minutes * _MINUTE_MS, of.limit.state, []))
-        limit.windows.extend(window for window in _windows(of) if window.until <= look.end)
+        limit.windows.extend(window for window in _windows(of) if window.until <= look.over_by)
 
 
 def _windows(of: Means) -> list[_Window]:
@@ -100,9 +110,15 @@ def _windows(of: Means) -> list[_Window]:
 
 
 def _air_at(limits: Sequence[_Limit], instant: int) -> dict[str, Known]:
-    """The shares of an instant, of the quantities that the station measures at all: whole where all are known."""
+    """The shares of an instant, of the quantities that the station has: whole where all are known."""
     found: dict[str, Known] = {}
-    quantities = sorted({limit.quantity for limit in limits})
+    quantities = sorted(
+        {
+            one.quantity
+            for one in limits
+            if (last := one.last(instant)) is not None and instant - last <= _HAD_H * HOUR_MS
+        }
+    )
     shares: dict[str, list[Fraction]] = {VALUE: [], STANDING: []}
     for quantity in quantities:
         its = [(limit, limit.at(instant)) for limit in limits if limit.quantity == quantity]
@@ -128,7 +144,7 @@ def _saturation(look: Look) -> Mapping[str, Values]:
         if counts.entry.capacity_pcu_h is None:
             continue
         for flow in one.flows(_QUARTER_MIN, look.traffic):
-            if not look.start < flow.end <= look.end:
+            if not look.start < flow.end <= look.over_by:
                 continue
             whole = is_whole(counts, flow.start, flow.end)
             ratio = saturation_of(flow.pcu_per_hour, flow.without_pcu, counts.entry) if whole else None
@@ -140,21 +156,21 @@ def _saturation(look: Look) -> Mapping[str, Values]:
 
 def _hints(look: Look) -> Mapping[str, Values]:
     rules = incident_rules()
-    shown_from = look.start + rules.usual.days * DAY_MS
+    shown_from = look.start + _HINTS_BEFORE_H * HOUR_MS
     slots: dict[tuple[str, int], list[Slot]] = {}
     passed: dict[str, list[tuple[int, float]]] = {}
     limits: dict[str, dict[int, _Limit]] = {}
     for one in _days(look, look.start):
         counts = one.counts
         name = counts.entry.id
-        slots.setdefault((name, counts.step), []).extend(slot for slot in slots_of(counts) if slot.at <= look.end)
-        if counts.end > shown_from:
-            passed.setdefault(name, []).extend(vehicles_of(one, look.end))
+        slots.setdefault((name, counts.step), []).extend(slot for slot in slots_of(counts) if slot.at <= look.over_by)
+        if counts.end > shown_from - _HAD_H * HOUR_MS:
+            passed.setdefault(name, []).extend(vehicles_of(one, look.over_by))
             _add_windows(limits.setdefault(name, {}), one, look)
     found: dict[str, dict[int, Mapping[str, Known]]] = {}
     for (name, step), of in slots.items():
-        its = hints(name, of, step, look.end, rules, look.zone)
-        its += stopped_vehicles(name, passed.get(name, []), look.end, rules)
+        its = hints(name, of, step, look.over_by, rules, look.zone)
+        its += stopped_vehicles(name, passed.get(name, []), look.over_by, rules)
         air = list(limits.get(name, {}).values())
         found.setdefault(name, {}).update(
             (slot.at, {**_lasting(its, slot, step), **_only_standing(_air_at(air, slot.at))})
@@ -188,9 +204,11 @@ def _only_standing(air: Mapping[str, Known]) -> dict[str, Known]:
 
 def _days(look: Look, since: int) -> Iterator[DayCounts]:
     """The days of the stations that are asked for."""
-    days = days_between(civil_day(since + 1, look.zone), civil_day(look.end, look.zone))
+    days = days_between(civil_day(since + 1, look.zone), civil_day(look.over_by, look.zone))
     traffic = look.traffic
-    return counts_of_days(look.store, look.registry, days, look.zone, traffic, look.intervals, look.end, look.subjects)
+    return counts_of_days(
+        look.store, look.registry, days, look.zone, traffic, look.intervals, look.over_by, look.subjects
+    )
 
 
 _MEASURED = {
@@ -214,11 +232,11 @@ SIGNALS: Mapping[str, Signal] = {
             least_of(VALUE): Shown("占限值的比例至少", "share of its limit, at least"),
             **_STANDING, **_MEASURED,
         },
-        "traffic", PERIODS, _air, 1, 5 * _MINUTE_MS, _FELT_H,
+        "traffic", PERIODS, _air, _HAD_H, 0, felt_h=_FELT_H,
     ),
     "traffic_saturation": Signal(
         STATION, {VALUE: Shown("饱和度", "saturation v/C"), **_SPEED}, "traffic", PERIODS, _saturation, 0,
-        _QUARTER_MIN * _MINUTE_MS, _FELT_H,
+        _QUARTER_MIN * _MINUTE_MS, felt_h=_FELT_H,
     ),
     "traffic_hints": Signal(
         STATION,
@@ -229,6 +247,6 @@ SIGNALS: Mapping[str, Signal] = {
             "stopped_min": Shown("车辆停驶", "stopped vehicles", "min"),
             **_SPEED, **_STANDING, **_MEASURED,
         },
-        "traffic", PERIODS, _hints, 24 * incident_rules().usual.days, 5 * _MINUTE_MS, _FELT_H,
+        "traffic", PERIODS, _hints, _HINTS_BEFORE_H, 0, felt_h=_FELT_H,
     ),
 }  # fmt: skip

@@ -24,13 +24,16 @@ WORSE, WORST = {"nh3_n": 0.8}, {"nh3_n": 1.2}
 RAIN = {"nh3_n": 0.16, "turbidity": 200.0, "conductivity": 250.0}
 
 
-def look(river: River, *codes: str) -> None:
-    """A new watch: each call is a restart."""
-    river.world.now += 2_000
+def watch_of(river: River, *codes: str) -> Watch:
     rules = {code: RULES[code] for code in codes} if codes else RULES
-    watch = Watch(
-        river.world.store, river.world.books, rules, prepare=lambda: None, zone=ZONE, clock=lambda: river.world.now
-    )
+    world = river.world
+    return Watch(world.store, world.books, rules, prepare=lambda: None, zone=ZONE, clock=lambda: world.now)
+
+
+def look(river: River, *codes: str, watch: Watch | None = None) -> None:
+    """A watch, until there is nothing to look at; a new one is a restart."""
+    river.world.now += 2_000
+    watch = watch or watch_of(river, *codes)
     while watch.step():
         pass
 
@@ -142,24 +145,33 @@ async def test_late_data_that_say_it_was_no_pulse_withdraw_it(river: River) -> N
     assert incidents(river) == []
 
 
-async def test_the_same_samples_in_any_order_give_the_same_incidents(river: River, tmp_path: Path) -> None:
-    first, below = [SPILL, SPILL, {}, {}, WORST, WORST, WORST, {}, {}], [{}, {}, SPILL, SPILL, {}, {}, {}, {}, {}]
+@pytest.mark.parametrize("restarts", [True, False])
+async def test_the_same_samples_in_any_order_and_pieces_give_the_same_incidents(
+    river: River, tmp_path: Path, *, restarts: bool
+) -> None:
+    first = [SPILL, SPILL, {}, {}, WORST, WORST, WORST, {}, {}]
+    below = [{}, {}, SPILL, SPILL, {}, {}, RAIN, RAIN, {}]
     await send(river, "lt-01", *first)
     await send(river, "lt-02", *below)
     look(river)
     folder = tmp_path / "other"
     folder.mkdir()
     other = _river(folder)
+    watch = watch_of(other)
+
+    def see() -> None:
+        look(other, watch=None if restarts else watch)
+
     await send(other, "lt-01", *first[5:], first=6)
-    look(other)
-    await send(other, "lt-02", *below)
-    look(other)
+    see()
+    for number, values in enumerate(below, start=1):
+        await send(other, "lt-02", values, first=number)
+        see()
     for name in ("lt-02", "lt-03", "lt-01"):
         await other.samples(name, DAY - timedelta(days=42), 42, USUAL)
-        look(other)
+        see()
     await send(other, "lt-01", *first[:5])
-    other.world.now = max(other.world.now, river.world.now)
-    look(other)
+    see()
     assert [(one.rule, one.subject, one.draft) for one in incidents(other)] == [
         (one.rule, one.subject, one.draft) for one in incidents(river)
     ]
