@@ -178,6 +178,25 @@ async def test_the_same_samples_in_any_order_and_pieces_give_the_same_incidents(
     assert len(incidents(river)) >= 4
 
 
+async def test_what_changes_below_before_it_could_arrive_was_no_pulse_and_one_watch_says_so_too(tmp_path: Path) -> None:
+    river = River(tmp_path)
+    river.section("lt-01", river="lt", downstream="lt-02", travel_h=40)
+    river.section("lt-02", river="lt")
+    river.world.go_to(date(2026, 3, 13), 1)
+    for name in ("lt-01", "lt-02"):
+        await river.samples(name, DAY - timedelta(days=42), 42, USUAL)
+    watch = watch_of(river)
+    # 04:00 − 4 h + 24 h: not before midnight. At 16:00 it is there: something that both have.
+    for number, (above, below) in enumerate([(SPILL, {}), (SPILL, {}), ({}, {}), ({}, SPILL)], start=1):
+        await send(river, "lt-01", above, first=number)
+        await send(river, "lt-02", below, first=number)
+        look(river, watch=watch)
+        pulses = [one for one in incidents(river) if one.rule == "water_pulse"]
+        assert len(pulses) == (1 if number in {2, 3} else 0)
+    look(river)
+    assert not [one for one in incidents(river) if one.rule == "water_pulse"]
+
+
 async def test_a_section_without_a_travel_time_announces_nothing(tmp_path: Path) -> None:
     river = River(tmp_path)
     river.section("lt-01", river="lt", downstream="lt-02")

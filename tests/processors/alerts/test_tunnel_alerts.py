@@ -219,6 +219,19 @@ async def test_the_same_data_in_any_order_and_pieces_give_the_same_incidents(
     assert [(one.rule, one.draft) for one in incidents(other)] == [(one.rule, one.draft) for one in incidents(road)]
 
 
+async def test_interval_by_interval_one_watch_says_what_a_new_one_says(road: Road) -> None:
+    # That the jam was over with a good interval is known with the next one.
+    jam: Changed = {(10, 10.5): STANDS}
+    watch = watch_of(road, "traffic_incident")
+    await drive(road, jam, 9.5)
+    for number in range(6 * 3):
+        since = 9.5 + number / 12
+        await drive(road, jam, since + 1 / 12, since=since)
+        look(road, watch=watch)
+    (one,) = incidents(road)
+    assert said(one) == ("traffic_incident", "10:10", "10:35", "10:45", 2)
+
+
 async def test_weeks_of_free_traffic_tell_nothing(road: Road) -> None:
     for back in range(16, -1, -1):
         start = day_bounds(DAY - timedelta(days=back), ZONE)[0]
