@@ -415,6 +415,24 @@ running = Table(
     Column("closes_at", BigInteger, nullable=False),
 )
 
+# How a year's values stood, from when on: a row where the status of one became another.
+standings = Table(
+    "standings",
+    metadata,
+    Column("id", _Serial, primary_key=True, autoincrement=True),
+    Column("indicator", String, nullable=False),
+    Column("scope", String, nullable=False),
+    Column("period", String, nullable=False),
+    Column("standard", String, nullable=False),
+    Column("at", BigInteger, nullable=False),  # when it was computed
+    Column("status", String, nullable=False),
+    Column("value", Text),
+    Column("unit", String, nullable=False),
+    Column("sentence", Text, nullable=False),
+    Index("standings_by_indicator", "indicator", "scope", "id"),
+    sqlite_autoincrement=True,
+)
+
 audit = Table(
     "audit",
     metadata,

@@ -43,6 +43,7 @@ ADAPTERS = {
         "store/schema.py",
         "store/sharing.py",
         "store/sightings.py",
+        "store/standings.py",
         "store/transaction.py",
     },
     "cryptography": {"cityflux/opendata/signing.py"},

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cityflux.composition import alert_rules_of, now_ms, open_books, open_store, whoami
+from cityflux.composition import alert_rules_of, now_ms, open_books, open_store, traffic_rules_of, whoami
 from cityflux.console import Format, instant, out, print_rows, refused, settings, wrong
 from cityflux.settings import Settings
 from processors.scopes import CITY
@@ -227,7 +227,8 @@ def _look_back(rule: "Rule", chosen: Settings, start: int, end: int) -> "dict[st
     with open_books(chosen) as books:
         books.prepare()
         registry, intervals = books.registry(), Intervals(books).all(SIGNALS[rule.signal].family)
-    return dict(look_back(open_store(chosen), registry, intervals, rule, chosen.zone, start, end))
+        store, traffic = open_store(chosen), traffic_rules_of(chosen)
+        return dict(look_back(store, registry, intervals, rule, chosen.zone, start, end, books=books, traffic=traffic))
 
 
 def _levels(rule: "Rule") -> str:

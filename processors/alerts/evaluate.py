@@ -22,9 +22,11 @@ from processors.alerts.rules import Rule
 from processors.alerts.signals import Look, Signal
 from processors.alerts.values import Values
 from processors.scopes import CITY
+from processors.traffic.rules import TrafficRules
 from sensors.families.contract import FUTURE_MS
 from sensors.instants import HOUR_MS
 from sensors.stations import Registry
+from store.books import Books
 from store.incidents import Change, Grouping, Incidents, Known, Of
 from store.intervals import Interval
 from store.port import ReadingsStore
@@ -58,6 +60,8 @@ class Scene(NamedTuple):
     zone: ZoneInfo
     now: int
     ended: Callable[[str], str]
+    books: Books
+    traffic: TrafficRules
 
     def look(self, start: int, subjects: Collection[str], *, before: bool) -> Look:
         """At subjects after an instant [ms]; with what its signal needs `before`, else only with what its rules' clauses do."""
@@ -66,7 +70,7 @@ class Scene(NamedTuple):
         return Look(
             self.store, self.registry, self.intervals, self.zone, start, self.now + FUTURE_MS,
             None if self.signal.subject.all_at_once else subjects,
-            frozenset[str]().union(*(rule.asks_of for rule in self.rules)),
+            frozenset[str]().union(*(rule.asks_of for rule in self.rules)), self.books, self.traffic, self.now,
         )  # fmt: skip
 
 

@@ -2,10 +2,19 @@
 
 from collections.abc import Mapping
 
-from processors.alerts.signals import air, readings, water
+from processors.alerts.signals import air, energy, forecasts, plan, readings, rivers, tunnels, water
 from processors.alerts.signals.look import Extremes, Look, Signal
 
-SIGNALS: Mapping[str, Signal] = {**air.SIGNALS, **water.SIGNALS, **readings.SIGNALS}
+SIGNALS: Mapping[str, Signal] = {
+    **air.SIGNALS,
+    **forecasts.SIGNALS,
+    **water.SIGNALS,
+    **rivers.SIGNALS,
+    **tunnels.SIGNALS,
+    **energy.SIGNALS,
+    **plan.SIGNALS,
+    **readings.SIGNALS,
+}
 """By the name that rules have them under."""
 
 __all__ = ["SIGNALS", "Extremes", "Look", "Signal"]

@@ -21,7 +21,7 @@ import pandas as pd
 from processors.air.days import counting_hours, runs
 from processors.alerts.signals.look import Extremes, Look, Signal
 from processors.alerts.signals.subjects import STATION, THE_CITY
-from processors.alerts.values import AT_LEAST, VALUE, Shown, Values
+from processors.alerts.values import AT_LEAST, VALUE, Known, Shown, Values
 from processors.indicators.air_daily import city_days, station_days
 from processors.indicators.air_realtime import PRACTICE, city_realtime, city_statistic, realtime
 from processors.indicators.exact import exact
@@ -114,7 +114,7 @@ def _of_city(make: "_OfPart") -> Callable[[Look], Mapping[str, Values]]:
             return {}
         at = hours["observed_at"].astype("datetime64[ms, UTC]").astype("int64")
         days = days_between(civil_day(int(at.min()), look.zone), civil_day(int(at.max()), look.zone))
-        found: dict[int, Mapping[str, Fraction]] = {}
+        found: dict[int, Mapping[str, Known]] = {}
         for assessment, run in runs(look.registry, days, CITY, look.zone):
             start, end = day_bounds(run[0], look.zone)[0], day_bounds(run[-1], look.zone)[1]
             own = hours[hours["station"].isin(assessment) & (at <= end)]
