@@ -1,7 +1,7 @@
 """What a signal is asked: where it looks, and what it is."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from processors.alerts.signals.subjects import Subject
@@ -29,7 +29,7 @@ class Look(NamedTuple):
 class Signal(NamedTuple):
     """What its subjects are; what its quantities are called, in the order they are shown; how it is made: of readings of a family
     and these periods, of which it needs so many hours before the first that matters [h]; the length of its windows [ms]. `make`
-    raises StoreUnavailable, StoreMisconfigured."""
+    raises StoreUnavailable, StoreMisconfigured. `basis`: whether its values were measured, or are of a forecast."""
 
     subject: Subject
     shows: Mapping[str, Shown]
@@ -38,3 +38,4 @@ class Signal(NamedTuple):
     make: Callable[[Look], Mapping[str, Values]]
     before_h: int
     window: int
+    basis: Literal["observed", "forecast"] = "observed"
