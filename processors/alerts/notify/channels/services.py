@@ -2,7 +2,7 @@
 
 Apprise says whether it worked, and no more. Two things it does not look at are read from the answer here, below it: robots of
 DingTalk and WeCom say 200 also where they refuse (`errcode` in the body says why), and a server that is asked too often says how
-long to wait (RFC 9110, 10.2.3: Retry-After). What Apprise logs goes nowhere: it may name what is secret.
+long to wait (RFC 9110, 10.2.3: Retry-After). What Apprise logs goes nowhere: below a warning it names addresses and payloads.
 """
 
 import json
@@ -102,10 +102,10 @@ def _listening() -> Iterator[_Heard]:
 
 
 class _Log(logging.Handler):
-    """Keeps what Apprise last said in this thread; below a warning it names addresses and payloads."""
+    """Keeps what Apprise last said in this thread."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        if _heard.listens and record.levelno >= logging.WARNING:
+        if _heard.listens:
             _heard.logged = record.getMessage()
 
 
@@ -114,8 +114,9 @@ def _quieten() -> None:
     """Once: Apprise's log is ours, and the answers to its requests are heard."""
     logger = logging.getLogger("apprise")
     logger.handlers, logger.propagate = [_Log()], False
-    # It names hosts and paths of what failed, tokens in them.
-    logging.getLogger("urllib3").propagate = False
+    logger.setLevel(logging.WARNING)
+    # It names the paths of what failed, tokens in them.
+    logging.getLogger("urllib3").setLevel(logging.CRITICAL)
     send = requests.Session.send
 
     def heard(session: requests.Session, request: requests.PreparedRequest, **options: Any) -> requests.Response:
