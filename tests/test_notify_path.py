@@ -23,8 +23,8 @@ from tests.servers.receivers import HttpReceiver, MailReceiver
 TOKEN = "sesame-4711-open"
 FAST = """
 [delivery]
-timeout_s = 0.5
-lease_s = 1.5
+timeout_s = 1
+lease_s = 2.5
 first_retry_s = 0.05
 most_retry_s = 0.2
 """

@@ -43,7 +43,7 @@ def address(text: str, environment: Mapping[str, str]) -> Address:
     """The address that a text with `${NAME}` and `${file:PATH}` gives. Raises SecretError."""
     given: list[str] = []
     url = _NAMED.sub(_from(environment, given), text)
-    scheme, literal = url.partition("://")[0].lower(), text.partition("://")[2].partition("/")[0].rpartition("@")[2]
+    scheme, literal = url.partition("://")[0].lower(), urlsplit(text).netloc.rpartition("@")[2]
     host = literal if scheme in _WITH_HOST and "$" not in literal else ""
     parts = {part for part in (*given, url, *_parts(url, host)) if len(part) >= _SHORTEST_SECRET or part in given}
     return Address(url, f"{scheme}://{host or _HIDDEN}", tuple(sorted(parts, key=len, reverse=True)))

@@ -80,17 +80,22 @@ class Notifier:
         """Tell what happens, as it is written. What cannot be reached is said once and tried again; tries that are under way
         at the end are waited for."""
         try:
-            await keep_stepping(self._step, self._prepare, stopped, idle_s=_IDLE_S, verb="notify")
+            await keep_stepping(self.step, self._prepare, stopped, idle_s=_IDLE_S, verb="notify")
         finally:
-            if self._busy:
-                await asyncio.wait(self._busy.values(), timeout=self._city.directory.delivery.timeout_s)
+            await self.under_way()
             for task in self._busy.values():
                 task.cancel()
 
-    async def _step(self) -> bool:
+    async def step(self) -> bool:
+        """Decide, and set the channels to work; whether there was anything to decide. Raises BooksUnavailable."""
         planned = self.plan()
         self._deliver()
         return planned
+
+    async def under_way(self) -> None:
+        """Until the channels have done what they can now, or a try should be over."""
+        if self._busy:
+            await asyncio.wait(self._busy.values(), timeout=self._city.directory.delivery.lease_s)
 
     def plan(self) -> bool:
         """Decide what the log says anew, and what time has made due; whether there was anything. Raises BooksUnavailable:

@@ -132,7 +132,7 @@ def render(facts: Facts, language: Language, zone: ZoneInfo) -> Text:
         lines.append(line[name].of(language).format(**values))
 
     if facts.values and facts.peak_at is not None:
-        joined = ("，" if language == "zh" else ", ").join(_measured(one, language) for one in facts.values)
+        joined = ("；" if language == "zh" else "; ").join(_measured(one, language) for one in facts.values)
         say("value", values=joined, at=_clock(facts.peak_at, zone))
     if facts.since is not None:
         say("since", since=_clock(facts.since, zone), basis=_catalogue().basis[facts.basis].of(language))
