@@ -11,6 +11,7 @@ from cityflux.settings import Settings
 from sensors.instants import DAY_MS, HOUR_MS, iso
 from store.incidents import Draft, Incident, Incidents
 from store.intervals import Intervals
+from store.silences import Silence, Silences
 
 if TYPE_CHECKING:
     from processors.alerts.history import Seen
@@ -51,7 +52,11 @@ def list_alerts(
     chosen = settings()
     with open_books(chosen) as books:
         books.prepare()
-        found = Incidents(books).all(open_only=open_only, since=now_ms() - days * DAY_MS)
+        now = now_ms()
+        found, silences = (
+            Incidents(books).all(open_only=open_only, since=now - days * DAY_MS),
+            Silences(books).all(since=now),
+        )
     columns = [
         "id",
         "rule",
@@ -63,9 +68,11 @@ def list_alerts(
         "state",
         "acknowledged",
         "stands_behind",
+        "silenced_until",
         "peak",
     ]
-    print_rows([_stored(one, found, chosen) for one in found], columns, style, "incidents")
+    rows = [{**_stored(one, found, chosen), "silenced_until": _silenced(one, silences, now, chosen)} for one in found]
+    print_rows(rows, columns, style, "incidents")
 
 
 @alerts.command("explain")
@@ -239,6 +246,12 @@ def _stored(one: Incident, all_of_them: Sequence[Incident], chosen: Settings) ->
         "acknowledged": acknowledged,
         "stands_behind": wider,
     }
+
+
+def _silenced(one: Incident, silences: Sequence[Silence], now: int, chosen: Settings) -> str | None:
+    """Until when nobody is told of it; None where people are."""
+    until = max((silence.until for silence in silences if silence.covers(one, now)), default=None)
+    return None if until is None else iso(until, chosen.zone)
 
 
 def _peak(one: Draft, chosen: Settings) -> str:

@@ -167,7 +167,7 @@ def handover(
         holding = incidents.all(open_only=True)
         if text is not None:
             number = notes.write(text.strip(), [one.id for one in holding], who=whoami(), now=now)
-            out.print(f"shift note {number}, with {len(holding)} incidents that hold")
+            out.print(f"shift note {number}; incidents that hold: {len(holding)}")
             return
         last = notes.last(_NOTES)
         since = last[0].at if last else now - DAY_MS

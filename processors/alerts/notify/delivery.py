@@ -54,13 +54,18 @@ class Desk:
         self._chance = chance
         self._failures = 0
         self._hanging: list[threading.Thread] = []
+        self._stopped = False
         self.resumes_at = 0
         """Until then [ms] nothing is tried."""
 
     async def work(self) -> None:
         """Deliver what can be now. Raises BooksUnavailable."""
-        while self._clock() >= self.resumes_at and await self._one():
+        while not self._stopped and self._clock() >= self.resumes_at and await self._one():
             pass
+
+    def stop(self) -> None:
+        """Begin no further try."""
+        self._stopped = True
 
     async def _one(self) -> bool:
         """Try one notice, or a digest; whether there was anything that can be tried now."""
@@ -145,12 +150,13 @@ class Desk:
         self._failures += 1
         asked_s = min(error.retry_after_s or 0.0, _LONGEST_ASKED_S)
         self.resumes_at = now + round(1000 * max(asked_s, self._wait_s(self._failures)))
-        due_at = now + round(1000 * max(asked_s, self._wait_s(notice.tries + 1)))
-        if due_at - notice.made_at > self._times.give_up_min * 60_000:
+        ends_at = notice.made_at + round(self._times.give_up_min * 60_000)
+        if now >= ends_at:
             self._outbox.give_up(notice, self._holder, error=str(error), now=now)
             log.error("a notice is given up", channel=name, notice=notice.id, incident=notice.incident, why=str(error))
             return
-        self._outbox.failed(notice, self._holder, error=str(error), due_at=due_at)
+        due_at = now + round(1000 * max(asked_s, self._wait_s(notice.tries + 1)))
+        self._outbox.failed(notice, self._holder, error=str(error), due_at=min(due_at, ends_at))
         if self._failures == 1:
             log.warning("a channel does not take notices; they are tried again", channel=name, why=str(error))
 

@@ -66,6 +66,7 @@ def as_data(facts: Facts, one: Incident, zone: ZoneInfo) -> dict[str, Any]:
         "severity": facts.severity,
         "colour": facts.colour or None,
         "phase": one.gone or one.draft.phase,
+        "acknowledged_by": one.acknowledged_by,
         "since": iso(one.draft.since, zone),
         "until": None if one.draft.well is None else iso(one.draft.well, zone),
         "since_ms": one.draft.since,

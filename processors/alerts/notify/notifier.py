@@ -31,7 +31,7 @@ log = structlog.get_logger()
 
 _IDLE_S = 0.1
 # Chosen: a transaction stays short, a storm of a thousand takes a second.
-_MOST_LINES = 200
+_MOST_LINES = 50
 # Chosen: a silence that ends, or a wider incident, is felt within a second.
 _LOOK_AGAIN_MS = 1_000
 
@@ -82,6 +82,8 @@ class Notifier:
         try:
             await keep_stepping(self.step, self._prepare, stopped, idle_s=_IDLE_S, verb="notify")
         finally:
+            for desk in self._desks.values():
+                desk.stop()
             await self.under_way()
             for task in self._busy.values():
                 task.cancel()
@@ -93,9 +95,9 @@ class Notifier:
         return planned
 
     async def under_way(self) -> None:
-        """Until the channels have done what they can now, or a try should be over."""
+        """Until the channels have done what they can now, or a try would be over."""
         if self._busy:
-            await asyncio.wait(self._busy.values(), timeout=self._city.directory.delivery.lease_s)
+            await asyncio.wait(self._busy.values(), timeout=self._city.directory.delivery.timeout_s)
 
     def plan(self) -> bool:
         """Decide what the log says anew, and what time has made due; whether there was anything. Raises BooksUnavailable:
