@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy.dialects.sqlite import Insert
 
 from store.books import Books
 from store.judgements import Superseded
@@ -74,6 +75,20 @@ class Notice(NamedTuple):
     done_at: int | None
     error: str
     digest: int | None
+
+
+class Waiting(NamedTuple):
+    """What is looked at of notices that wait, to choose which is tried; times in [ms]."""
+
+    id: int
+    incident: int
+    person: str
+    what: str
+    severity: str
+    title: str
+    due_at: int
+    leased_until: int
+    tries: int
 
 
 class Ladder(NamedTuple):
@@ -176,8 +191,7 @@ class Outbox:
             for incident, role in plan.ended:
                 of = ladders.c
                 connection.execute(delete(ladders).where(of.incident == incident, of.role == role))
-            for ladder in plan.ladders:
-                _set_ladder(connection, ladder)
+            _set_ladders(connection, plan.ladders)
             for number, why in plan.released:
                 ended = update(withheld).where(withheld.c.id == number, withheld.c.ended_at.is_(None))
                 if connection.execute(ended.values(ended_at=now, ended_why=why)).rowcount != 1:
@@ -185,12 +199,13 @@ class Outbox:
             if plan.withheld:
                 rows = [{"incident": incident, "why": why, "at": now} for incident, why in plan.withheld]
                 connection.execute(insert(withheld), rows)
-            _add(connection, plan.told, now)
+            if plan.told:
+                connection.execute(_new_notice(connection), [_values(draft, now) for draft in plan.told])
 
     def add(self, draft: NoticeDraft, now: int) -> int | None:
         """One more notice, outside of any plan; its number. None where of its cause they were told."""
         with self._books.writing() as connection:
-            return _add(connection, [draft], now)[0]
+            return _add(connection, draft, now)
 
     # What those who deliver read and write.
 
@@ -201,40 +216,45 @@ class Outbox:
         with self._books.reading() as connection:
             return sorted(connection.execute(query.distinct()).scalars())
 
-    def waiting(self, channel: str, most: int) -> list[Notice]:
+    def waiting(self, channel: str, most: int) -> list[Waiting]:
         """Up to `most` notices of a channel that are not sent, the oldest first; those that are tried now too."""
         its = notices.c
-        query = select(*_ITS).where(its.channel == channel, its.state == "waiting").order_by(its.id).limit(most)
+        columns = [its[name] for name in Waiting._fields]
+        query = select(*columns).where(its.channel == channel, its.state == "waiting").order_by(its.id).limit(most)
         with self._books.reading() as connection:
-            return [_notice(row) for row in connection.execute(query)]
+            return [Waiting(*row) for row in connection.execute(query)]
 
-    def sent_since(self, channel: str, since: int) -> list[int]:
-        """When notices of a channel went out after that time [ms], oldest first; those that are tried now count as of then."""
+    def sent_since(self, channel: str, since: int, most: int) -> list[int]:
+        """When notices of a channel went out after that time [ms], oldest first, the last `most`; those that are tried now count
+        as of then."""
         its = notices.c
         gone = (its.state == "sent") & (its.done_at > since)
-        query = select(its.done_at).where(its.channel == channel, gone)
+        query = select(its.done_at).where(its.channel == channel, gone).order_by(its.done_at.desc()).limit(most)
         tried = select(its.leased_until).where(
             its.channel == channel, its.state == "waiting", its.leased_until > since, its.holder != ""
         )
         with self._books.reading() as connection:
             return sorted([*connection.execute(query).scalars(), *connection.execute(tried).scalars()])
 
-    def take(self, notice: Notice, holder: str, now: int, until: int) -> bool:
-        """Hold the lease of a notice; False where somebody was first."""
+    def take(self, number: int, holder: str, now: int, until: int) -> Notice | None:
+        """Hold the lease of a notice; None where somebody was first."""
         with self._books.writing() as connection:
-            return _taken(connection, [notice.id], {"holder": holder, "leased_until": until}, now) == 1
+            held = _taken(connection, [number], {"holder": holder, "leased_until": until}, now) == 1
+            return _one(connection, number) if held else None
 
-    def digest(self, members: Sequence[Notice], draft: NoticeDraft, holder: str, now: int, until: int) -> Notice | None:
+    def digest(
+        self, members: Sequence[Waiting], draft: NoticeDraft, holder: str, now: int, until: int
+    ) -> Notice | None:
         """Put notices into one, whose lease is held; None where somebody was first: nothing was written."""
         try:
             with self._books.writing() as connection:
-                number = _add(connection, [draft], now)[0]
+                number = _add(connection, draft, now)
                 into = {"state": "in digest", "done_at": now, "digest": number}
                 _require(
                     number is not None and _taken(connection, [one.id for one in members], into, now) == len(members)
                 )
                 _taken(connection, [number or 0], {"holder": holder, "leased_until": until}, now)
-                return _notice(connection.execute(select(*_ITS).where(notices.c.id == number)).one())
+                return _one(connection, number or 0)
         except Superseded:
             return None
 
@@ -297,8 +317,7 @@ class Outbox:
     def one(self, number: int) -> Notice | None:
         """A notice by its number."""
         with self._books.reading() as connection:
-            row = connection.execute(select(*_ITS).where(notices.c.id == number)).first()
-            return None if row is None else _notice(row)
+            return _one(connection, number)
 
     def written(self) -> int:
         """The last line of the log."""
@@ -311,15 +330,19 @@ class Outbox:
             return counter(connection, _CURSOR)
 
 
-def _add(connection: Connection, drafts: Sequence[NoticeDraft], now: int) -> list[int | None]:
-    """The numbers of new notices; None for those of whose cause they were told."""
-    made: list[int | None] = []
-    for draft in drafts:
-        values = {**draft._asdict(), "facts": json.dumps(draft.facts, ensure_ascii=False)}
-        values |= {"uid": secrets.token_hex(8), "made_at": now, "due_at": now}
-        unless = insert_into(connection, notices).on_conflict_do_nothing(index_elements=["cause", "channel", "person"])
-        made.append(connection.execute(unless.returning(notices.c.id), values).scalar())
-    return made
+def _add(connection: Connection, draft: NoticeDraft, now: int) -> int | None:
+    """The number of a new notice; None where of its cause they were told."""
+    made = _new_notice(connection).returning(notices.c.id)
+    return connection.execute(made, _values(draft, now)).scalar()
+
+
+def _new_notice(connection: Connection) -> Insert:
+    return insert_into(connection, notices).on_conflict_do_nothing(index_elements=["cause", "channel", "person"])
+
+
+def _values(draft: NoticeDraft, now: int) -> dict[str, Any]:
+    facts = json.dumps(draft.facts, ensure_ascii=False)
+    return {**draft._asdict(), "facts": facts, "uid": secrets.token_hex(8), "made_at": now, "due_at": now}
 
 
 def _taken(connection: Connection, numbers: Sequence[int], values: Mapping[str, Any], now: int) -> int:
@@ -337,20 +360,24 @@ def _require(condition: bool) -> None:
         raise Superseded
 
 
-def _set_ladder(connection: Connection, ladder: Ladder) -> None:
-    upsert = insert_into(connection, ladders)
-    values = ladder._asdict()
-    connection.execute(
-        upsert.on_conflict_do_update(
-            index_elements=["incident", "role"], set_={name: upsert.excluded[name] for name in values}
-        ),
-        values,
-    )
+def _set_ladders(connection: Connection, its: Sequence[Ladder]) -> None:
+    if its:
+        upsert = insert_into(connection, ladders)
+        changed = {name: upsert.excluded[name] for name in Ladder._fields}
+        connection.execute(
+            upsert.on_conflict_do_update(index_elements=["incident", "role"], set_=changed),
+            [ladder._asdict() for ladder in its],
+        )
 
 
 def _chunks(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
     """So many at once as a statement takes."""
     return (numbers[start : start + 500] for start in range(0, len(numbers), 500))
+
+
+def _one(connection: Connection, number: int) -> Notice | None:
+    row = connection.execute(select(*_ITS).where(notices.c.id == number)).first()
+    return None if row is None else _notice(row)
 
 
 def _notice(row: Row[Any]) -> Notice:

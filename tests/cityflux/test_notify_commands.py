@@ -135,11 +135,11 @@ def test_deliveries_say_who_was_told_by_what_and_what_became_of_it(books: Books)
     number, now, outbox = write(books, "opened", draft(now_ms() - HOUR_MS), now=now_ms()), now_ms(), Outbox(books)
     for channel in ("hook", "sms"):
         outbox.add(NoticeDraft("line 1", channel, "Li", number, "opened", "notice", "title", "body", {}), now)
-    (hook,) = outbox.waiting("hook", 10)
-    assert outbox.take(hook, "me", now, now + 10_000)
+    hook = outbox.take(outbox.waiting("hook", 10)[0].id, "me", now, now + 10_000)
+    assert hook is not None
     outbox.sent(hook, "me", now)
-    (sms,) = outbox.waiting("sms", 10)
-    assert outbox.take(sms, "me", now, now + 10_000)
+    sms = outbox.take(outbox.waiting("sms", 10)[0].id, "me", now, now + 10_000)
+    assert sms is not None
     outbox.failed(sms, "me", error="HTTP 500", due_at=now + 60_000)
     found = {row["channel"]: row for row in rows("deliveries", "--incident", str(number))}
     assert (found["hook"]["state"], found["hook"]["tries"], found["hook"]["done"]) == ("sent", 1, iso(now, ZONE))

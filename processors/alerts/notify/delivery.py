@@ -18,12 +18,14 @@ from processors.alerts.notify.channels import Message, NotSentError, Receiver
 from processors.alerts.notify.config import Channel, Delivery
 from processors.alerts.notify.texts import Head, render_digest, signed
 from processors.alerts.rules import SEVERITIES
-from store.notices import Notice, NoticeDraft, Outbox
+from store.notices import Notice, NoticeDraft, Outbox, Waiting
 
 log = structlog.get_logger()
 
 # Chosen: more than any morning's storm; what is beyond waits for the next look.
 _MOST_WAITING = 1_000
+# Chosen: tries after one look at what waits; soon enough looked at again.
+_MOST_IN_ROUND = 20
 # Chosen: tries that hang in spite of every timeout (an answer that trickles); more are not begun.
 _MOST_HANGING = 3
 # Chosen: a server that asks for more than an hour is asked again after one.
@@ -49,6 +51,7 @@ class Desk:
         self._receiver = receiver
         self._outbox = outbox
         self._times = times
+        self._lease_ms = round(times.lease_s * 1000)
         self._holder = holder
         self._clock = clock
         self._chance = chance
@@ -60,23 +63,24 @@ class Desk:
 
     async def work(self) -> None:
         """Deliver what can be now. Raises BooksUnavailable."""
-        while not self._stopped and self._clock() >= self.resumes_at and await self._one():
+        while not self._stopped and self._clock() >= self.resumes_at and await self._round():
             pass
 
     def stop(self) -> None:
         """Begin no further try."""
         self._stopped = True
 
-    async def _one(self) -> bool:
-        """Try one notice, or a digest; whether there was anything that can be tried now."""
+    async def _round(self) -> bool:
+        """Try some notices, or a digest; whether there was anything that can be tried now."""
         now = self._clock()
         all_waiting = self._outbox.waiting(self._channel.name, _MOST_WAITING)
         ready = firsts(all_waiting, now)
         if not ready:
             return False
+        most = _MOST_IN_ROUND
         if self._channel.is_for_people:
             window = round(self._times.rate_window_s * 1000)
-            gone = self._outbox.sent_since(self._channel.name, now - window)
+            gone = self._outbox.sent_since(self._channel.name, now - window, self._channel.most_per_min)
             free = self._channel.most_per_min - len(gone)
             if free <= 0:
                 self.resumes_at = gone[-self._channel.most_per_min] + window
@@ -84,14 +88,21 @@ class Desk:
             together = digestible(all_waiting, now)
             if free == 1 and len(together) > 1 and ready[0].what != "digest":
                 return await self._digest(together, now)
-        until = now + round(self._times.lease_s * 1000)
-        if self._outbox.take(ready[0], self._holder, now, until):
-            await self._try(ready[0])
+            # The last of the rate is for a digest, where not all of them fit.
+            most = min(most, max(1, free if len(together) <= free else free - 1))
+        for one in ready[:most]:
+            now = self._clock()
+            if self._stopped or now < self.resumes_at:
+                break
+            taken = self._outbox.take(one.id, self._holder, now, now + self._lease_ms)
+            if taken is None:
+                break  # somebody else delivers: look again
+            await self._try(taken)
         return True
 
-    async def _digest(self, together: Sequence[Notice], now: int) -> bool:
+    async def _digest(self, together: Sequence[Waiting], now: int) -> bool:
         """All of these as one."""
-        until = now + round(self._times.lease_s * 1000)
+        until = now + self._lease_ms
         text = render_digest([Head(one.title, one.severity) for one in together], self._channel.language)
         worst = max((one.severity for one in together), key=list[str](SEVERITIES).index)
         name = self._channel.name
@@ -166,10 +177,10 @@ class Desk:
         return bound_s * self._chance.uniform(0.5, 1.0)
 
 
-def firsts(waiting: Sequence[Notice], now: int) -> list[Notice]:
+def firsts(waiting: Sequence[Waiting], now: int) -> list[Waiting]:
     """Of notices in order of number those that can be tried at `now` [ms], of each incident and person the first one only;
     those that were tried less before those that were tried more."""
-    found: list[Notice] = []
+    found: list[Waiting] = []
     seen: set[tuple[int, str]] = set()
     for one in waiting:
         key = one.incident, one.person
@@ -179,9 +190,9 @@ def firsts(waiting: Sequence[Notice], now: int) -> list[Notice]:
     return sorted(found, key=lambda one: one.tries)
 
 
-def digestible(waiting: Sequence[Notice], now: int) -> list[Notice]:
+def digestible(waiting: Sequence[Waiting], now: int) -> list[Waiting]:
     """Those that can go into one notice at `now` [ms]: none of whose incident an earlier one has still to come."""
-    found: list[Notice] = []
+    found: list[Waiting] = []
     blocked: set[tuple[int, str]] = set()
     for one in waiting:
         key = one.incident, one.person
@@ -192,7 +203,7 @@ def digestible(waiting: Sequence[Notice], now: int) -> list[Notice]:
     return found
 
 
-def _is_free(one: Notice, now: int) -> bool:
+def _is_free(one: Waiting, now: int) -> bool:
     return one.due_at <= now and one.leased_until <= now
 
 

@@ -22,7 +22,7 @@ from processors.alerts.rules import Rule
 from processors.keeping import keep_stepping
 from sensors.instants import DAY_MS
 from store.books import Books
-from store.incidents import Incident, Incidents
+from store.incidents import Incidents
 from store.judgements import Superseded
 from store.notices import Ladder, Line, Outbox, Withheld
 from store.silences import Silences
@@ -137,13 +137,12 @@ class Notifier:
             log.info("another notifier was first; looking again")
 
     def _known(self, lines: Sequence[Line], due: Sequence[Ladder], held: Sequence[Withheld], now: int) -> Known:
-        holding = self._incidents.all(open_only=True)
-        incidents: dict[int, Incident] = {one.id: one for one in holding}
         numbers = {one.incident for one in lines} | {one.incident for one in due} | {one.incident for one in held}
-        for number in numbers - set(incidents):
-            one = self._incidents.one(number)
-            if one is not None:
-                incidents[number] = one
+        incidents = self._incidents.some(numbers)
+        rules = [
+            self._city.rules[code] for code in {one.rule for one in incidents.values()} if code in self._city.rules
+        ]
+        holding = self._incidents.holding({wider for rule in rules for wider in rule.inhibited_by})
         told, silences = self._outbox.told(numbers), self._silences.all(since=now)
         return Known(now, incidents, holding, told, silences, self._books.registry())
 
@@ -163,7 +162,8 @@ class Notifier:
 
     def _give_up(self, name: str, now: int) -> None:
         """Of a channel that is none any more."""
-        for notice in self._outbox.waiting(name, _MOST_LINES):
-            if self._outbox.take(notice, self._holder, now, now + 1):
+        for waiting in self._outbox.waiting(name, _MOST_LINES):
+            notice = self._outbox.take(waiting.id, self._holder, now, now + 1)
+            if notice is not None:
                 self._outbox.give_up(notice, self._holder, error=f"{name} is no channel of the file any more", now=now)
                 log.error("a notice is given up: its channel is none any more", channel=name, notice=notice.id)

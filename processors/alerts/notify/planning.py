@@ -35,7 +35,8 @@ Reached = tuple[str, str]
 
 
 class Known(NamedTuple):
-    """What is known at a moment [ms]: incidents by number, those that hold among them; whom people were told of each."""
+    """What is known at a moment [ms]: the incidents that it is about, by number; those that hold of rules that others stand
+    behind; whom people were told of each."""
 
     now: int
     incidents: Mapping[int, Incident]
@@ -64,6 +65,9 @@ class Planner:
         self._ended: set[tuple[int, str]] = set()
         self._withheld: dict[int, str] = {}
         self._released: dict[int, str] = {}
+        self._holding: dict[str, list[Incident]] = {}
+        for one in known.holding:
+            self._holding.setdefault(one.rule, []).append(one)
         # Of this look too: who is told of a beginning is told of what follows it.
         self._reached = {number: set(reached) for number, reached in known.told.items()}
 
@@ -211,10 +215,11 @@ class Planner:
         if silence is not None:
             return f"the silence {silence.id} is over"
         rule = self._city.rules.get(one.rule)
-        wider = next(
-            (other for other in self._known.holding if rule is not None and rule.stands_behind(one, other)), None
-        )
-        return "" if wider is None else f"incident {wider.id}, behind which it stood, is over"
+        for code in () if rule is None else rule.inhibited_by:
+            for other in self._holding.get(code, ()):
+                if rule is not None and rule.stands_behind(one, other):
+                    return f"incident {other.id}, behind which it stood, is over"
+        return ""
 
 
 def _holds(one: Incident) -> bool:
