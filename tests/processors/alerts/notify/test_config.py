@@ -4,10 +4,12 @@ from datetime import datetime
 
 import pytest
 
+from processors.alerts.notify.channels.services import Service
 from processors.alerts.notify.config import Directory, NotifyError, address_of, load_directory, token_of
 from processors.alerts.notify.roster import next_due, rung_at
 from sensors.instants import to_millis
 from tests.processors.world import ZONE
+from tests.programs import ROOT
 
 HEAD = """
 [[channel]]
@@ -117,6 +119,26 @@ def test_a_role_that_is_not_named_is_told_as_the_first() -> None:
         SHIFTS + '\n[[role]]\nnames = ["air", "leader"]\nstep = [{ tell = ["Li"] }]', "notify.toml"
     )
     assert [directory.role_of(name).names[0] for name in ("leader", "water", "duty")] == ["air", "duty", "duty"]
+
+
+def test_the_file_of_the_documentation_is_right() -> None:
+    page = (ROOT / "docs" / "ALERTS.md").read_text("utf-8").partition("### The file")[2].partition("###")[0]
+    directory = load_directory(page[page.index("    runbooks") : page.index("The city's time")], "docs/ALERTS.md")
+    names = ("DING_SECRET", "DING_TOKEN", "MAIL_PASSWORD", "SMS_TOKEN")
+    environment = {name: f"{name.lower()}0123456789".replace("_", "") for name in names}
+    shown = {
+        name: address_of(channel, "docs/ALERTS.md", environment).shown
+        for name, channel in directory.channels.items()
+        if not channel.mqtt
+    }
+    assert shown == {
+        "duty-group": "dingtalk://***",
+        "leader": "mailtos://example.org",
+        "li-sms": "jsons://sms.example.org",
+        "dashboards": "https://grafana.example.org",
+    }
+    for name in ("duty-group", "leader", "li-sms"):
+        Service(address_of(directory.channels[name], "docs/ALERTS.md", environment))
 
 
 def test_nothing_is_a_file_too() -> None:

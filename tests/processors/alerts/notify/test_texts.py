@@ -38,6 +38,7 @@ WHYS = {
     "recovering": "the value is within the clear limits",
     "fired again": "the value left the clear limits before the clear time was over",
     "reopened": "the condition holds again",
+    "flapping": "it has begun 5 times; it is told again when it was calm",
     "resolved": "the value was within the clear limits for the clear time",
     "corrected": "late data moved its beginning",
     "withdrawn": "late data say that it was not so",
