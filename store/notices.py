@@ -19,7 +19,7 @@ from sqlalchemy.dialects.sqlite import Insert
 from store.books import Books
 from store.judgements import Superseded
 from store.schema import counters, incident_log, incidents, ladders, notices, withheld
-from store.transaction import counter, insert_into
+from store.transaction import insert_into
 
 State = Literal["waiting", "sent", "in digest", "given up"]
 
@@ -318,16 +318,6 @@ class Outbox:
         """A notice by its number."""
         with self._books.reading() as connection:
             return _one(connection, number)
-
-    def written(self) -> int:
-        """The last line of the log."""
-        with self._books.reading() as connection:
-            return connection.execute(select(func.max(incident_log.c.id))).scalar() or 0
-
-    def decided(self) -> int:
-        """The last line of the log of which it is decided who is told; 0 where nobody has looked."""
-        with self._books.reading() as connection:
-            return counter(connection, _CURSOR)
 
 
 def _add(connection: Connection, draft: NoticeDraft, now: int) -> int | None:
