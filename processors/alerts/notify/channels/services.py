@@ -8,8 +8,6 @@ long to wait (RFC 9110, 10.2.3: Retry-After). What Apprise logs goes nowhere: be
 import json
 import logging
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -57,11 +55,11 @@ class Service:
         plugin.socket_connect_timeout = plugin.socket_read_timeout = timeout_s
         if isinstance(getattr(plugin, "headers", None), dict):
             plugin.headers[UID_HEADER] = message.uid
-        with _listening() as heard:
-            taken = self._try(plugin, message)
-        if heard.why or not taken:
-            why = heard.why or heard.logged or "it was not taken"
-            raise NotSentError(self._address.masked(f"{self.shown}: {why}"), heard.retry_after_s)
+        _heard.forget()
+        taken = self._try(plugin, message)
+        if _heard.why or not taken:
+            why = _heard.why or _heard.logged or "it was not taken"
+            raise NotSentError(self._address.masked(f"{self.shown}: {why}"), _heard.retry_after_s)
 
     def _try(self, plugin: Any, message: Message) -> bool:
         try:
@@ -84,29 +82,22 @@ class _Heard(threading.local):
     """What this thread's requests were answered, and what Apprise said of them."""
 
     def __init__(self) -> None:
-        self.listens = False
         self.why = self.logged = ""
         self.retry_after_s: float | None = None
 
+    def forget(self) -> None:
+        """Of what was before."""
+        self.why, self.logged, self.retry_after_s = "", "", None
+
 
 _heard = _Heard()
-
-
-@contextmanager
-def _listening() -> Iterator[_Heard]:
-    _heard.why, _heard.logged, _heard.retry_after_s, _heard.listens = "", "", None, True
-    try:
-        yield _heard
-    finally:
-        _heard.listens = False
 
 
 class _Log(logging.Handler):
     """Keeps what Apprise last said in this thread."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        if _heard.listens:
-            _heard.logged = record.getMessage()
+        _heard.logged = record.getMessage()
 
 
 @cache
@@ -121,8 +112,7 @@ def _quieten() -> None:
 
     def heard(session: requests.Session, request: requests.PreparedRequest, **options: Any) -> requests.Response:
         answer = send(session, request, **options)
-        if _heard.listens:
-            _hear(answer)
+        _hear(answer)
         return answer
 
     # Apprise gives no other way to see an answer: its plugins call requests.post themselves.

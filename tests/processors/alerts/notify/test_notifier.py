@@ -231,6 +231,23 @@ async def test_a_step_that_nobody_is_on_at_night_is_passed(room: Room) -> None:
     assert room.whats("leader") == ["escalation"]
 
 
+async def test_who_was_told_of_a_lower_level_hears_of_the_higher_one_when_others_are_on_duty(room: Room) -> None:
+    text = CITY.replace(
+        'tell = ["group"]',
+        """shifts = [
+        { tell = ["group"], from = "08:00", until = "20:00" }, { tell = ["Li"], from = "20:00", until = "08:00" },
+    ]""",
+    )
+    changed = Room(room.books, text)
+    one = opens(changed)
+    await changed.look()
+    acknowledge(changed, one)
+    await changed.look(10 * 60)
+    write(changed.books, "raised", draft(NOON - HOUR_MS, 3), now=changed.now, number=one)
+    await changed.look()
+    assert (changed.whats("group"), changed.whats("li-sms")) == (["opened", "raised"], ["raised"])
+
+
 async def test_what_is_silenced_is_told_to_programs_only_and_to_people_when_the_silence_ends(room: Room) -> None:
     silence = Silence("", "hx-01", room.now, room.now + 60 * MINUTE_MS, "road works")
     Silences(room.books).add(silence, who="wang")
