@@ -7,11 +7,12 @@ from functools import partial
 
 import structlog
 
-from cityflux.composition import now_ms, open_books, prepare_books
+from cityflux.composition import alert_rules_of, now_ms, open_books, prepare_books
 from cityflux.programs import stop_signals
 from cityflux.settings import Settings, SettingsError
 from processors.alerts.notify.channels import Receiver
 from processors.alerts.notify.config import Channel, Directory, NotifyError, address_of, load_directory, token_of
+from processors.alerts.rules import Rule
 
 log = structlog.get_logger()
 
@@ -19,18 +20,17 @@ log = structlog.get_logger()
 async def run(settings: Settings) -> None:
     """Lines of the incidents' log → notices → people and programs. Raises SettingsError before anything is started."""
     from processors.alerts.notify.notifier import Notifier
-    from processors.alerts.rules import shipped_rules
 
     stopped = stop_signals()
-    directory = directory_of(settings)
+    directory, rules = directory_of(settings), alert_rules_of(settings)
     receivers = receivers_of(settings, directory)
-    _say(settings, directory, receivers)
+    _say(settings, directory, receivers, rules)
     with open_books(settings) as books:
         notifier = Notifier(
             books,
             directory,
             receivers,
-            shipped_rules(),
+            rules,
             prepare=partial(prepare_books, settings, books),
             zone=settings.zone,
             clock=now_ms,
@@ -88,10 +88,10 @@ def _topic(settings: Settings, prefix: str) -> Receiver:
     return Topic(server, prefix.rstrip("/"))
 
 
-def _say(settings: Settings, directory: Directory, receivers: Mapping[str, Receiver]) -> None:
+def _say(
+    settings: Settings, directory: Directory, receivers: Mapping[str, Receiver], rules: Mapping[str, Rule]
+) -> None:
     """Once, at the start: who is told, by what; and whose roles nobody has."""
-    from processors.alerts.rules import shipped_rules
-
     if not directory.channel:
         log.warning(
             "nobody is told of alerts: set CITYFLUX_NOTIFY to a file with channels and roles; until then "
@@ -100,7 +100,7 @@ def _say(settings: Settings, directory: Directory, receivers: Mapping[str, Recei
         return
     log.info("telling", file=str(settings.notify), **{name: receiver.shown for name, receiver in receivers.items()})
     named = {name for role in directory.role for name in role.names}
-    missing = sorted({role for rule in shipped_rules().values() for role in rule.roles} - named)
+    missing = sorted({role for rule in rules.values() for role in rule.roles} - named)
     if missing:
         first = directory.role[0].names[0]
         log.info("roles of rules that the file does not name are told as its first one", roles=missing, first=first)

@@ -1,20 +1,17 @@
 """Commands about telling people: `alerts deliveries`, `test`, `silence`, `silences`, `unsilence`, `handover`."""
 
 import secrets
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from cityflux.composition import now_ms, open_books, whoami
+from cityflux.composition import alert_rules_of, now_ms, open_books, whoami
 from cityflux.console import Format, instant, out, print_rows, refused, settings, wrong
 from cityflux.settings import Settings, SettingsError
 from sensors.instants import DAY_MS, iso
 from store.incidents import Incident, Incidents
 from store.notices import Notice, Outbox
 from store.silences import ShiftNotes, Silence, Silences
-
-if TYPE_CHECKING:
-    from processors.alerts.rules import Rule
 
 StyleOption = Annotated[Format, typer.Option("--format", help="table, csv or json")]
 
@@ -103,8 +100,8 @@ def silence(
     """Tell nobody of alerts of a rule, of a subject, or of both, until a moment. They are written and listed, and told then where
     they still hold. Example: cityflux alerts silence --subject hx-03 --until 2026-03-05T18:00 --why 'road works'"""
     chosen, now = settings(), now_ms()
-    if rule:
-        _rule(rule)
+    if rule and rule not in (known := alert_rules_of(chosen)):
+        wrong(f"{rule!r} is no rule; there are {', '.join(known)}")
     if not why.strip():
         wrong("--why is empty; say why, for whoever asks later")
     with open_books(chosen) as books:
@@ -189,15 +186,6 @@ def add_to(alerts: typer.Typer) -> None:
     """Put the commands beside those of incidents and rules."""
     for command in (deliveries, test, silence, silences, unsilence, handover):
         alerts.command()(command)
-
-
-def _rule(code: str) -> "Rule":
-    from processors.alerts.rules import shipped_rules
-
-    found = shipped_rules().get(code)
-    if found is None:
-        wrong(f"{code!r} is no rule; there are {', '.join(shipped_rules())}")
-    return found
 
 
 def _row(one: Notice, chosen: Settings) -> dict[str, Any]:

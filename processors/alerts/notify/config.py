@@ -12,17 +12,15 @@ channels = ["li-sms"]                        tell = ["Li"]
 import tomllib
 from collections.abc import Mapping, Sequence
 from datetime import time
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
+from processors.alerts.clauses import WEEKDAYS, Data, Hours, Severity
 from processors.alerts.notify.hidden import Address, SecretError, address, filled
 from processors.alerts.notify.texts import WHATS, Language
-from processors.alerts.rules import Severity
 from processors.standards.reading import wrong_in
 
-Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-DAYS: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _MIDNIGHT = time()
 _DAY_MIN = 24 * 60
 
@@ -36,11 +34,7 @@ class NotifyError(ValueError):
     """The file is wrong: the message names the file, the entry and the key."""
 
 
-class _Data(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Channel(_Data):
+class Channel(Data):
     """One way to reach people or programs: exactly one of `url` (Apprise), `mqtt` (the beginning of a topic on the city's broker)
     and `grafana` (its address)."""
 
@@ -78,36 +72,22 @@ class Channel(_Data):
         return what in self.what if self.what else what not in QUIET or not self.is_for_people
 
 
-class Person(_Data):
+class Person(Data):
     """Somebody, and the channels that reach him."""
 
     name: _Name
     channels: tuple[str, ...] = Field(min_length=1)
 
 
-class Shift(_Data):
-    """When somebody is told, in the city's time: on these days from `since` (included) to `until` (excluded), over midnight where
-    that is not later; the day is that of its beginning."""
+class Shift(Hours):
+    """When somebody is told: always, or in some hours of some days by the city's clock; the day is that of their beginning."""
 
     tell: tuple[str, ...] = Field(min_length=1)
-    days: tuple[Day, ...] = DAYS
     since: time = Field(default=_MIDNIGHT, alias="from")
-    until: time = _MIDNIGHT
-
-    def covers(self, day: int, minute: int) -> bool:
-        """Whether it is on at a minute of a day (0: Monday)."""
-        start, end = _minutes(self.since), _minutes(self.until)
-        today, before = DAYS[day] in self.days, DAYS[day - 1] in self.days
-        if start < end:
-            return today and start <= minute < end
-        return (today and minute >= start) or (before and minute < end)
+    until: time = Field(default=_MIDNIGHT, alias="to")
 
 
-def _minutes(at: time) -> int:
-    return at.hour * 60 + at.minute
-
-
-class Step(_Data):
+class Step(Data):
     """Who of a role is told `after_min` minutes after the step before, where nobody has acknowledged: by shifts, or always."""
 
     after_min: float = Field(default=0, ge=0)
@@ -123,7 +103,7 @@ class Step(_Data):
         return data
 
 
-class Role(_Data):
+class Role(Data):
     """Roles of rules that are told alike, step after step."""
 
     names: tuple[str, ...] = Field(min_length=1)
@@ -136,15 +116,15 @@ class Role(_Data):
         for number, step in enumerate(self.step[1:], start=2):
             if not step.after_min:
                 raise ValueError(f"role {self.names[0]!r}: step {number} needs after_min")
-        for day, name in enumerate(DAYS):
+        for day, name in enumerate(WEEKDAYS):
             for minute in range(_DAY_MIN):
-                if not any(shift.covers(day, minute) for step in self.step for shift in step.shifts):
-                    clock = f"{minute // 60:02}:{minute % 60:02}"
-                    raise ValueError(f"role {self.names[0]!r}: nobody is told on {name} at {clock}; add a shift")
+                clock = time(minute // 60, minute % 60)
+                if not any(shift.covers(day, clock) for step in self.step for shift in step.shifts):
+                    raise ValueError(f"role {self.names[0]!r}: nobody is told on {name} at {clock:%H:%M}; add a shift")
         return self
 
 
-class Delivery(_Data):
+class Delivery(Data):
     """How notices are tried. Times in [s], [min]."""
 
     timeout_s: float = Field(default=15, gt=0, le=600)
@@ -163,7 +143,7 @@ class Delivery(_Data):
         return self
 
 
-class Directory(_Data):
+class Directory(Data):
     """The whole file."""
 
     runbooks: str = "docs/runbooks"

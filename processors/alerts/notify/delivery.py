@@ -14,10 +14,10 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
+from processors.alerts.clauses import SEVERITIES
 from processors.alerts.notify.channels import Message, NotSentError, Receiver
 from processors.alerts.notify.config import Channel, Delivery
 from processors.alerts.notify.texts import Head, render_digest, signed
-from processors.alerts.rules import SEVERITIES
 from store.notices import Notice, NoticeDraft, Outbox, Waiting
 
 log = structlog.get_logger()

@@ -2,6 +2,8 @@
 
 import tomllib
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from fractions import Fraction
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -28,8 +30,10 @@ def facts_of(
     why: str,
     runbooks: str,
     step: int = 1,
+    others: int = 0,
 ) -> Facts:
-    """The facts of a piece of news of an incident at a level; a rule that is none any more is called by its code."""
+    """The facts of a piece of news of an incident at a level, with how many `others` of its group hold; a rule that is none any
+    more is called by its code."""
     number = level or one.draft.greatest
     if rule is None:
         named = Named(one.rule, one.rule)
@@ -51,6 +55,7 @@ def facts_of(
         signal.basis,
         f"{runbooks}/{_topics().get(rule.code, 'own')}.md#{rule.runbook}",
         step,
+        others,
     )
 
 
@@ -74,6 +79,7 @@ def as_data(facts: Facts, one: Incident, zone: ZoneInfo) -> dict[str, Any]:
         "values": [
             {"name": value.name._asdict(), "value": value.value, "unit": value.unit or None} for value in facts.values
         ],
+        "others": facts.others,
         "basis": facts.basis,
         "why": facts.why,
         "runbook": facts.runbook,
@@ -108,8 +114,10 @@ def _values(draft: Draft, rule: Rule) -> Sequence[Measured]:
 
 
 def _is_over(code: str, shown: Mapping[str, Any], rule: Rule) -> bool:
-    clauses = [clause for level in rule.levels for clauses in level.any for clause in clauses]
-    return any(clause.of == code and type(clause.over)(shown[code]) > clause.over for clause in clauses)
+    """Whether a quantity is beyond a limit of any level."""
+    asks = [clause.ask(Decimal(0)) for clause in rule.clauses if clause.of == code]
+    value = Fraction(str(shown[code]))
+    return any(value > ask.limit if ask.over else value < ask.limit for ask in asks)
 
 
 @cache

@@ -32,8 +32,8 @@ log = structlog.get_logger()
 _IDLE_S = 0.1
 # Chosen: a transaction stays short, a storm of a thousand takes a second.
 _MOST_LINES = 50
-# Chosen: a silence that ends, or a wider incident, is felt within a second.
-_LOOK_AGAIN_MS = 1_000
+# Chosen: a silence that ends, or a wider incident, is felt within seconds.
+_LOOK_AGAIN_MS = 3_000
 
 
 class Notifier:
@@ -143,8 +143,9 @@ class Notifier:
             self._city.rules[code] for code in {one.rule for one in incidents.values()} if code in self._city.rules
         ]
         holding = self._incidents.holding({wider for rule in rules for wider in rule.inhibited_by})
+        grouped = self._incidents.grouped({one.group_id for one in incidents.values() if one.group_id is not None})
         told, silences = self._outbox.told(numbers), self._silences.all(since=now)
-        return Known(now, incidents, holding, told, silences, self._books.registry())
+        return Known(now, incidents, holding, grouped, told, silences, self._books.registry())
 
     def _deliver(self) -> None:
         """Set every channel to work for which something waits. Raises what a channel's work raised."""

@@ -1,9 +1,10 @@
 """Who is told what of incidents, from what is stored of them, at one moment. Pure.
 
 a beginning    opened, raised, reopened: the roles of the rule, by the roster of now, where their channel takes the severity;
-               nobody where it is silenced, or stands behind a wider incident: then it is withheld
+               nobody where it is silenced, or stands behind another incident: then it is withheld
 what follows   lowered, resolved, corrected, …: whoever was told of the incident, so that nobody hears of an end only
-withheld       told as "still holds" when the silence, or the wider incident, is over and it holds
+withheld       told as "still holds" when the silence, or the other incident, is over and it holds
+a group        one incident is told for all of its group that are no graver; when it is over the next one that holds
 a ladder       the next step of a role, where nobody has acknowledged in its minutes; it ends with the incident or when
                somebody acknowledges
 """
@@ -36,11 +37,12 @@ Reached = tuple[str, str]
 
 class Known(NamedTuple):
     """What is known at a moment [ms]: the incidents that it is about, by number; those that hold of rules that others stand
-    behind; whom people were told of each."""
+    behind, and of their groups, in order of number; whom people were told of each."""
 
     now: int
     incidents: Mapping[int, Incident]
     holding: Sequence[Incident]
+    grouped: Sequence[Incident]
     told: Mapping[int, set[Reached]]
     silences: Sequence[Silence]
     registry: Registry
@@ -68,6 +70,9 @@ class Planner:
         self._holding: dict[str, list[Incident]] = {}
         for one in known.holding:
             self._holding.setdefault(one.rule, []).append(one)
+        self._groups: dict[int | None, list[Incident]] = {}
+        for one in known.grouped:
+            self._groups.setdefault(one.group_id, []).append(one)
         # Of this look too: who is told of a beginning is told of what follows it.
         self._reached = {number: set(reached) for number, reached in known.told.items()}
 
@@ -112,6 +117,8 @@ class Planner:
             return
         if one is None or not _holds(one):
             self._release(held, "it was over before")
+        elif not one.asks:
+            self._release(held, "somebody knows of it")
         elif not self._why_withheld(one):
             self._release(held, "told")
             # Its round of ladders is numbered apart from those that lines begin.
@@ -194,6 +201,7 @@ class Planner:
         facts = facts_of(
             one, rule, self._known.registry,
             what=line.what, level=line.level, why=line.why, runbooks=self._city.directory.runbooks, step=step,
+            others=sum(other.id != one.id for other in self._group_of(one)),
         )  # fmt: skip
         channels = self._city.directory.channels
         programs = [(name, "") for name, channel in channels.items() if not channel.is_for_people]
@@ -211,7 +219,7 @@ class Planner:
 
     def _why_withheld(self, one: Incident) -> str:
         """Why nobody is told of an incident now; empty where people are."""
-        silence = next((each for each in self._known.silences if each.covers(one, self._known.now)), None)
+        silence = self._silence_of(one)
         if silence is not None:
             return f"the silence {silence.id} is over"
         rule = self._city.rules.get(one.rule)
@@ -219,7 +227,21 @@ class Planner:
             for other in self._holding.get(code, ()):
                 if rule is not None and rule.stands_behind(one, other):
                     return f"incident {other.id}, behind which it stood, is over"
-        return ""
+        leader = self._leader_of(one)
+        return "" if leader is None else f"incident {leader.id}, of whose group it is, is over"
+
+    def _leader_of(self, one: Incident) -> Incident | None:
+        """The incident that is told for one of its group: of those that hold and are not silenced the gravest, the first of
+        several; None where that is itself."""
+        speaking = [other for other in self._group_of(one) if self._silence_of(other) is None]
+        leader = min(speaking, key=lambda other: (-other.draft.greatest, other.id), default=one)
+        return None if leader.id == one.id else leader
+
+    def _group_of(self, one: Incident) -> Sequence[Incident]:
+        return () if one.group_id is None else self._groups.get(one.group_id, ())
+
+    def _silence_of(self, one: Incident) -> Silence | None:
+        return next((each for each in self._known.silences if each.covers(one, self._known.now)), None)
 
 
 def _holds(one: Incident) -> bool:

@@ -18,10 +18,14 @@ class Rung(NamedTuple):
 
 def rung_at(directory: Directory, role: Role, step: int, now: int, zone: ZoneInfo) -> Rung | None:
     """The first step from `step` on that has somebody at `now` [ms]; None where there is none further up."""
-    moment = to_datetime(now).astimezone(zone)
-    day, minute = moment.weekday(), moment.hour * 60 + moment.minute
+    moment = to_datetime(now, zone)
     for number in range(step, len(role.step)):
-        names = [name for shift in role.step[number].shifts if shift.covers(day, minute) for name in shift.tell]
+        names = [
+            name
+            for shift in role.step[number].shifts
+            if shift.covers(moment.weekday(), moment.time())
+            for name in shift.tell
+        ]
         if names:
             reached = dict.fromkeys(one for name in names for one in directory.reached(name))
             return Rung(number, tuple(reached))

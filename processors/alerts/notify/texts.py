@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
-from processors.alerts.rules import SEVERITIES
+from processors.alerts.clauses import SEVERITIES
 from sensors.instants import to_datetime
 
 Language = Literal["zh", "en"]
@@ -39,7 +39,8 @@ class Measured(NamedTuple):
 
 
 class Facts(NamedTuple):
-    """What is known of a piece of news; times in [ms]. `step` is that of an escalation, from 1."""
+    """What is known of a piece of news; times in [ms]. `step` is that of an escalation, from 1; `others` how many more incidents
+    of its group hold."""
 
     what: str
     number: int
@@ -55,6 +56,7 @@ class Facts(NamedTuple):
     basis: str = "observed"
     runbook: str = ""
     step: int = 1
+    others: int = 0
 
 
 class Text(NamedTuple):
@@ -138,6 +140,8 @@ def render(facts: Facts, language: Language, zone: ZoneInfo) -> Text:
         say("since", since=_clock(facts.since, zone), basis=_catalogue().basis[facts.basis].of(language))
     if facts.well is not None:
         say("until", until=_clock(facts.well, zone))
+    if facts.others and of.asks:
+        say("others", n=facts.others)
     if facts.why:
         say("why", why=reason(facts.why, language))
     if facts.runbook:

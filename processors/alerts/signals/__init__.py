@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
-from processors.alerts.signals import air, water
-from processors.alerts.signals.look import Look, Signal
+from processors.alerts.signals import air, readings, water
+from processors.alerts.signals.look import Extremes, Look, Signal
 
-SIGNALS: Mapping[str, Signal] = {**air.SIGNALS, **water.SIGNALS}
+SIGNALS: Mapping[str, Signal] = {**air.SIGNALS, **water.SIGNALS, **readings.SIGNALS}
 """By the name that rules have them under."""
 
-__all__ = ["SIGNALS", "Look", "Signal"]
+__all__ = ["SIGNALS", "Extremes", "Look", "Signal"]

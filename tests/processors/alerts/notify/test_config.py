@@ -46,7 +46,7 @@ def role(*steps: str) -> str:
         (role('after_min = 5\ntell = ["group"]'), "its first step is told at once"),
         (role('tell = ["group"]', 'tell = ["Li"]'), "step 2 needs after_min"),
         (role('tell = ["group"]\nshifts = []'), "`tell` or `shifts`, not both"),
-        (role('shifts = [{ tell = ["Li"], from = "08:00", until = "20:00" }]'), "nobody is told on mon at 00:00"),
+        (role('shifts = [{ tell = ["Li"], from = "08:00", to = "20:00" }]'), "nobody is told on mon at 00:00"),
         (role('shifts = [{ tell = ["Li"], days = ["mon"] }]'), "nobody is told on tue at 00:00"),
         (role('tell = ["group"]') + "[delivery]\ntimeout_s = 60\n", "lease_s is longer than timeout_s"),
     ],
@@ -76,8 +76,8 @@ def test_secrets_are_named_with_their_channel() -> None:
 
 SHIFTS = role(
     """shifts = [
-        { tell = ["group"], days = ["mon", "tue", "wed", "thu", "fri"], from = "08:00", until = "20:00" },
-        { tell = ["Li"], days = ["fri"], from = "20:00", until = "08:00" },
+        { tell = ["group"], days = ["mon", "tue", "wed", "thu", "fri"], from = "08:00", to = "20:00" },
+        { tell = ["Li"], days = ["fri"], from = "20:00", to = "08:00" },
     ]""",
     'after_min = 2.5\ntell = ["Li"]',
 )

@@ -58,7 +58,7 @@ tell = ["group"]
 
 [[role.step]]
 after_min = 15
-shifts = [{ tell = ["Li"], days = ["mon", "tue", "wed", "thu", "fri"], from = "08:00", until = "20:00" }]
+shifts = [{ tell = ["Li"], days = ["mon", "tue", "wed", "thu", "fri"], from = "08:00", to = "20:00" }]
 
 [[role.step]]
 after_min = 30
@@ -130,8 +130,11 @@ async def room(tmp_path: Path) -> AsyncIterator[Room]:
         yield made
 
 
-def opens(room: Room, subject: str = "hx-01", level: int = 1, rule: str = "air_aqi_station") -> int:
-    return write(room.books, "opened", draft(room.now - HOUR_MS, level), now=room.now, subject=subject, rule=rule)
+def opens(
+    room: Room, subject: str = "hx-01", level: int = 1, rule: str = "air_aqi_station", *, grouped: bool = False
+) -> int:
+    made = draft(room.now - HOUR_MS, level)
+    return write(room.books, "opened", made, now=room.now, subject=subject, rule=rule, grouped=grouped)
 
 
 def ends(room: Room, number: int, subject: str = "hx-01", rule: str = "air_aqi_station") -> None:
@@ -235,7 +238,7 @@ async def test_who_was_told_of_a_lower_level_hears_of_the_higher_one_when_others
     text = CITY.replace(
         'tell = ["group"]',
         """shifts = [
-        { tell = ["group"], from = "08:00", until = "20:00" }, { tell = ["Li"], from = "20:00", until = "08:00" },
+        { tell = ["group"], from = "08:00", to = "20:00" }, { tell = ["Li"], from = "20:00", to = "08:00" },
     ]""",
     )
     changed = Room(room.books, text)
@@ -306,6 +309,43 @@ async def test_what_stands_behind_a_wider_incident_is_told_when_that_is_over(roo
     await room.look(1)
     told = [(message.incident, message.what) for message in room.shelves["group"].kept]
     assert told == [(city, "opened"), (city, "resolved"), (station, "still holds")]
+
+
+async def test_of_a_group_one_is_told_and_a_graver_one_and_the_next_when_the_first_is_over(room: Room) -> None:
+    first, *_ = (opens(room, f"hx-0{number}", grouped=True) for number in (1, 2, 3))
+    await room.look()
+    (told,) = room.shelves["group"].kept
+    assert told.incident == first
+    assert "同组另有 2 起告警持续" in told.body
+    graver = opens(room, "hx-04", 2, grouped=True)
+    await room.look(1)
+    ends(room, first, "hx-01")
+    await room.look(1)
+    # The graver one speaks for all now; then the next one that holds.
+    kept = [(message.incident, message.what) for message in room.shelves["group"].kept]
+    assert kept == [(first, "opened"), (graver, "opened"), (first, "resolved")]
+    ends(room, graver, "hx-04")
+    await room.look(1)
+    kept = [(message.incident, message.what) for message in room.shelves["group"].kept[3:]]
+    assert kept == [(graver, "resolved"), (first + 1, "still holds")]
+
+
+async def test_of_a_group_nobody_is_left_out_because_its_first_is_silenced(room: Room) -> None:
+    Silences(room.books).add(Silence("", "hx-01", room.now, room.now + HOUR_MS, "drill"), who="wang")
+    _, second = (opens(room, f"hx-0{number}", grouped=True) for number in (1, 2))
+    await room.look()
+    assert [message.incident for message in room.shelves["group"].kept] == [second]
+
+
+async def test_of_a_group_that_somebody_acknowledged_nothing_more_is_told(room: Room) -> None:
+    first, second = (opens(room, f"hx-0{number}", grouped=True) for number in (1, 2))
+    await room.look()
+    Incidents(room.books).acknowledge_group(first, who="wang", why="one haze", now=room.now)
+    ends(room, first, "hx-01")
+    await room.look(1)
+    assert room.whats("group") == ["opened", "resolved"]
+    assert not Outbox(room.books).withheld()
+    assert second
 
 
 async def test_what_is_over_the_rate_comes_as_one_and_nothing_is_left_out(room: Room) -> None:

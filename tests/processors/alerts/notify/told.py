@@ -5,7 +5,7 @@ from typing import Any
 
 from sensors.instants import HOUR_MS
 from store.books import Books
-from store.incidents import Change, Draft, Incidents, What
+from store.incidents import Change, Draft, Grouping, Incidents, What
 
 RULE = "air_aqi_station"
 
@@ -39,9 +39,11 @@ def write(
     subject: str = "hx-01",
     rule: str = RULE,
     why: str = "the condition held for its dwell",
+    grouped: bool = False,
 ) -> int:
-    """A change of an incident, as the watch saves it; the incident's number."""
+    """A change of an incident, as the watch saves it, in a group of the city where it is `grouped`; the incident's number."""
     incidents = Incidents(books)
     version = incidents.known(rule, [subject], 0)[subject].version
     change = Change(number, what, why, made)
-    return incidents.save({(rule, subject): (version, [change])}, [], now)[rule, subject][0]
+    groups = {(rule, subject): Grouping("city", 24 * HOUR_MS)} if grouped else {}
+    return incidents.save({(rule, subject): (version, [change])}, [], now, groups=groups)[rule, subject][0]
