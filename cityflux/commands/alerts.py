@@ -13,6 +13,7 @@ from processors.scopes import CITY
 from sensors.instants import DAY_MS, HOUR_MS, iso
 from store.incidents import Draft, Incident, Incidents, Of
 from store.intervals import Intervals
+from store.silences import Silence, Silences
 
 if TYPE_CHECKING:
     from processors.alerts.history import Seen
@@ -55,7 +56,9 @@ def list_alerts(
     with open_books(chosen) as books:
         books.prepare()
         begun = Incidents(books).pending(list(rules)) if pending else {}
-        found = [] if pending else Incidents(books).all(open_only=open_only, since=now_ms() - days * DAY_MS)
+        now = now_ms()
+        found = [] if pending else Incidents(books).all(open_only=open_only, since=now - days * DAY_MS)
+        silences = Silences(books).all(since=now)
     if pending:
         rows = [_begun(rules[code], subject, since, chosen) for (code, subject), since in sorted(begun.items())]
         print_rows(rows, ["rule", "subject", "name", "since", "said_from"], style, "pending")
@@ -72,12 +75,16 @@ def list_alerts(
         "acknowledged",
         "stands_behind",
         "group",
+        "silenced_until",
         "peak",
     ]
     by: dict[Of, list[Incident]] = {}
     for one in found:
         by.setdefault((one.rule, one.subject), []).append(one)
-    print_rows([_stored(one, by, rules, chosen) for one in found], columns, style, "incidents")
+    shown = [
+        {**_stored(one, by, rules, chosen), "silenced_until": _silenced(one, silences, now, chosen)} for one in found
+    ]
+    print_rows(shown, columns, style, "incidents")
 
 
 @alerts.command("explain")
@@ -294,6 +301,12 @@ def _stored(
         "stands_behind": wider,
         "group": one.group_id,
     }
+
+
+def _silenced(one: Incident, silences: Sequence[Silence], now: int, chosen: Settings) -> str | None:
+    """Until when nobody is told of it; None where people are."""
+    until = max((silence.until for silence in silences if silence.covers(one, now)), default=None)
+    return None if until is None else iso(until, chosen.zone)
 
 
 def _peak(rule: "Rule | None", one: Draft, chosen: Settings) -> str:
