@@ -10,12 +10,15 @@ from ingest.consume import Consumer
 from ingest.devices import Devices
 from ingest.drain import Drain
 from ingest.health import Snapshot
+from ingest.hearing import Ears
 from ingest.journal import Journal, JournalError, Ledger
 from ingest.liveness import Attendance, Liveness
 from ingest.settle import Settler
 from sensors.instants import DAY_MS
+from sensors.presence import silent_after_ms
 from sensors.quantities import Family
 from store.books import Books, BooksUnavailable
+from store.hearing import Hearing
 from store.sharing import Sharing
 from store.sightings import Sightings
 
@@ -55,6 +58,8 @@ class Vitals:
         self._sharing = sharing
         self._devices = devices
         self._sightings = Sightings(books)
+        self._hearing = Hearing(books)
+        self._ears: Ears | None = None
         self._drain = Drain()
         self._ledger = Ledger(*[0] * len(Ledger._fields))
         self._gaps: list[int] = []
@@ -65,10 +70,11 @@ class Vitals:
     async def run(self) -> None:
         """For ever."""
         while True:
-            self._show(self._look(asyncio.get_running_loop().time()))
+            self._show(self.look(asyncio.get_running_loop().time()))
             await asyncio.sleep(_LOOK_EVERY_S)
 
-    def _look(self, now_s: float) -> Snapshot:
+    def look(self, now_s: float) -> Snapshot:
+        """What is known at `now_s` of the loop's clock; what is due is told to the books."""
         journal, consumer, heartbeat = self._journal, self._consumer, self._consumer.heartbeat
         journal_failure = None
         try:
@@ -80,6 +86,7 @@ class Vitals:
             line := self._drain.look(now_s, self._ledger.pending, self._ledger.written + self._ledger.refused)
         ) is not None:
             log.info(line)
+        self._listen()
         if now_s >= self._stations_due_s:
             self._stations_due_s = now_s + _STATIONS_EVERY_S
             self._look_at_stations()
@@ -106,14 +113,29 @@ class Vitals:
             attendance=self._attendance,
         )
 
+    def _listen(self) -> None:
+        """Note whether what stations publish reaches us now."""
+        consumer = self._consumer
+        try:
+            if self._ears is None:
+                self._ears = Ears(self._hearing.last(self._journal.uuid))
+        except BooksUnavailable as error:
+            log.debug("books not looked at", why=str(error))
+            return
+        hears = consumer.connected and consumer.full is None and consumer.heartbeat.alarm is None
+        self._ears.look(self._clock(), hears=hears, lost_at=max(self._gaps, default=None))
+
     def _look_at_stations(self) -> None:
         liveness = self._liveness
         # What waits in the journal has come, but nobody knows of whom: so far only is anybody overdue.
-        at = liveness.known_until if self._journal.pending_bytes else self._clock()
+        waits = bool(self._journal.pending_bytes)
+        at = liveness.known_until if waits else self._clock()
         try:
             if self._books.registry_version() != liveness.registry.version:
                 liveness.registry = self._books.registry()
             at = self._tell(at)
+            if not waits or liveness.has_stored:
+                self._tell_hearing(at)
         except BooksUnavailable as error:
             log.debug("registry not read, or stations not told of", why=str(error))
             if self._sharing is not None:
@@ -133,11 +155,22 @@ class Vitals:
         heard = self._devices.take(_MOST_TOLD if self._sharing is None else None)
         try:
             if self._sharing is None:
-                self._sightings.add(heard)
+                self._sightings.add(heard, self._limit)
                 return at
-            others, at_all = self._sharing.exchange(heard, at, self._clock())
+            others, at_all = self._sharing.exchange(heard, at, self._clock(), self._limit)
         except BooksUnavailable:
             self._devices.give_back(heard)
             raise
         self._liveness.heard_by_others(others)
         return at_all
+
+    def _tell_hearing(self, at: int) -> None:
+        """Tell the books until when we know who was heard: not past what is not told yet. Raises BooksUnavailable."""
+        untold = self._devices.untold_since()
+        span = None if self._ears is None else self._ears.span(at if untold is None else min(at, untold - 1))
+        if span is not None:
+            self._hearing.keep(self._journal.uuid, span)
+
+    def _limit(self, family: str, station: str, at: int) -> int | None:
+        entry = self._liveness.registry.entry(family, station, at)
+        return None if entry is None else silent_after_ms(entry)

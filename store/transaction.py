@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 from sqlalchemy import Connection, Table, func, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 
+from sensors.instants import HOUR_MS
 from store.schema import audit, counters, unknown_stations
 
 if TYPE_CHECKING:
@@ -93,6 +94,16 @@ def touch(connection: Connection, changed: "Changed", now: int) -> None:
         earliest[key] = min(hour, earliest.get(key, hour))
     for (family, period, names), hour in earliest.items():
         connection.exec_driver_sql(of_alerts, (family, period, hour, now, now, sequence, names))
+
+
+def touch_alerts(connection: Connection, changed: Mapping[tuple[str, str, int], Iterable[str]], now: int) -> None:
+    """Mark series that are no readings as changed, for alerts alone: by (family, what of it, since when [ms]) whose."""
+    if not changed:
+        return
+    sequence, statement = raise_counter(connection, "mark_sequence"), _TOUCH_ALERTS_OF[connection.dialect.name]
+    for (family, what, since), names in changed.items():
+        row = (family, what, since // HOUR_MS, now, now, sequence, json.dumps(sorted(names)))
+        connection.exec_driver_sql(statement, row)
 
 
 def list_unknown(connection: Connection, unknown: Mapping[tuple[str, str], "Unknown"], seen: int) -> None:

@@ -33,6 +33,7 @@ ADAPTERS = {
         "store/devices.py",
         "store/drifts.py",
         "store/events.py",
+        "store/hearing.py",
         "store/incidents.py",
         "store/intervals.py",
         "store/judgements.py",

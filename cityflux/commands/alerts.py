@@ -200,7 +200,7 @@ def _look_back(rule: "Rule", chosen: Settings, start: int, end: int) -> "dict[st
     with open_books(chosen) as books:
         books.prepare()
         registry, intervals = books.registry(), Intervals(books).all(SIGNALS[rule.signal].family)
-    return dict(look_back(open_store(chosen), registry, intervals, rule, chosen.zone, start, end))
+        return dict(look_back(open_store(chosen), registry, intervals, rule, chosen.zone, start, end, books=books))
 
 
 def _when(level: Any) -> str:

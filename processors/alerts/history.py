@@ -13,6 +13,7 @@ from processors.alerts.values import Values
 from processors.windows import civil_day
 from sensors.instants import DAY_MS, HOUR_MS
 from sensors.stations import Registry
+from store.books import Books
 from store.incidents import Draft
 from store.intervals import Interval
 from store.port import ReadingsStore
@@ -40,10 +41,12 @@ def look_back(
     start: int,
     end: int,
     subjects: Collection[str] | None = None,
+    books: Books | None = None,
 ) -> Mapping[str, Seen]:
     """By subject what the rule saw in (start, end] [ms]; incidents that touch the span, points of the span only. `intervals` are
-    those of its signal's family; `subjects`: of these alone. Raises StoreUnavailable, StoreMisconfigured."""
-    look = Look(store, registry, intervals, zone, reads_from(rule, start), end, subjects)
+    those of its signal's family; `subjects`: of these alone; `books` where its signal is of them. Raises StoreUnavailable,
+    StoreMisconfigured."""
+    look = Look(store, registry, intervals, zone, reads_from(rule, start), end, subjects, books)
     return seen_in(rule, SIGNALS[rule.signal].make(look), zone, start, end)
 
 

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
+from processors.alerts.due import Due
 from processors.alerts.history import Seen, reads_from, seen_in
 from processors.alerts.incidents import changes
 from processors.alerts.rules import Rule
@@ -60,6 +61,7 @@ class Watch:
         self._zone = zone
         self._clock = clock
         self._incidents = Incidents(books)
+        self._due = Due(books)
 
     async def run(self, stopped: asyncio.Event) -> None:
         """Look at what changed, as it changes. What cannot be reached is said once and tried again."""
@@ -72,6 +74,7 @@ class Watch:
         """Look at what has changed and write what is to be told; whether there was anything. Raises StoreError,
         BooksUnavailable: nothing was written."""
         now = self._clock()
+        self._due.look(now)
         marks = self._incidents.take(now, _MOST_MARKS)
         if not marks:
             return False
@@ -113,7 +116,7 @@ class Watch:
         intervals = Intervals(self._books).all(signal.family)
         read_from = min(reads_from(rule, first[rule.code]) for rule in rules)
         only = None if signal.subject.all_at_once else subjects
-        values = signal.make(Look(self._store, registry, intervals, self._zone, read_from, now, only))
+        values = signal.make(Look(self._store, registry, intervals, self._zone, read_from, now, only, self._books))
         found = {}
         for rule in rules:
             seen = seen_in(rule, values, self._zone, first[rule.code], now)

@@ -7,15 +7,15 @@ from zoneinfo import ZoneInfo
 from processors.alerts.signals.subjects import Subject
 from processors.alerts.values import Shown, Values
 from sensors.quantities import Family
-from sensors.reading import Period
 from sensors.stations import Registry
+from store.books import Books
 from store.intervals import Interval
 from store.port import ReadingsStore
 
 
 class Look(NamedTuple):
     """Where a signal looks: stored readings with start < at ≤ end [ms], without what `intervals` (of its family) cover; of these
-    subjects alone, or of all."""
+    subjects alone, or of all; `books` for signals that are no readings."""
 
     store: ReadingsStore
     registry: Registry
@@ -24,17 +24,25 @@ class Look(NamedTuple):
     start: int
     end: int
     subjects: Collection[str] | None = None
+    books: Books | None = None
+
+
+def books_of(look: Look) -> Books:
+    """The books of a look. Raises ValueError where it has none."""
+    if look.books is None:
+        raise ValueError("this signal is of the books: say `books` in the look")
+    return look.books
 
 
 class Signal(NamedTuple):
     """What its subjects are; what its quantities are called, in the order they are shown; how it is made: of readings of a family
-    and these periods, of which it needs so many hours before the first that matters [h]; the length of its windows [ms]. `make`
-    raises StoreUnavailable, StoreMisconfigured."""
+    and these periods (of what is no reading: what it is of), of which it needs so many hours before the first that matters [h];
+    the length of its windows [ms]. `make` raises StoreUnavailable, StoreMisconfigured."""
 
     subject: Subject
     shows: Mapping[str, Shown]
     family: Family
-    periods: Collection[Period]
+    periods: Collection[str]
     make: Callable[[Look], Mapping[str, Values]]
     before_h: int
     window: int
