@@ -2,10 +2,12 @@
 raises: a family that is silent, a backlog and its end."""
 
 import asyncio
+import shutil
 from collections.abc import Callable
 
 import structlog
 
+from ingest.conditions import Clock, Disk, Teller, seen
 from ingest.consume import Consumer
 from ingest.devices import Devices
 from ingest.drain import Drain
@@ -44,10 +46,11 @@ class Vitals:
         clock: Callable[[], int],
         show: Callable[[Snapshot], None],
         devices: Devices,
+        our_clock: Clock,
         sharing: Sharing | None = None,
     ) -> None:
-        """`devices` hears from the settler too; `sharing` is where other ingests are, that get a part of each station's
-        messages."""
+        """`devices` hears from the settler too, `our_clock` sees what it judged; `sharing` is where other ingests are, that get a
+        part of each station's messages."""
         self._consumer = consumer
         self._settler = settler
         self._journal = journal
@@ -58,6 +61,8 @@ class Vitals:
         self._sharing = sharing
         self._devices = devices
         self._sightings = Sightings(books)
+        self._our_clock = our_clock
+        self._teller = Teller(books, journal.uuid, None if sharing is None else sharing.writer)
         self._hearing = Hearing(books)
         self._ears: Ears | None = None
         self._drain = Drain()
@@ -70,7 +75,9 @@ class Vitals:
     async def run(self) -> None:
         """For ever."""
         while True:
-            self._show(self.look(asyncio.get_running_loop().time()))
+            now = self.look(asyncio.get_running_loop().time())
+            self._show(now)
+            self._tell_conditions(now)
             await asyncio.sleep(_LOOK_EVERY_S)
 
     def look(self, now_s: float) -> Snapshot:
@@ -104,7 +111,7 @@ class Vitals:
             taken=consumer.taken is not None,
             message_age_s=None if consumer.message_at_s is None else now_s - consumer.message_at_s,
             heartbeat_age_s=None if heartbeat.came_at_s is None else now_s - heartbeat.came_at_s,
-            store_failure=self._settler.failure,
+            store_failure=None if self._settler.failing is None else self._settler.failing.why,
             settled_per_s=self._drain.settled_per_s,
             backlog_left_s=self._drain.left_s,
             backlog=self._drain.backlog,
@@ -112,6 +119,15 @@ class Vitals:
             gaps_of_late=sum(until > self._clock() - DAY_MS for until in self._gaps),
             attendance=self._attendance,
         )
+
+    def _tell_conditions(self, now: Snapshot) -> None:
+        at, journal = self._clock(), self._journal
+        try:
+            disk = Disk(shutil.disk_usage(journal.folder).free, journal.reserve_bytes)
+        except OSError as error:
+            log.debug("disk not looked at", why=str(error))
+            return
+        self._teller.tell(seen(now, self._settler.failing, disk, self._our_clock.percent(at)), at)
 
     def _listen(self) -> None:
         """Note whether what stations publish reaches us now."""

@@ -1,7 +1,8 @@
 """What ingest could hear, and which stations it did not hear for long, over the engine of the books.
 
     span    ingest was connected and reading, and all that came until its end is stored and told here
-    pause   a station was heard at `since` and next at `until`, which is longer than it may be silent (`sensors/presence.py`)
+    pause   a station was heard at `since` (0: never) and next at `until`, which is longer than it may be silent
+            (`sensors/presence.py`)
 
 Between two spans is an outage of ours or of the broker: of that time nobody knows who was silent.
 """
@@ -12,9 +13,16 @@ from typing import NamedTuple
 
 from sqlalchemy import func, select
 
+from sensors.instants import DAY_MS
 from store.books import Books
 from store.schema import hearing, pauses, sightings
 from store.transaction import insert_into, touch_alerts
+
+KEPT_MS = 90 * DAY_MS
+"""Chosen: how long pauses and conditions that are over are kept; alerts look 35 days back, people some weeks more."""
+
+NEVER = 0
+"""When a station was heard last that never was [ms]."""
 
 # Chosen: what a database takes in one IN list.
 _AT_ONCE = 500

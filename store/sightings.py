@@ -4,10 +4,11 @@ and the pauses after which it was heard again."""
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, case, func, select, true
+from sqlalchemy import Connection, bindparam, case, delete, func, select, true
 
 from sensors.instants import HOUR_MS
 from store.books import Books
+from store.hearing import KEPT_MS, NEVER
 from store.schema import pauses, sightings
 from store.transaction import insert_into, touch_alerts
 
@@ -115,15 +116,19 @@ def _keep_pauses(connection: Connection, found: Sequence[Sighting], limit: Limit
     new: list[dict[str, object]] = []
     touched: dict[tuple[str, str, int], list[str]] = {}
     for one in found:
-        last = before.get((one.family, one.station))
+        last = before.get((one.family, one.station), NEVER)
         first = one.last_received if one.first_received is None else one.first_received
-        least = None if last is None else limit(one.family, one.station, first)
-        if last is None or least is None or first - last <= least:
+        least = limit(one.family, one.station, first)
+        if least is None or first - last <= least:
             continue
         if known_until is not None and known_until - last <= least:
             continue
         new.append({"family": one.family, "station": one.station, "since": last, "until": first})
         touched.setdefault((one.family, SILENCE, last // HOUR_MS * HOUR_MS), []).append(one.station)
     if new:
+        now = max(one.last_received for one in found)
         connection.execute(insert_into(connection, pauses).on_conflict_do_nothing(), new)
-        touch_alerts(connection, touched, max(one.last_received for one in found))
+        of_its = (pauses.c.family == bindparam("of")) & (pauses.c.station == bindparam("its"))
+        forgotten = delete(pauses).where(of_its, pauses.c.until < now - KEPT_MS)
+        connection.execute(forgotten, [{"of": one["family"], "its": one["station"]} for one in new])
+        touch_alerts(connection, touched, now)

@@ -30,6 +30,7 @@ ADAPTERS = {
     "urllib3": {"store/influx.py"},
     "sqlalchemy": {
         "store/books.py",
+        "store/conditions.py",
         "store/devices.py",
         "store/drifts.py",
         "store/events.py",

@@ -8,6 +8,7 @@ import typer
 from cityflux.composition import now_ms, open_books, open_store, whoami
 from cityflux.console import Format, instant, out, print_rows, refused, settings, wrong
 from cityflux.settings import Settings
+from processors.alerts.outage import is_not_known, not_known_since
 from sensors.instants import DAY_MS, HOUR_MS, iso
 from store.incidents import Draft, Incident, Incidents
 from store.intervals import Intervals
@@ -52,6 +53,7 @@ def list_alerts(
     with open_books(chosen) as books:
         books.prepare()
         found = Incidents(books).all(open_only=open_only, since=now_ms() - days * DAY_MS)
+        unknown = not_known_since(Incidents(books).all(open_only=True))
     columns = [
         "id",
         "rule",
@@ -65,7 +67,7 @@ def list_alerts(
         "stands_behind",
         "peak",
     ]
-    print_rows([_stored(one, found, chosen) for one in found], columns, style, "incidents")
+    print_rows([_stored(one, found, chosen, unknown) for one in found], columns, style, "incidents")
 
 
 @alerts.command("explain")
@@ -78,13 +80,17 @@ def explain(
     with open_books(chosen) as books:
         books.prepare()
         one, lines = Incidents(books).one(number), Incidents(books).log(number)
+        unknown = not_known_since(Incidents(books).all(open_only=True))
     if one is None:
         refused(f"there is no incident {number}; `cityflux alerts list` shows them")
     rule = _known_rule(one.rule)
     if style is Format.TABLE:
         gone = "" if one.gone is None else f", {one.gone}{f' to {one.joined_into}' if one.joined_into else ''}"
         name = f"{one.rule}, which is no rule any more" if rule is None else f"{rule.zh} {rule.en}"
-        said = [f"{number}: {name}, {one.subject}, {one.draft.phase}{gone}", *(_said_of(rule) if rule else ())]
+        said = [
+            f"{number}: {name}, {one.subject}, {_phase(one, unknown, chosen)}{gone}",
+            *(_said_of(rule) if rule else ()),
+        ]
         for line in [*said, f"its peak: {_peak(one.draft, chosen)}"]:
             out.print(line, markup=False)
     rows = [
@@ -223,7 +229,7 @@ def _level(rule: "Rule | None", number: int) -> str:
     return level.colour or level.severity
 
 
-def _stored(one: Incident, all_of_them: Sequence[Incident], chosen: Settings) -> dict[str, Any]:
+def _stored(one: Incident, all_of_them: Sequence[Incident], chosen: Settings, unknown: int | None) -> dict[str, Any]:
     rule = _known_rule(one.rule)
     acknowledged = None
     if one.acknowledged_by is not None and one.acknowledged_at is not None:
@@ -233,12 +239,19 @@ def _stored(one: Incident, all_of_them: Sequence[Incident], chosen: Settings) ->
     wider = next((other.id for other in all_of_them if rule and rule.stands_behind(one, other)), None)
     return {
         **_incident(rule, one.subject, one.draft, chosen),
-        **({"state": one.gone} if one.gone else {}),
+        "state": one.gone or _phase(one, unknown, chosen),
         "id": one.id,
         "rule": one.rule,
         "acknowledged": acknowledged,
         "stands_behind": wider,
     }
+
+
+def _phase(one: Incident, unknown: int | None, chosen: Settings) -> str:
+    """Where it stands; since when an outage of ours keeps that from being known."""
+    if unknown is None or not is_not_known(one, unknown):
+        return one.draft.phase
+    return f"{one.draft.phase}, not known since {iso(unknown, chosen.zone)}"
 
 
 def _peak(one: Draft, chosen: Settings) -> str:

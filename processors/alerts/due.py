@@ -8,20 +8,30 @@ to look twice, which changes nothing: a restart counts all deadlines again, and 
 import heapq
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from typing import get_args
 
 from processors.alerts.silence import Expected, expected, instants
 from sensors.instants import HOUR_MS
+from sensors.reading import Period
 from sensors.stations import Registry, Station
 from store.books import Books, BooksUnavailable
 from store.hearing import Hearing, Span
+from store.incidents import AlertMark
 from store.intervals import Interval, Intervals
 from store.sightings import SILENCE
 
 Name = tuple[str, str]
 """Family and id of a station."""
 
+_READINGS = frozenset(get_args(Period))
+
 # Chosen: ingest tells who was heard each ten seconds.
 _LOOK_EVERY_MS = 1_000
+
+
+def first_of_books(marks: Sequence[AlertMark]) -> Sequence[AlertMark]:
+    """Of changes that wait those that are no readings, where there are any: a store that is down keeps nobody from saying so."""
+    return [mark for mark in marks if mark.period not in _READINGS] or marks
 
 
 class Due:

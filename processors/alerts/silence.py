@@ -16,7 +16,7 @@ from typing import NamedTuple
 from processors.alerts.values import VALUE, Values
 from sensors.presence import GRACE_MS, expected_ms, silent_after_ms
 from sensors.stations import Station, active_span
-from store.hearing import Span
+from store.hearing import NEVER, Span
 from store.intervals import Interval
 
 MINUTES = "minutes"
@@ -68,11 +68,10 @@ def silences(
     """How long a station was not heard, at the instants that say it: `pauses` between two times that it was heard, `last` when it
     was heard last (None: never), `hearing` when ingest could hear; in order all."""
     found: dict[int, dict[str, Fraction]] = {}
-    open_since = 0 if last is None else last
-    for since, until in [*pauses, Span(open_since, FOREVER)]:
+    for since, until in [*pauses, Span(NEVER if last is None else last, FOREVER)]:
         for one in expected_at:
             start, end = max(since, one.since), min(until, one.until)
-            if last is None and hearing:
+            if since == NEVER and hearing:
                 start = max(start, hearing[0].since)
             if end <= start:
                 continue

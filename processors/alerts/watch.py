@@ -15,9 +15,11 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
-from processors.alerts.due import Due
+from processors.alerts.due import Due, first_of_books
 from processors.alerts.history import Seen, reads_from, seen_in
 from processors.alerts.incidents import changes
+from processors.alerts.outage import OUTAGES, said_of_others
+from processors.alerts.own import Own
 from processors.alerts.rules import Rule
 from processors.alerts.signals import SIGNALS, Look, Signal
 from processors.keeping import keep_stepping
@@ -38,6 +40,10 @@ BACK_DAYS = 35
 # Chosen: every series of ten thousand stations at once.
 _MOST_MARKS = 10_000
 _IDLE_S = 0.1
+
+
+Of = tuple[str, str]
+"""Rule and subject."""
 
 
 class Watch:
@@ -62,6 +68,7 @@ class Watch:
         self._clock = clock
         self._incidents = Incidents(books)
         self._due = Due(books)
+        self._own = Own(books)
 
     async def run(self, stopped: asyncio.Event) -> None:
         """Look at what changed, as it changes. What cannot be reached is said once and tried again."""
@@ -74,8 +81,9 @@ class Watch:
         """Look at what has changed and write what is to be told; whether there was anything. Raises StoreError,
         BooksUnavailable: nothing was written."""
         now = self._clock()
+        self._own.look(now)
         self._due.look(now)
-        marks = self._incidents.take(now, _MOST_MARKS)
+        marks = first_of_books(self._incidents.take(now, _MOST_MARKS))
         if not marks:
             return False
         registry, found = self._books.registry(), dict[tuple[str, str], tuple[int, list[Change]]]()
@@ -84,6 +92,7 @@ class Watch:
             rules = [rule for rule in self._rules.values() if rule.signal == name]
             if its and rules:
                 found |= self._of_signal(signal, rules, its, registry, now)
+        found = self._with_outages(found)
         try:
             written = self._incidents.save(found, marks, now)
         except Superseded:
@@ -93,6 +102,16 @@ class Watch:
             for number, change in zip(numbers, found[key][1], strict=True):
                 _tell(number, *key, change)
         return True
+
+    def _with_outages(self, found: Mapping[Of, tuple[int, list[Change]]]) -> dict[Of, tuple[int, list[Change]]]:
+        """What is told of outages of ours says what is not known meanwhile."""
+        if not any(changed and rule in OUTAGES for (rule, _), (_, changed) in found.items()):
+            return dict(found)
+        holding = self._incidents.all(open_only=True)
+        return {
+            of: (version, [said_of_others(of[0], change, holding) for change in changed])
+            for of, (version, changed) in found.items()
+        }
 
     def _of_signal(
         self, signal: Signal, rules: Sequence[Rule], marks: Sequence[AlertMark], registry: Registry, now: int

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
-from processors.alerts.signals import air, stations, water
+from processors.alerts.signals import air, cityflux, stations, water
 from processors.alerts.signals.look import Look, Signal
 
-SIGNALS: Mapping[str, Signal] = {**air.SIGNALS, **water.SIGNALS, **stations.SIGNALS}
+SIGNALS: Mapping[str, Signal] = {**air.SIGNALS, **water.SIGNALS, **stations.SIGNALS, **cityflux.SIGNALS}
 """By the name that rules have them under."""
 
 __all__ = ["SIGNALS", "Look", "Signal"]

@@ -45,6 +45,8 @@ class _Part(NamedTuple):
 
 def _station_aqi(look: Look) -> Mapping[str, Values]:
     hours = counting_hours(look.store, look.registry, look.start, look.end, look.intervals, look.subjects)
+    if hours.empty:
+        return {}
     frame = realtime(hours, look.zone, PRACTICE)
     return {str(station): _indices(of) for station, of in frame.groupby("station", sort=False)}
 

@@ -4,9 +4,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from processors.alerts.signals.subjects import Subject
+from processors.alerts.signals.subjects import Subject, Whose
 from processors.alerts.values import Shown, Values
-from sensors.quantities import Family
 from sensors.stations import Registry
 from store.books import Books
 from store.intervals import Interval
@@ -41,7 +40,7 @@ class Signal(NamedTuple):
 
     subject: Subject
     shows: Mapping[str, Shown]
-    family: Family
+    family: Whose
     periods: Collection[str]
     make: Callable[[Look], Mapping[str, Values]]
     before_h: int

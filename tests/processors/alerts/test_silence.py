@@ -54,6 +54,7 @@ def said(
         # Never heard: from when ingest heard at all.
         ([], None, [(5, 20)], (12, 7), None),
         ([], None, [], None, None),
+        ([(0, 20)], 20, [(5, 21)], (12, 7), (20, 0)),
     ],
 )  # fmt: skip
 def test_when_a_station_is_said_to_be_silent(
@@ -151,6 +152,7 @@ def test_a_pause_longer_than_the_limit_is_kept_by_what_was_heard_first_after_it(
     heard(150)
     heard(900, first=260)
     heard(1_500, first=1_000)
+    # It was never heard before 50, which is less than it may be silent.
     assert Hearing(books).pauses("air", ["a"], 0) == {"a": [Span(150, 260)]}
     assert Hearing(books).pauses("air", ["a"], 260) == {}
 

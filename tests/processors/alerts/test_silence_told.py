@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, cast
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from ingest.conditions import Clock
 from ingest.devices import Devices
 from ingest.journal import Ledger
 from ingest.liveness import Liveness
@@ -115,9 +116,9 @@ class World:
 
         beat = SimpleNamespace(alarm=None, came_at_s=None)
         consumer = Consumer(full=None, heartbeat=beat, connections=1, failure=None, taken=None, message_at_s=None)
-        settler = SimpleNamespace(failure=None)
+        settler = SimpleNamespace(failing=None)
         parts = cast("tuple[Any, Any, Any]", (consumer, settler, Journal()))
-        vitals = Vitals(*parts, self.books, liveness, lambda: world.now, lambda _: None, devices)
+        vitals = Vitals(*parts, self.books, liveness, lambda: world.now, lambda _: None, devices, Clock())
         return vitals, liveness, devices
 
     def incidents(self) -> list[Incident]:
