@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cityflux.settings import MOST_WORKERS, Settings, SettingsError, read_secret
+from cityflux.settings import MOST_WORKERS, PREFIX, Settings, SettingsError, read_secret
 from ingest.journal import Journal
 from ingest.mqtt5 import open_connection as connect_mqtt5
 from ingest.settle import Horizons
@@ -23,6 +23,7 @@ from store.port import ReadingsStore
 from store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
+    from processors.alerts.rules import Rule
     from processors.energy.rules import EnergyRules
     from processors.traffic.rules import TrafficRules
 
@@ -170,6 +171,23 @@ def plan_of(settings: Settings) -> Plan:
         return load_plan(settings.plan.read_text("utf-8"), str(settings.plan))
     except (OSError, UnicodeDecodeError, PlanError) as error:
         raise SettingsError(f"plan {settings.plan}: {error}") from error
+
+
+def alert_rules_of(settings: Settings) -> "Mapping[str, Rule]":
+    """The shipped alert rules, with the city's own. Raises SettingsError."""
+    from processors.alerts.rules import AlertRuleError, city_rules, shipped_rules
+
+    path = settings.alert_rules
+    if path is None:
+        return shipped_rules()
+    try:
+        return city_rules(path.read_text("utf-8"), str(path), shipped_rules())
+    except AlertRuleError as error:
+        raise SettingsError(str(error)) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(
+            f"alert_rules {path}: {error}; point {PREFIX}ALERT_RULES at a readable TOML file, or leave it out"
+        ) from error
 
 
 def energy_rules(settings: Settings) -> "EnergyRules":

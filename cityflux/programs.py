@@ -15,6 +15,7 @@ import structlog
 
 from cityflux.composition import (
     INGEST_PATIENCE_S,
+    alert_rules_of,
     connect_to,
     energy_rules,
     horizons,
@@ -231,15 +232,14 @@ async def process(settings: Settings) -> None:
 
 async def watch(settings: Settings) -> None:
     """Changed windows → what the operations centre is told. Raises SettingsError before anything is started."""
-    from processors.alerts.rules import shipped_rules
     from processors.alerts.watch import Watch
 
-    stopped = stop_signals()
+    stopped, rules = stop_signals(), alert_rules_of(settings)
     with open_books(settings) as books:
         store = open_store(settings)
         prepare = partial(prepare_books, settings, books)
         try:
-            await Watch(store, books, shipped_rules(), prepare=prepare, zone=settings.zone, clock=now_ms).run(stopped)
+            await Watch(store, books, rules, prepare=prepare, zone=settings.zone, clock=now_ms).run(stopped)
         finally:
             await store.close()
     log.info("stopped")

@@ -146,6 +146,10 @@ class Settings(BaseSettings):
     hj212_broker_s: float = Field(60, gt=0, description="a frame waits so long for room among them")
     hj212_unread_bytes: int = Field(16_384, ge=0, description="answers that a station has not read, then it is cut off")
 
+    alert_rules: Path | None = Field(
+        None, description="the city's own alert rules (TOML): they replace shipped ones of the same code"
+    )
+
     wall_host: str = "127.0.0.1"
     wall_port: int = Field(8080, ge=0, le=65_535)
 

@@ -89,6 +89,7 @@ class _Unbooked:
         self.letters_bytes = 0
         self.counts = Counts()
         self.changed: dict[Window, set[str]] = {}
+        self.earliest: dict[Window, int] = {}
         self.unknown: dict[tuple[str, str], Unknown] = {}
         self.vitals: list[tuple[tuple[str, str], Vitals]] = []
 
@@ -101,8 +102,10 @@ class _Unbooked:
         self.letters_bytes += sum(len(letter.payload) for letter in letters)
         self.counts = Counts(*map(add, self.counts, counts))
         stored = [r for n, r in enumerate(readings) if n not in rejected] if rejected else readings
-        for window, stations in changed_by(stored).items():
+        changed, earliest = changed_by(stored)
+        for window, stations in changed.items():
             self.changed.setdefault(window, set()).update(stations)
+            self.earliest[window] = min(earliest[window], self.earliest.get(window, earliest[window]))
         for verdict in verdicts:
             self.unknown = {**verdict.unknown, **self.unknown}  # the first message of each is its sample
             self.vitals += verdict.vitals
@@ -254,6 +257,7 @@ class Settler:
             now=self._clock(),
             letters=its.letters,
             changed=its.changed,
+            earliest=its.earliest,
             unknown=its.unknown,
         )
         self._pause("booked")

@@ -330,14 +330,14 @@ marks = Table(
     sqlite_with_rowid=False,
 )
 
-# What alert rules have still to look at: of a station's series the earliest hour that changed since they did.
+# What alert rules have still to look at: of a station's series the instant after which it changed since they did.
 alert_marks = Table(
     "alert_marks",
     metadata,
     Column("family", String, primary_key=True),
     Column("station", String, primary_key=True),
     Column("period", String, primary_key=True),
-    Column("hour", BigInteger, nullable=False),  # as in `marks`
+    Column("since", BigInteger, nullable=False),  # [ms]; -1: all of its time
     Column("sequence", BigInteger, nullable=False),
     Column("first_touched", BigInteger, nullable=False),
     Column("last_touched", BigInteger, nullable=False),
@@ -366,7 +366,11 @@ incidents = Table(
     Column("acknowledged_by", String),
     Column("acknowledged_at", BigInteger),
     Column("acknowledged_level", Integer),  # the level that somebody knows of; a higher one asks again
+    Column("flapping", Boolean),  # NULL as false: it came and went so often that this is not told any more
+    Column("group_id", BigInteger),  # the first incident of its group, maybe itself; NULL: its rule makes none
+    Column("group_of", String),  # whose incidents can be of that group: a district, or the city
     Index("incidents_by_subject", "rule", "subject", "since"),
+    Index("incidents_by_end", "resolved"),
     sqlite_autoincrement=True,
 )
 
@@ -390,6 +394,16 @@ incident_versions = Table(
     Column("rule", String, primary_key=True),
     Column("subject", String, primary_key=True),
     Column("version", BigInteger, nullable=False),
+)
+
+# What has begun and is not told yet, as the data had it when they were last looked at.
+pending_alerts = Table(
+    "pending_alerts",
+    metadata,
+    Column("rule", String, primary_key=True),
+    Column("subject", String, primary_key=True),
+    Column("since", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 _JUDGEMENT = (
@@ -445,12 +459,19 @@ audit = Table(
 )
 
 
-def add_columns(connection: Connection) -> None:
-    """Add to the tables the columns that they lack: a new column of an old table may be NULL, which says that it was not kept."""
+def bring_up_to_date(connection: Connection) -> None:
+    """Give the tables of an older version what they lack: columns (a new one may be NULL, which says that it was not kept), and
+    indices."""
     there = inspect(connection).get_multi_columns()
+    if "hour" in {column["name"] for column in there[None, alert_marks.name]}:
+        connection.exec_driver_sql("ALTER TABLE alert_marks RENAME COLUMN hour TO since")
+        connection.exec_driver_sql("UPDATE alert_marks SET since = since * 3600000 WHERE since > 0")
+        there = inspect(connection).get_multi_columns()
     for table in metadata.sorted_tables:
         names = {column["name"] for column in there[None, table.name]}
         for column in table.columns:
             if column.name not in names:
                 kind = column.type.compile(connection.dialect)
                 connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {column.name} {kind}")
+        for index in table.indexes:
+            index.create(connection, checkfirst=True)

@@ -35,6 +35,7 @@ ADAPTERS = {
         "store/drifts.py",
         "store/events.py",
         "store/hearing.py",
+        "store/incident_writes.py",
         "store/incidents.py",
         "store/intervals.py",
         "store/judgements.py",

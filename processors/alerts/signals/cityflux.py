@@ -12,7 +12,6 @@ from itertools import pairwise
 from processors.alerts.signals.look import Look, Signal, books_of
 from processors.alerts.signals.subjects import PART
 from processors.alerts.values import VALUE, Shown, Values
-from sensors.instants import DAY_MS
 from store.conditions import CODES, OURSELVES, Code, Condition, Conditions
 
 # Chosen: what dwell and clear times of rules of cityflux can be; a longer one is never over.
@@ -47,7 +46,7 @@ def _condition(code: Code) -> Signal:
             of_part[one.part].append(one)
         return {part: _values(its, known) for part, its in of_part.items()}
 
-    return Signal(PART, {VALUE: _SHOWN[code]}, OURSELVES, (code,), made, 0, DAY_MS)
+    return Signal(PART, {VALUE: _SHOWN[code]}, OURSELVES, (code,), made, 0, 0)
 
 
 def _values(series: list[Condition], known: Mapping[str, int]) -> Values:

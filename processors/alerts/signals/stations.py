@@ -11,7 +11,6 @@ from processors.alerts.signals.look import Look, Signal, books_of
 from processors.alerts.signals.subjects import STATION
 from processors.alerts.silence import MINUTES, expected, silences
 from processors.alerts.values import VALUE, Shown, Values
-from sensors.instants import DAY_MS
 from sensors.quantities import MEASURED_FAMILIES, Family
 from sensors.stations import Station
 from store.hearing import Hearing
@@ -47,7 +46,7 @@ def _silence(family: Family) -> Signal:
             found[station] = {at: value for at, value in values.items() if at <= look.end}
         return found
 
-    return Signal(STATION, _SILENCE, family, (SILENCE,), made, 0, DAY_MS)
+    return Signal(STATION, _SILENCE, family, (SILENCE,), made, 0, 0)
 
 
 SIGNALS: Mapping[str, Signal] = {f"{family}_silence": _silence(family) for family in MEASURED_FAMILIES}

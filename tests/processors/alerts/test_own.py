@@ -91,8 +91,9 @@ def test_limits_and_clear_limits_of_rules_are_among_the_steps_of_their_condition
         steps = STEPS[next(code for code in CODES if rule.signal == f"cityflux_{code}")]
         for level in rule.levels:
             (clause,) = level.any[0]
-            assert clause.over in steps, rule.code
-            assert clause.over - rule.margin in steps, rule.code
+            assert clause.over is not None
+            assert int(clause.over) in steps, rule.code
+            assert int(clause.over - rule.margin) in steps, rule.code
     assert set(OURS) >= OUTAGES
 
 
