@@ -32,9 +32,11 @@ ADAPTERS = {
     "urllib3": {"processors/alerts/notify/channels/grafana.py", "store/influx.py"},
     "sqlalchemy": {
         "store/books.py",
+        "store/conditions.py",
         "store/devices.py",
         "store/drifts.py",
         "store/events.py",
+        "store/hearing.py",
         "store/incident_writes.py",
         "store/incidents.py",
         "store/intervals.py",

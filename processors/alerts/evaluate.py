@@ -49,7 +49,7 @@ class Found(NamedTuple):
 
 class Scene(NamedTuple):
     """What is looked at: a signal by its rules, in stored data, at an instant [ms]; `intervals` are of its family; `ended` says
-    why a subject is no more then."""
+    why a subject is no more then; `books` are for signals that are no readings."""
 
     store: ReadingsStore
     incidents: Incidents

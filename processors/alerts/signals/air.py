@@ -49,6 +49,8 @@ class _Part(NamedTuple):
 
 def _station_aqi(look: Look) -> Mapping[str, Values]:
     hours = counting_hours(look.store, look.registry, look.start, look.end, look.intervals, look.subjects)
+    if hours.empty:
+        return {}
     frame = realtime(hours, look.zone, PRACTICE)
     return {str(station): _indices(of) for station, of in frame.groupby("station", sort=False)}
 
@@ -60,6 +62,8 @@ def _city_aqi(part: _Part, zone: ZoneInfo) -> Values:
 def _aqi_extremes(look: Look) -> Extremes:
     """Of each station the least and the greatest index, whichever pollutants it is of."""
     hours = counting_hours(look.store, look.registry, look.start, look.end, look.intervals, look.subjects)
+    if hours.empty:
+        return Extremes([], dict.fromkeys(_AQI, np.empty(0)), dict.fromkeys(_AQI, np.empty(0)), lambda *_: {})
     indices = realtime(hours, look.zone, PRACTICE).groupby("station", sort=False)["aqi"].agg(["min", "max"])
     least, greatest = (indices[name].to_numpy(np.float64, na_value=np.nan) for name in ("min", "max"))
     start = look.start - _HAD_MS
