@@ -37,6 +37,9 @@ _HAD_H = 14 * 24
 _HAD_MS = _HAD_H * HOUR_MS
 _HOURLY: tuple[Period, ...] = ("hour",)
 
+_AT_HOUR = "+"
+"""Between a station's name and the hour at which its windows begin; no station id has it."""
+
 
 class _Part(NamedTuple):
     """The hours of the city under one list of assessment stations, and the instants (start, end] [ms] that it is for."""
@@ -97,14 +100,23 @@ def _running(pollutant: str, statistic: Statistic) -> "_OfPart":
 
 
 def _windows_of(part: _Part, zone: ZoneInfo) -> Values:
+    # Moved back by so many hours the windows that begin at that hour are civil days. All hours of the day are made days at once.
+    moved = [
+        part.hours.assign(
+            observed_at=part.hours["observed_at"] - pd.Timedelta(hours=hour),
+            station=part.hours["station"] + f"{_AT_HOUR}{hour}",
+        )
+        for hour in range(_DAY_HOURS)
+    ]
+    days = station_days(pd.concat(moved, ignore_index=True), zone)
+    names = days["station"].str.split(_AT_HOUR, n=1)
+    days["station"] = names.str[0]
     found: dict[int, Mapping[str, Fraction]] = {}
-    for hour in range(_DAY_HOURS):
-        # Moved back by so many hours the windows that begin at that hour are civil days.
-        moved = part.hours.assign(observed_at=part.hours["observed_at"] - pd.Timedelta(hours=hour))
-        for row in city_days(station_days(moved, zone), part.assessment, zone).to_dict("records"):
-            named = {"aqi": row["aqi"], "pm2_5": row["pm2_5"], "mda8": row["o3"]}
-            found[day_bounds(row["day"], zone)[1] + hour * HOUR_MS] = {
-                code: exact(float(value)) for code, value in named.items() if not pd.isna(value)
+    for hour, of_hour in days.groupby(names.str[1].astype(int).to_numpy()):
+        its = city_days(of_hour.reset_index(drop=True), part.assessment, zone)
+        for day, *values in zip(its["day"], its["aqi"], its["pm2_5"], its["o3"], strict=True):
+            found[day_bounds(day, zone)[1] + int(hour) * HOUR_MS] = {
+                code: exact(float(value)) for code, value in zip(_DAYS, values, strict=True) if not pd.isna(value)
             }
     return found
 
