@@ -21,7 +21,7 @@ import pandas as pd
 from processors.air.days import counting_hours, runs
 from processors.alerts.signals.look import Extremes, Look, Signal
 from processors.alerts.signals.subjects import STATION, THE_CITY
-from processors.alerts.values import AT_LEAST, VALUE, Shown, Values
+from processors.alerts.values import AT_LEAST, VALUE, Known, Shown, Values
 from processors.indicators.air_daily import city_days, station_days
 from processors.indicators.air_realtime import PRACTICE, city_realtime, city_statistic, realtime
 from processors.indicators.exact import exact
@@ -52,6 +52,8 @@ class _Part(NamedTuple):
 
 def _station_aqi(look: Look) -> Mapping[str, Values]:
     hours = counting_hours(look.store, look.registry, look.start, look.end, look.intervals, look.subjects)
+    if hours.empty:
+        return {}
     frame = realtime(hours, look.zone, PRACTICE)
     return {str(station): _indices(of) for station, of in frame.groupby("station", sort=False)}
 
@@ -63,6 +65,8 @@ def _city_aqi(part: _Part, zone: ZoneInfo) -> Values:
 def _aqi_extremes(look: Look) -> Extremes:
     """Of each station the least and the greatest index, whichever pollutants it is of."""
     hours = counting_hours(look.store, look.registry, look.start, look.end, look.intervals, look.subjects)
+    if hours.empty:
+        return Extremes([], dict.fromkeys(_AQI, np.empty(0)), dict.fromkeys(_AQI, np.empty(0)), lambda *_: {})
     indices = realtime(hours, look.zone, PRACTICE).groupby("station", sort=False)["aqi"].agg(["min", "max"])
     least, greatest = (indices[name].to_numpy(np.float64, na_value=np.nan) for name in ("min", "max"))
     start = look.start - _HAD_MS
@@ -125,7 +129,7 @@ def _of_city(make: "_OfPart") -> Callable[[Look], Mapping[str, Values]]:
             return {}
         at = hours["observed_at"].astype("datetime64[ms, UTC]").astype("int64")
         days = days_between(civil_day(int(at.min()), look.zone), civil_day(int(at.max()), look.zone))
-        found: dict[int, Mapping[str, Fraction]] = {}
+        found: dict[int, Mapping[str, Known]] = {}
         for assessment, run in runs(look.registry, days, CITY, look.zone):
             start, end = day_bounds(run[0], look.zone)[0], day_bounds(run[-1], look.zone)[1]
             own = hours[hours["station"].isin(assessment) & (at <= end)]
