@@ -11,6 +11,7 @@ days before (of hints: a day) and not now makes its share one that is known in p
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -21,12 +22,13 @@ from processors.indicators.exact import exact
 from processors.standards.tunnel_air import State
 from processors.traffic.air import Mean, means_of_day
 from processors.traffic.counts import PERIODS
-from processors.traffic.days import DayCounts, counts_of_days
+from processors.traffic.days import DayCounts, counts_of_days, traffic_stations
 from processors.traffic.driven import is_whole, saturation_of
 from processors.traffic.incidents.hints import Hint, Slot, hints, may_begin, stopped_vehicles
 from processors.traffic.incidents.rules import incident_rules
 from processors.traffic.incidents.watch import slots_of, vehicles_of
-from processors.windows import civil_day, days_between, ends
+from processors.windows import civil_day, day_bounds, days_between, ends
+from processors.withheld import withheld
 from sensors.instants import DAY_MS, HOUR_MS
 from sensors.quantities import OF_FAMILY
 
@@ -36,6 +38,8 @@ LASTS = "lasts"
 """How long the longest of all hints lasts."""
 
 _MINUTE_MS = 60_000
+# Chosen: today, and what a change of today is felt in.
+_SHARED_DAYS = 3
 _QUARTER_MIN = 15
 # Chosen: a quantity of air that does not come for three days is none of the station's any more.
 _HAD_H = 72
@@ -85,16 +89,14 @@ class _Air:
         self.limits: dict[tuple[int, Fraction], _Limit] = {}
         self.came: dict[str, list[int]] = {}
 
-    def add(self, one: DayCounts, look: Look, shown_from: int) -> None:
-        """A day; of windows those are asked for that end after `shown_from` [ms], or are the newest then."""
+    def add(self, one: DayCounts, look: Look) -> None:
+        """What came on a day, and its windows."""
         for quantity in _AIR:
             there = [ends(frame[frame[quantity].notna()]) for frame in one.frames.values()]
             at = sorted({int(instant) for of in there for instant in of})
             if at:
                 self.came.setdefault(quantity, []).extend(at)
         air = look.traffic.air
-        if one.counts.end <= shown_from - max(limit.minutes for limit in air.limits) * _MINUTE_MS:
-            return
         for of in means_of_day(one.frames, one.counts, air):
             if of.limit.quantity in _AIR:
                 width = of.limit.minutes * _MINUTE_MS
@@ -136,14 +138,33 @@ class _Air:
 
 def _air(look: Look) -> Mapping[str, Values]:
     shown_from = look.start + _HAD_H * HOUR_MS
+    newest = shown_from - max(limit.minutes for limit in look.traffic.air.limits) * _MINUTE_MS
+    days_from = day_bounds(civil_day(newest, look.zone), look.zone)[0]
     stations: dict[str, _Air] = {}
-    for one in _days(look, look.start):
-        stations.setdefault(one.counts.entry.id, _Air(_HAD_H * HOUR_MS)).add(one, look, shown_from)
+    for name, quantity, came in _came(look, days_from):
+        stations.setdefault(name, _Air(_HAD_H * HOUR_MS)).came[quantity] = came
+    for one in _days(look, days_from):
+        stations.setdefault(one.counts.entry.id, _Air(_HAD_H * HOUR_MS)).add(one, look)
     found = {
         name: {instant: air.at(instant) for instant in air.instants() if instant > shown_from}
         for name, air in stations.items()
     }
     return {name: of for name, of in found.items() if of}
+
+
+def _came(look: Look, until: int) -> Iterator[tuple[str, str, list[int]]]:
+    """When the quantities of air of stations came until then [ms], in order of time."""
+    names = [name for name in traffic_stations(look.registry) if look.subjects is None or name in look.subjects]
+    found: dict[tuple[str, str], set[int]] = {}
+    for period in PERIODS:
+        frame = withheld(
+            look.store.readings("traffic", period, look.start, until, names, list(_AIR)), look.intervals, period
+        )
+        for quantity in _AIR:
+            there = frame[frame[quantity].notna()]
+            for station, at in zip(there["station"].tolist(), ends(there).tolist(), strict=True):
+                found.setdefault((station, quantity), set()).add(at)
+    yield from ((station, quantity, sorted(at)) for (station, quantity), at in found.items())
 
 
 def _saturation(look: Look) -> Mapping[str, Values]:
@@ -193,7 +214,7 @@ def _hints(look: Look) -> Mapping[str, Values]:
     rules = incident_rules()
     air: dict[str, _Air] = {}
     for one in driven.days:
-        air.setdefault(one.counts.entry.id, _Air(DAY_MS)).add(one, look, shown_from)
+        air.setdefault(one.counts.entry.id, _Air(DAY_MS)).add(one, look)
     found: dict[str, dict[int, Mapping[str, Known]]] = {}
     for (name, step), of in driven.slots.items():
         its: list[Hint] = []
@@ -231,12 +252,25 @@ def _only_standing(air: Mapping[str, Known]) -> dict[str, Known]:
 
 
 def _days(look: Look, since: int) -> Iterator[DayCounts]:
-    """The days of the stations that are asked for."""
+    """The days of the stations that are asked for; the newest are shared by the looks of a step."""
     days = days_between(civil_day(since + 1, look.zone), civil_day(look.over_by, look.zone))
-    traffic = look.traffic
-    return counts_of_days(
-        look.store, look.registry, days, look.zone, traffic, look.intervals, look.over_by, look.subjects
-    )
+    shared = {} if look.shared is None else look.shared
+    stations = None if look.subjects is None else frozenset(look.subjects)
+    newest = [("traffic", day, stations) for day in days[-_SHARED_DAYS:]]
+    yield from _counted(look, days[: len(days) - len(newest)])
+    lacking = [key[1] for key in newest if key not in shared]
+    shared |= {("traffic", day, stations): [] for day in lacking}
+    for one in _counted(look, lacking):
+        shared["traffic", one.day, stations].append(one)
+    for key in newest:
+        yield from shared[key]
+
+
+def _counted(look: Look, days: Sequence[date]) -> Iterator[DayCounts]:
+    if days:
+        yield from counts_of_days(
+            look.store, look.registry, days, look.zone, look.traffic, look.intervals, look.over_by, look.subjects
+        )
 
 
 _MEASURED = {
