@@ -110,7 +110,7 @@ def touch_alerts(connection: Connection, changed: Mapping[tuple[str, str, int], 
         return
     sequence, statement = raise_counter(connection, "mark_sequence"), _TOUCH_ALERTS_OF[connection.dialect.name]
     for (family, what, since), names in changed.items():
-        row = (family, what, since // HOUR_MS, now, now, sequence, json.dumps(sorted(names)))
+        row = (family, what, since, now, now, sequence, json.dumps(sorted(names)))
         connection.exec_driver_sql(statement, row)
 
 

@@ -49,7 +49,7 @@ class Found(NamedTuple):
 
 class Scene(NamedTuple):
     """What is looked at: a signal by its rules, in stored data, at an instant [ms]; `intervals` are of its family; `ended` says
-    why a subject is no more then; `shared` is what looks of one step share."""
+    why a subject is no more then; `books` are for signals that are no readings; `shared` is what looks of one step share."""
 
     store: ReadingsStore
     incidents: Incidents
@@ -210,7 +210,7 @@ def _course(scene: Scene, depth: _Depth, values: Values) -> Course:
 
 def _points(scene: Scene, rule: Rule, values: Values, after: int) -> list[Point]:
     seen = points(rule, values, scene.signal.window, after)
-    return [one for one in seen if rule.in_force_at(one.at, scene.zone)]
+    return [one for one in seen if rule.in_force(one.at, scene.zone)]
 
 
 def _say(
@@ -245,7 +245,7 @@ def _district(scene: Scene, subject: str) -> str:
 
 def _ended(scene: Scene, rule: Rule, subject: str) -> str:
     """Why a rule has nothing to say of a subject any more; empty where it has."""
-    if not rule.in_force_at(scene.now, scene.zone):
+    if not rule.in_force(scene.now, scene.zone):
         return "the rule is out of force"
     return scene.ended(subject)
 

@@ -89,7 +89,7 @@ def seen_in(rule: Rule, values: Mapping[str, Values], zone: ZoneInfo, start: int
     found = {}
     for subject, of_subject in values.items():
         seen = [point for point in points(rule, of_subject, window) if begins < point.at <= end]
-        its = [point for point in seen if rule.in_force_at(point.at, zone)]
+        its = [point for point in seen if rule.in_force(point.at, zone)]
         of: Course = course(its, rule.timing, partial(rule.may_begin, zone=zone))
         incidents = [one for one in drafts(of.episodes, rule.reopen_ms) if one.well is None or one.well > start]
         first = next((point for point in its if point.level is not None), None)

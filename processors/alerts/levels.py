@@ -56,12 +56,11 @@ def _point(rule: Rule, values: Values, at: int, window: int) -> Point:
     known = values[at]
     if isinstance(known, Outlook):
         return _worst_ahead(rule, known, at, window)
-    level, perhaps = _highest(rule, values, at, window, kept=False)
+    level, perhaps = _highest(rule, values, at, window, 0, kept=False)
     shown = {code: text(value) for code, value in known.items() if not rule.shows or code in rule.shows}
     if level == 0 and perhaps:
         return Point(at, None, 0, shown)
-    keeps, perhaps_kept = _highest(rule, values, at, window, kept=True)
-    keeps = max(level, keeps)
+    keeps, perhaps_kept = _highest(rule, values, at, window, level, kept=True)
     return Point(at, level, keeps, shown, max(level, perhaps), max(keeps, perhaps_kept), _size(rule, known))
 
 
@@ -87,20 +86,21 @@ def _size(rule: Rule, known: Mapping[str, Known]) -> Fraction:
     return value if ask.over else -value
 
 
-def _highest(rule: Rule, values: Values, at: int, window: int, *, kept: bool) -> tuple[int, int]:
-    """The highest level that holds, or is kept up, 0 where none does; and the highest that what is known does not refute."""
-    level = perhaps = 0
-    for number, lists in enumerate(rule.asks, start=1):
-        ask = lists[0][0]
+def _highest(rule: Rule, values: Values, at: int, window: int, above: int, *, kept: bool) -> tuple[int, int]:
+    """The highest level above one that holds, or is kept up, that one where none does; and the highest that what is known does
+    not refute."""
+    perhaps = above
+    for number in range(len(rule.asks), above, -1):
+        lists = rule.asks[number - 1]
         if len(lists) == 1 and len(lists[0]) == 1:
-            held = _holds(ask, values, at, window, kept=kept)
+            held = _holds(lists[0][0], values, at, window, kept=kept)
         else:
             held = _any([_all(asks, values, at, window, kept=kept) for asks in lists])
         if held:
-            level = perhaps = number
-        elif held is None:
-            perhaps = number
-    return level, perhaps
+            return number, max(perhaps, number)
+        if held is None:
+            perhaps = max(perhaps, number)
+    return above, perhaps
 
 
 def _all(asks: Sequence[Ask], values: Values, at: int, window: int, *, kept: bool) -> bool | None:

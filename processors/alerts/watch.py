@@ -18,7 +18,10 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from processors.alerts.courses import Courses
+from processors.alerts.due import Due, first_of_books
 from processors.alerts.evaluate import Found, Scene, evaluate
+from processors.alerts.outage import OUTAGES, said_of_others
+from processors.alerts.own import Own
 from processors.alerts.rules import Rule
 from processors.alerts.signals import SIGNALS, Signal
 from processors.keeping import keep_stepping
@@ -26,7 +29,7 @@ from processors.traffic.rules import TrafficRules, traffic_rules
 from sensors.instants import DAY_MS, HOUR_MS
 from sensors.stations import Registry
 from store.books import Books
-from store.incidents import AlertMark, Change, Incidents
+from store.incidents import AlertMark, Change, Incidents, Of
 from store.intervals import Intervals
 from store.judgements import Superseded
 from store.port import ReadingsStore
@@ -67,6 +70,8 @@ class Watch:
         self._incidents = Incidents(books)
         self._courses = Courses()
         self._traffic = traffic or traffic_rules()
+        self._due = Due(books)
+        self._own = Own(books)
 
     async def run(self, stopped: asyncio.Event) -> None:
         """Look at what changed, as it changes. What cannot be reached is said once and tried again."""
@@ -79,12 +84,14 @@ class Watch:
         """Look at what has changed and write what is to be told; whether there was anything. Raises StoreError,
         BooksUnavailable: nothing was written."""
         now = self._clock()
-        marks = self._incidents.take(now, _MOST_MARKS)
+        self._own.look(now)
+        self._due.look(now)
+        marks = first_of_books(self._incidents.take(now, _MOST_MARKS))
         if not marks:
             return False
         saved = False
         try:
-            found = self._look(marks, now)
+            found = self._with_outages(self._look(marks, now))
             written = self._incidents.save(found.changes, marks, now, pending=found.pending, groups=found.groups)
             self._courses.saved(found.changes, written)
             saved = True
@@ -98,6 +105,17 @@ class Watch:
             for number, change in zip(numbers, found.changes[key][1], strict=True):
                 _tell(number, *key, change)
         return True
+
+    def _with_outages(self, found: Found) -> Found:
+        """What is told of outages of ours says what is not known meanwhile."""
+        if not any(changed and rule in OUTAGES for (rule, _), (_, changed) in found.changes.items()):
+            return found
+        holding = self._incidents.all(open_only=True)
+        said: dict[Of, tuple[int, Sequence[Change]]] = {
+            of: (version, [said_of_others(of[0], change, holding) for change in changed])
+            for of, (version, changed) in found.changes.items()
+        }
+        return found._replace(changes=said)
 
     def _look(self, marks: Sequence[AlertMark], now: int) -> Found:
         registry, found = self._books.registry(), Found({}, {}, {})

@@ -2,7 +2,18 @@
 
 from collections.abc import Mapping
 
-from processors.alerts.signals import air, energy, forecasts, plan, readings, rivers, tunnels, water
+from processors.alerts.signals import (
+    air,
+    cityflux,
+    energy,
+    forecasts,
+    plan,
+    readings,
+    rivers,
+    stations,
+    tunnels,
+    water,
+)
 from processors.alerts.signals.look import Extremes, Look, Signal
 
 SIGNALS: Mapping[str, Signal] = {
@@ -14,6 +25,8 @@ SIGNALS: Mapping[str, Signal] = {
     **energy.SIGNALS,
     **plan.SIGNALS,
     **readings.SIGNALS,
+    **stations.SIGNALS,
+    **cityflux.SIGNALS,
 }
 """By the name that rules have them under."""
 

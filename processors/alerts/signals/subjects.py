@@ -68,6 +68,14 @@ def _meter_ended(_: str, subject: str, registry: Registry, now: int) -> str:
     return _entry_ended("energy", subject, registry, now)
 
 
+def _parts(_: str, changed: Collection[str], registry: Registry) -> list[str]:
+    return sorted(set(changed) - {EVERYWHERE})
+
+
+def _never_ended(*_: object) -> str:
+    return ""
+
+
 THE_CITY = Subject("city", lambda *_: [CITY], _city_ended, all_at_once=True)
 STATION = Subject("station", _stations, _entry_ended)
 SECTION = Subject("section", _sections, _entry_ended)
@@ -79,3 +87,4 @@ METER_OF_DAYS = Subject("meter", _meters, _meter_ended)
 """A meter, of its judged days."""
 ROW = Subject("row of the plan", lambda _, changed, __: sorted(changed), lambda *_: "")
 """A year's value by indicator and scope."""
+PART = Subject("part of cityflux", _parts, _never_ended)
