@@ -181,6 +181,36 @@ sightings = Table(
     Column("lost", BigInteger),
 )
 
+# When ingest could hear, and which stations it did not hear for longer than they may be silent.
+hearing = Table(
+    "hearing",
+    metadata,
+    Column("journal", String, primary_key=True),
+    Column("since", BigInteger, primary_key=True),
+    Column("until", BigInteger, nullable=False),
+)
+
+pauses = Table(
+    "pauses",
+    metadata,
+    Column("family", String, primary_key=True),
+    Column("station", String, primary_key=True),
+    Column("since", BigInteger, primary_key=True),  # when it was heard before
+    Column("until", BigInteger, nullable=False),  # when it was heard again
+)
+
+# What cityflux knows of itself, change by change: from `at` on it is so.
+conditions = Table(
+    "conditions",
+    metadata,
+    Column("part", String, primary_key=True),  # ingest, store, broker, …
+    Column("code", String, primary_key=True),  # store/conditions.py
+    Column("at", BigInteger, primary_key=True),
+    Column("value", Text, nullable=False),  # decimal text
+    Column("why", Text, nullable=False),
+    Column("teller", String, nullable=False),  # the journal whose ingest says it; "watch"
+)
+
 shapes = Table(
     "shapes",
     metadata,
@@ -493,6 +523,24 @@ running = Table(
     Column("standard", String, primary_key=True),
     *(Column(name, kind, nullable=nullable) for name, kind, nullable in _JUDGEMENT),
     Column("closes_at", BigInteger, nullable=False),
+)
+
+# How a year's values stood, from when on: a row where the status of one became another.
+standings = Table(
+    "standings",
+    metadata,
+    Column("id", _Serial, primary_key=True, autoincrement=True),
+    Column("indicator", String, nullable=False),
+    Column("scope", String, nullable=False),
+    Column("period", String, nullable=False),
+    Column("standard", String, nullable=False),
+    Column("at", BigInteger, nullable=False),  # when it was computed
+    Column("status", String, nullable=False),
+    Column("value", Text),
+    Column("unit", String, nullable=False),
+    Column("sentence", Text, nullable=False),
+    Index("standings_by_indicator", "indicator", "scope", "id"),
+    sqlite_autoincrement=True,
 )
 
 audit = Table(

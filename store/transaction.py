@@ -104,6 +104,16 @@ def touch(connection: Connection, changed: "Changed", now: int, earliest: "Earli
         connection.exec_driver_sql(of_alerts, (family, period, since, now, now, sequence, names))
 
 
+def touch_alerts(connection: Connection, changed: Mapping[tuple[str, str, int], Iterable[str]], now: int) -> None:
+    """Mark series that are no readings as changed, for alerts alone: by (family, what of it, since when [ms]) whose."""
+    if not changed:
+        return
+    sequence, statement = raise_counter(connection, "mark_sequence"), _TOUCH_ALERTS_OF[connection.dialect.name]
+    for (family, what, since), names in changed.items():
+        row = (family, what, since, now, now, sequence, json.dumps(sorted(names)))
+        connection.exec_driver_sql(statement, row)
+
+
 def list_unknown(connection: Connection, unknown: Mapping[tuple[str, str], "Unknown"], seen: int) -> None:
     """List stations, a message by (family, station), that are not in the registry and were seen at `seen` [ms]. Of each the first
     message stays."""

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cityflux.composition import alert_rules_of, now_ms, open_books, open_store, whoami
+from cityflux.composition import alert_rules_of, now_ms, open_books, open_store, traffic_rules_of, whoami
 from cityflux.console import Format, instant, out, print_rows, refused, settings, wrong
 from cityflux.settings import Settings
+from processors.alerts.outage import is_not_known, not_known_since
 from processors.scopes import CITY
 from sensors.instants import DAY_MS, HOUR_MS, iso
 from store.incidents import Draft, Incident, Incidents, Of
@@ -32,7 +33,7 @@ def rules(style: Annotated[Format, typer.Option("--format", help="table, csv or 
             "code": rule.code,
             "subject": SIGNALS[rule.signal].subject.name,
             "name": f"{rule.zh} {rule.en}",
-            "levels": "; ".join(f"{level.colour or level.severity} {_when(level)}" for level in rule.levels),
+            "levels": _levels(rule),
             "dwell_min": rule.dwell_min,
             "clear_min": rule.clear_min,
             "roles": "+".join(rule.roles),
@@ -59,6 +60,7 @@ def list_alerts(
         now = now_ms()
         found = [] if pending else Incidents(books).all(open_only=open_only, since=now - days * DAY_MS)
         silences = Silences(books).all(since=now)
+        unknown = not_known_since(Incidents(books).all(open_only=True))
     if pending:
         rows = [_begun(rules[code], subject, since, chosen) for (code, subject), since in sorted(begun.items())]
         print_rows(rows, ["rule", "subject", "name", "since", "said_from"], style, "pending")
@@ -82,7 +84,8 @@ def list_alerts(
     for one in found:
         by.setdefault((one.rule, one.subject), []).append(one)
     shown = [
-        {**_stored(one, by, rules, chosen), "silenced_until": _silenced(one, silences, now, chosen)} for one in found
+        {**_stored(one, by, rules, chosen, unknown), "silenced_until": _silenced(one, silences, now, chosen)}
+        for one in found
     ]
     print_rows(shown, columns, style, "incidents")
 
@@ -97,6 +100,7 @@ def explain(
     with open_books(chosen) as books:
         books.prepare()
         one, lines = Incidents(books).one(number), Incidents(books).log(number)
+        unknown = not_known_since(Incidents(books).all(open_only=True))
         group = Incidents(books).group(one.group_id) if one is not None and one.group_id is not None else []
     if one is None:
         refused(f"there is no incident {number}; `cityflux alerts list` shows them")
@@ -104,7 +108,10 @@ def explain(
     if style is Format.TABLE:
         gone = "" if one.gone is None else f", {one.gone}{f' to {one.joined_into}' if one.joined_into else ''}"
         name = f"{one.rule}, which is no rule any more" if rule is None else f"{rule.zh} {rule.en}"
-        said = [f"{number}: {name}, {one.subject}, {_phase(one.draft)}{gone}", *(_said_of(rule) if rule else ())]
+        said = [
+            f"{number}: {name}, {one.subject}, {_state_of(one, unknown, chosen)}{gone}",
+            *(_said_of(rule) if rule else ()),
+        ]
         if len(group) > 1:
             said.append(f"group {one.group_id}: {_said_of_group(group)}")
         for line in [*said, f"its peak: {_peak(rule, one.draft, chosen)}"]:
@@ -205,7 +212,7 @@ def _said_of(rule: "Rule") -> list[str]:
         f"grouped by {rule.group} within {rule.group_min} min" if rule.group else "",
     ]
     return [
-        f"levels: {'; '.join(f'{level.colour or level.severity} {_when(level)}' for level in rule.levels)}",
+        f"levels: {_levels(rule)}",
         f"said after {rule.dwell_min} min, over after {rule.clear_min} min within the limits by {rule.margin}",
         *(one for one in also if one),
         f"rule {rule.code}: {rule.document}, {rule.clause} ({rule.mark})",
@@ -234,7 +241,16 @@ def _look_back(rule: "Rule", chosen: Settings, start: int, end: int) -> "dict[st
     with open_books(chosen) as books:
         books.prepare()
         registry, intervals = books.registry(), Intervals(books).all(SIGNALS[rule.signal].family)
-    return dict(look_back(open_store(chosen), registry, intervals, rule, chosen.zone, start, end))
+        store, traffic = open_store(chosen), traffic_rules_of(chosen)
+        return dict(look_back(store, registry, intervals, rule, chosen.zone, start, end, books=books, traffic=traffic))
+
+
+def _levels(rule: "Rule") -> str:
+    said = []
+    for level in rule.levels:
+        own = "" if level.dwell_min is None else f" after {level.dwell_min} min"
+        said.append(f"{level.colour or level.severity} {_when(level)}{own}")
+    return "; ".join(said)
 
 
 def _when(level: Any) -> str:
@@ -268,7 +284,11 @@ def _begun(rule: "Rule", subject: str, since: int, chosen: Settings) -> dict[str
 
 
 def _stored(
-    one: Incident, by: Mapping[Of, Sequence[Incident]], rules: "Mapping[str, Rule]", chosen: Settings
+    one: Incident,
+    by: Mapping[Of, Sequence[Incident]],
+    rules: "Mapping[str, Rule]",
+    chosen: Settings,
+    unknown: int | None,
 ) -> dict[str, Any]:
     rule = rules.get(one.rule)
     acknowledged = None
@@ -285,7 +305,7 @@ def _stored(
     wider = next((other.id for other in others if rule and rule.stands_behind(one, other)), None)
     return {
         **_incident(rule, one.subject, one.draft, chosen),
-        **({"state": one.gone} if one.gone else {}),
+        "state": one.gone or _state_of(one, unknown, chosen),
         "id": one.id,
         "rule": one.rule,
         "acknowledged": acknowledged,
@@ -311,6 +331,13 @@ def _peak(rule: "Rule | None", one: Draft, chosen: Settings) -> str:
         if code != "peak_at"
     ]
     return f"{', '.join(said)}, {iso(one.shown['peak_at'], chosen.zone)}"
+
+
+def _state_of(one: Incident, unknown: int | None, chosen: Settings) -> str:
+    """Where it stands; since when an outage of ours keeps that from being known."""
+    if unknown is None or not is_not_known(one, unknown):
+        return _phase(one.draft)
+    return f"{_phase(one.draft)}, not known since {iso(unknown, chosen.zone)}"
 
 
 def _phase(one: Draft) -> str:

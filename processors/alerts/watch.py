@@ -17,14 +17,18 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from processors.alerts.courses import Courses
+from processors.alerts.due import Due, first_of_books
 from processors.alerts.evaluate import Found, Scene, evaluate
+from processors.alerts.outage import OUTAGES, said_of_others
+from processors.alerts.own import Own
 from processors.alerts.rules import Rule
 from processors.alerts.signals import SIGNALS, Signal
 from processors.keeping import keep_stepping
+from processors.traffic.rules import TrafficRules, traffic_rules
 from sensors.instants import DAY_MS, HOUR_MS
 from sensors.stations import Registry
 from store.books import Books
-from store.incidents import AlertMark, Change, Incidents
+from store.incidents import AlertMark, Change, Incidents, Of
 from store.intervals import Intervals
 from store.judgements import Superseded
 from store.port import ReadingsStore
@@ -53,6 +57,7 @@ class Watch:
         prepare: Callable[[], None],
         zone: ZoneInfo,
         clock: Callable[[], int],
+        traffic: TrafficRules | None = None,
     ) -> None:
         """`prepare` readies the books and may raise BooksUnavailable."""
         self._store = store
@@ -63,6 +68,9 @@ class Watch:
         self._clock = clock
         self._incidents = Incidents(books)
         self._courses = Courses()
+        self._traffic = traffic or traffic_rules()
+        self._due = Due(books)
+        self._own = Own(books)
 
     async def run(self, stopped: asyncio.Event) -> None:
         """Look at what changed, as it changes. What cannot be reached is said once and tried again."""
@@ -75,12 +83,14 @@ class Watch:
         """Look at what has changed and write what is to be told; whether there was anything. Raises StoreError,
         BooksUnavailable: nothing was written."""
         now = self._clock()
-        marks = self._incidents.take(now, _MOST_MARKS)
+        self._own.look(now)
+        self._due.look(now)
+        marks = first_of_books(self._incidents.take(now, _MOST_MARKS))
         if not marks:
             return False
         saved = False
         try:
-            found = self._look(marks, now)
+            found = self._with_outages(self._look(marks, now))
             written = self._incidents.save(found.changes, marks, now, pending=found.pending, groups=found.groups)
             self._courses.saved(found.changes, written)
             saved = True
@@ -95,6 +105,17 @@ class Watch:
                 _tell(number, *key, change)
         return True
 
+    def _with_outages(self, found: Found) -> Found:
+        """What is told of outages of ours says what is not known meanwhile."""
+        if not any(changed and rule in OUTAGES for (rule, _), (_, changed) in found.changes.items()):
+            return found
+        holding = self._incidents.all(open_only=True)
+        said: dict[Of, tuple[int, Sequence[Change]]] = {
+            of: (version, [said_of_others(of[0], change, holding) for change in changed])
+            for of, (version, changed) in found.changes.items()
+        }
+        return found._replace(changes=said)
+
     def _look(self, marks: Sequence[AlertMark], now: int) -> Found:
         registry, found = self._books.registry(), Found({}, {}, {})
         series: dict[tuple[str, str], list[AlertMark]] = defaultdict(list)
@@ -107,7 +128,10 @@ class Watch:
             if since:
                 intervals = Intervals(self._books).all(signal.family)
                 ended = _ended(signal, registry, now)
-                scene = Scene(self._store, self._incidents, signal, rules, registry, intervals, self._zone, now, ended)
+                scene = Scene(
+                    self._store, self._incidents, signal, rules, registry, intervals, self._zone, now, ended, self._books,
+                    self._traffic,
+                )  # fmt: skip
                 changed, pending, groups = evaluate(scene, since, self._courses)
                 found.changes.update(changed)
                 found.pending.update(pending)
@@ -129,7 +153,7 @@ def _since(signal: Signal, marks: Sequence[AlertMark], registry: Registry, oldes
     """The subjects of a signal that changed, each after an instant [ms]."""
     stations: dict[int, set[str]] = defaultdict(set)
     for mark in marks:
-        stations[max(mark.since, oldest)].add(mark.station)
+        stations[max(mark.since - signal.felt_h * HOUR_MS, oldest)].add(mark.station)
     if len(stations) > _MOST_INSTANTS:
         coarse: dict[int, set[str]] = defaultdict(set)
         for at, names in stations.items():

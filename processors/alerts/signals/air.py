@@ -21,7 +21,7 @@ import pandas as pd
 from processors.air.days import counting_hours, runs
 from processors.alerts.signals.look import Extremes, Look, Signal
 from processors.alerts.signals.subjects import STATION, THE_CITY
-from processors.alerts.values import AT_LEAST, VALUE, Shown, Values
+from processors.alerts.values import AT_LEAST, VALUE, Known, Shown, Values
 from processors.indicators.air_daily import city_days, station_days
 from processors.indicators.air_realtime import PRACTICE, city_realtime, city_statistic, realtime
 from processors.indicators.exact import exact
@@ -37,6 +37,9 @@ _HAD_H = 14 * 24
 _HAD_MS = _HAD_H * HOUR_MS
 _HOURLY: tuple[Period, ...] = ("hour",)
 
+_AT_HOUR = "+"
+"""Between a station's name and the hour at which its windows begin; no station id has it."""
+
 
 class _Part(NamedTuple):
     """The hours of the city under one list of assessment stations, and the instants (start, end] [ms] that it is for."""
@@ -49,6 +52,8 @@ class _Part(NamedTuple):
 
 def _station_aqi(look: Look) -> Mapping[str, Values]:
     hours = counting_hours(look.store, look.registry, look.start, look.end, look.intervals, look.subjects)
+    if hours.empty:
+        return {}
     frame = realtime(hours, look.zone, PRACTICE)
     return {str(station): _indices(of) for station, of in frame.groupby("station", sort=False)}
 
@@ -60,6 +65,8 @@ def _city_aqi(part: _Part, zone: ZoneInfo) -> Values:
 def _aqi_extremes(look: Look) -> Extremes:
     """Of each station the least and the greatest index, whichever pollutants it is of."""
     hours = counting_hours(look.store, look.registry, look.start, look.end, look.intervals, look.subjects)
+    if hours.empty:
+        return Extremes([], dict.fromkeys(_AQI, np.empty(0)), dict.fromkeys(_AQI, np.empty(0)), lambda *_: {})
     indices = realtime(hours, look.zone, PRACTICE).groupby("station", sort=False)["aqi"].agg(["min", "max"])
     least, greatest = (indices[name].to_numpy(np.float64, na_value=np.nan) for name in ("min", "max"))
     start = look.start - _HAD_MS
@@ -93,14 +100,24 @@ def _running(pollutant: str, statistic: Statistic) -> "_OfPart":
 
 
 def _windows_of(part: _Part, zone: ZoneInfo) -> Values:
+    # Moved back by so many hours the windows that begin at that hour are civil days. All hours of the day are made days at once.
+    moved = [
+        part.hours.assign(
+            observed_at=part.hours["observed_at"] - pd.Timedelta(hours=hour),
+            station=part.hours["station"] + f"{_AT_HOUR}{hour}",
+        )
+        for hour in range(_DAY_HOURS)
+    ]
+    days = station_days(pd.concat(moved, ignore_index=True), zone)
+    names = days["station"].str.split(_AT_HOUR, n=1)
+    days["station"] = names.str[0]
     found: dict[int, Mapping[str, Fraction]] = {}
-    for hour in range(_DAY_HOURS):
-        # Moved back by so many hours the windows that begin at that hour are civil days.
-        moved = part.hours.assign(observed_at=part.hours["observed_at"] - pd.Timedelta(hours=hour))
-        for row in city_days(station_days(moved, zone), part.assessment, zone).to_dict("records"):
-            named = {"aqi": row["aqi"], "pm2_5": row["pm2_5"], "mda8": row["o3"]}
-            found[day_bounds(row["day"], zone)[1] + hour * HOUR_MS] = {
-                code: exact(float(value)) for code, value in named.items() if not pd.isna(value)
+    hours = names.str[1].astype(int)
+    for hour in sorted(set(hours.tolist())):
+        its = city_days(days[hours == hour].reset_index(drop=True), part.assessment, zone)
+        for day, *values in zip(its["day"], its["aqi"], its["pm2_5"], its["o3"], strict=True):
+            found[day_bounds(day, zone)[1] + hour * HOUR_MS] = {
+                code: exact(float(value)) for code, value in zip(_DAYS, values, strict=True) if not pd.isna(value)
             }
     return found
 
@@ -114,7 +131,7 @@ def _of_city(make: "_OfPart") -> Callable[[Look], Mapping[str, Values]]:
             return {}
         at = hours["observed_at"].astype("datetime64[ms, UTC]").astype("int64")
         days = days_between(civil_day(int(at.min()), look.zone), civil_day(int(at.max()), look.zone))
-        found: dict[int, Mapping[str, Fraction]] = {}
+        found: dict[int, Mapping[str, Known]] = {}
         for assessment, run in runs(look.registry, days, CITY, look.zone):
             start, end = day_bounds(run[0], look.zone)[0], day_bounds(run[-1], look.zone)[1]
             own = hours[hours["station"].isin(assessment) & (at <= end)]
