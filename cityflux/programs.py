@@ -234,12 +234,14 @@ async def watch(settings: Settings) -> None:
     """Changed windows → what the operations centre is told. Raises SettingsError before anything is started."""
     from processors.alerts.watch import Watch
 
-    stopped, rules = stop_signals(), alert_rules_of(settings)
+    stopped, rules, traffic = stop_signals(), alert_rules_of(settings), traffic_rules_of(settings)
     with open_books(settings) as books:
         store = open_store(settings)
         prepare = partial(prepare_books, settings, books)
+        zone = settings.zone
         try:
-            await Watch(store, books, rules, prepare=prepare, zone=settings.zone, clock=now_ms).run(stopped)
+            its = Watch(store, books, rules, prepare=prepare, zone=zone, clock=now_ms, traffic=traffic)
+            await its.run(stopped)
         finally:
             await store.close()
     log.info("stopped")

@@ -90,6 +90,10 @@ class Settings(BaseSettings):
     realtime_variant: Literal["CNEMC-realtime", "clause"] = "CNEMC-realtime"
     grace_hours: int = Field(1, ge=0, le=24 * 31, description="how long after its end a day stays open")
 
+    notify: Path | None = Field(
+        None, description="whom alerts are told (TOML): channels, people, roster; none: nobody, they are listed"
+    )
+
     opendata_publisher: str | None = Field(
         None, min_length=1, description="who publishes the open data, as people read it"
     )

@@ -222,6 +222,32 @@ class Incidents:
         with self._books.reading() as connection:
             return _one(connection, number)
 
+    def some(self, numbers: Collection[int]) -> dict[int, Incident]:
+        """Incidents by their numbers; those that there are."""
+        wanted, found = sorted(numbers), dict[int, Incident]()
+        with self._books.reading() as connection:
+            for start in range(0, len(wanted), 500):
+                query = select(incidents).where(incidents.c.id.in_(wanted[start : start + 500]))
+                found |= {row.id: _incident(row._mapping) for row in connection.execute(query)}
+        return found
+
+    def holding(self, rules: Collection[str]) -> list[Incident]:
+        """The incidents of some rules that hold."""
+        of = incidents.c
+        query = select(incidents).where(of.rule.in_(rules), of.gone.is_(None), of.phase != "resolved")
+        with self._books.reading() as connection:
+            return [_incident(row._mapping) for row in connection.execute(query.order_by(of.id))]
+
+    def grouped(self, groups: Collection[int]) -> list[Incident]:
+        """The incidents of some groups that hold, in order of number."""
+        of, wanted, found = incidents.c, sorted(groups), list[Incident]()
+        with self._books.reading() as connection:
+            for start in range(0, len(wanted), 500):
+                chosen = of.group_id.in_(wanted[start : start + 500])
+                query = select(incidents).where(chosen, of.gone.is_(None), of.phase != "resolved")
+                found += [_incident(row._mapping) for row in connection.execute(query.order_by(of.id))]
+        return found
+
     def all(self, *, open_only: bool = False, since: int | None = None) -> list[Incident]:
         """Incidents, the newest first: those that still hold, or that were not over before `since` [ms]."""
         of = incidents.c

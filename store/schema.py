@@ -406,6 +406,86 @@ pending_alerts = Table(
     sqlite_with_rowid=False,
 )
 
+# What people are told of incidents: who by which channel, and what became of it.
+notices = Table(
+    "notices",
+    metadata,
+    Column("id", _Serial, primary_key=True, autoincrement=True),
+    Column("uid", String, nullable=False, unique=True),  # by which a receiver knows one that comes twice
+    Column("cause", String, nullable=False),  # line 17, ladder 4/duty/1/2, …: of one cause nobody is told twice
+    Column("channel", String, nullable=False),
+    Column("person", String, nullable=False),  # "": whoever reads the channel
+    Column("incident", BigInteger, nullable=False, index=True),  # 0: of none
+    Column("what", String, nullable=False),
+    Column("severity", String, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("facts", Text, nullable=False),  # JSON: the same for programs
+    Column("made_at", BigInteger, nullable=False),
+    Column("due_at", BigInteger, nullable=False),  # of the next try
+    Column("leased_until", BigInteger, nullable=False, default=0),
+    Column("holder", String, nullable=False, default=""),  # the notifier that tries
+    Column("tries", Integer, nullable=False, default=0),
+    Column("state", String, nullable=False, default="waiting"),  # waiting, sent, in digest, given up
+    Column("done_at", BigInteger),
+    Column("error", Text, nullable=False, default=""),  # of the last try, without secrets
+    Column("digest", BigInteger),  # the notice that it went into
+    UniqueConstraint("cause", "channel", "person"),
+    Index("notices_by_channel", "channel", "state", "done_at"),
+    Index("notices_by_state", "state", "due_at"),
+    sqlite_autoincrement=True,
+)
+
+# Incidents of which nobody was told on purpose, and why; told when that ends and they still hold.
+withheld = Table(
+    "withheld",
+    metadata,
+    Column("id", _Serial, primary_key=True, autoincrement=True),
+    Column("incident", BigInteger, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("ended_at", BigInteger, index=True),
+    Column("ended_why", String),
+    sqlite_autoincrement=True,
+)
+
+# Whom of a role an incident has come to, and when the next ones are told where nobody acknowledges it.
+ladders = Table(
+    "ladders",
+    metadata,
+    Column("incident", BigInteger, primary_key=True),
+    Column("role", String, primary_key=True),
+    Column("round", BigInteger, nullable=False),  # the line that began it
+    Column("step", Integer, nullable=False),  # the last one told
+    Column("due_at", BigInteger, nullable=False, index=True),
+)
+
+silences = Table(
+    "silences",
+    metadata,
+    Column("id", _Serial, primary_key=True, autoincrement=True),
+    Column("rule", String, nullable=False),  # "": every rule
+    Column("subject", String, nullable=False),  # "": every subject
+    Column("since", BigInteger, nullable=False),
+    Column("until", BigInteger, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("entered_by", String, nullable=False),
+    Column("ended_by", String),  # where somebody ended it before its time
+    Column("ended_at", BigInteger),
+    sqlite_autoincrement=True,
+)
+
+shift_notes = Table(
+    "shift_notes",
+    metadata,
+    Column("id", _Serial, primary_key=True, autoincrement=True),
+    Column("at", BigInteger, nullable=False),
+    Column("who", String, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("open", Text, nullable=False),  # JSON list: the incidents that held
+    sqlite_autoincrement=True,
+)
+
 _JUDGEMENT = (
     ("value", Text, True),
     ("unit", String, False),
@@ -443,6 +523,24 @@ running = Table(
     Column("standard", String, primary_key=True),
     *(Column(name, kind, nullable=nullable) for name, kind, nullable in _JUDGEMENT),
     Column("closes_at", BigInteger, nullable=False),
+)
+
+# How a year's values stood, from when on: a row where the status of one became another.
+standings = Table(
+    "standings",
+    metadata,
+    Column("id", _Serial, primary_key=True, autoincrement=True),
+    Column("indicator", String, nullable=False),
+    Column("scope", String, nullable=False),
+    Column("period", String, nullable=False),
+    Column("standard", String, nullable=False),
+    Column("at", BigInteger, nullable=False),  # when it was computed
+    Column("status", String, nullable=False),
+    Column("value", Text),
+    Column("unit", String, nullable=False),
+    Column("sentence", Text, nullable=False),
+    Index("standings_by_indicator", "indicator", "scope", "id"),
+    sqlite_autoincrement=True,
 )
 
 audit = Table(

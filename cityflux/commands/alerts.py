@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cityflux.composition import alert_rules_of, now_ms, open_books, open_store, whoami
+from cityflux.composition import alert_rules_of, now_ms, open_books, open_store, traffic_rules_of, whoami
 from cityflux.console import Format, instant, out, print_rows, refused, settings, wrong
 from cityflux.settings import Settings
 from processors.alerts.outage import is_not_known, not_known_since
@@ -14,6 +14,7 @@ from processors.scopes import CITY
 from sensors.instants import DAY_MS, HOUR_MS, iso
 from store.incidents import Draft, Incident, Incidents, Of
 from store.intervals import Intervals
+from store.silences import Silence, Silences
 
 if TYPE_CHECKING:
     from processors.alerts.history import Seen
@@ -32,7 +33,7 @@ def rules(style: Annotated[Format, typer.Option("--format", help="table, csv or 
             "code": rule.code,
             "subject": SIGNALS[rule.signal].subject.name,
             "name": f"{rule.zh} {rule.en}",
-            "levels": "; ".join(f"{level.colour or level.severity} {_when(level)}" for level in rule.levels),
+            "levels": _levels(rule),
             "dwell_min": rule.dwell_min,
             "clear_min": rule.clear_min,
             "roles": "+".join(rule.roles),
@@ -56,7 +57,9 @@ def list_alerts(
     with open_books(chosen) as books:
         books.prepare()
         begun = Incidents(books).pending(list(rules)) if pending else {}
-        found = [] if pending else Incidents(books).all(open_only=open_only, since=now_ms() - days * DAY_MS)
+        now = now_ms()
+        found = [] if pending else Incidents(books).all(open_only=open_only, since=now - days * DAY_MS)
+        silences = Silences(books).all(since=now)
         unknown = not_known_since(Incidents(books).all(open_only=True))
     if pending:
         rows = [_begun(rules[code], subject, since, chosen) for (code, subject), since in sorted(begun.items())]
@@ -74,12 +77,17 @@ def list_alerts(
         "acknowledged",
         "stands_behind",
         "group",
+        "silenced_until",
         "peak",
     ]
     by: dict[Of, list[Incident]] = {}
     for one in found:
         by.setdefault((one.rule, one.subject), []).append(one)
-    print_rows([_stored(one, by, rules, chosen, unknown) for one in found], columns, style, "incidents")
+    shown = [
+        {**_stored(one, by, rules, chosen, unknown), "silenced_until": _silenced(one, silences, now, chosen)}
+        for one in found
+    ]
+    print_rows(shown, columns, style, "incidents")
 
 
 @alerts.command("explain")
@@ -204,7 +212,7 @@ def _said_of(rule: "Rule") -> list[str]:
         f"grouped by {rule.group} within {rule.group_min} min" if rule.group else "",
     ]
     return [
-        f"levels: {'; '.join(f'{level.colour or level.severity} {_when(level)}' for level in rule.levels)}",
+        f"levels: {_levels(rule)}",
         f"said after {rule.dwell_min} min, over after {rule.clear_min} min within the limits by {rule.margin}",
         *(one for one in also if one),
         f"rule {rule.code}: {rule.document}, {rule.clause} ({rule.mark})",
@@ -233,7 +241,16 @@ def _look_back(rule: "Rule", chosen: Settings, start: int, end: int) -> "dict[st
     with open_books(chosen) as books:
         books.prepare()
         registry, intervals = books.registry(), Intervals(books).all(SIGNALS[rule.signal].family)
-        return dict(look_back(open_store(chosen), registry, intervals, rule, chosen.zone, start, end, books=books))
+        store, traffic = open_store(chosen), traffic_rules_of(chosen)
+        return dict(look_back(store, registry, intervals, rule, chosen.zone, start, end, books=books, traffic=traffic))
+
+
+def _levels(rule: "Rule") -> str:
+    said = []
+    for level in rule.levels:
+        own = "" if level.dwell_min is None else f" after {level.dwell_min} min"
+        said.append(f"{level.colour or level.severity} {_when(level)}{own}")
+    return "; ".join(said)
 
 
 def _when(level: Any) -> str:
@@ -295,6 +312,12 @@ def _stored(
         "stands_behind": wider,
         "group": one.group_id,
     }
+
+
+def _silenced(one: Incident, silences: Sequence[Silence], now: int, chosen: Settings) -> str | None:
+    """Until when nobody is told of it; None where people are."""
+    until = max((silence.until for silence in silences if silence.covers(one, now)), default=None)
+    return None if until is None else iso(until, chosen.zone)
 
 
 def _peak(rule: "Rule | None", one: Draft, chosen: Settings) -> str:

@@ -231,17 +231,22 @@ class _Runs:
 
     def see(self, at: int, level: int, perhaps: int) -> None:
         """Levels up to this one are exceeded, those above `perhaps` are not; of those between it is not known."""
-        self._since = [
-            (at if since is None else since) if number <= level else (since if number <= perhaps else None)
-            for number, since in enumerate(self._since, start=1)
-        ]
+        since = self._since
+        for index in range(len(since)):
+            if index < level:
+                if since[index] is None:
+                    since[index] = at
+            elif index >= perhaps:
+                since[index] = None
 
     def see_below(self, at: int, keeps: int, perhaps: int) -> None:
         """Levels above `perhaps` are within their clear limits, those up to `keeps` are not; of those between it is not known."""
-        self._since = [
-            (at if since is None else since) if number > perhaps else (since if number > keeps else None)
-            for number, since in enumerate(self._since, start=1)
-        ]
+        since = self._since
+        for index in range(len(since)):
+            if index < keeps:
+                since[index] = None
+            elif index >= perhaps and since[index] is None:
+                since[index] = at
 
     def forget(self) -> None:
         """Nobody saw what was between."""
@@ -260,22 +265,17 @@ class _Runs:
 
     def lasting(self, point: Point, dwell: Sequence[int]) -> int:
         """The highest level that is exceeded and has been for its dwell; 0 where none has."""
-        return max(
-            (
-                number
-                for number, (since, least) in enumerate(zip(self._since, dwell, strict=True), start=1)
-                if number <= (point.level or 0) and since is not None and point.at - since >= least
-            ),
-            default=0,
-        )
+        for number in range(point.level or 0, 0, -1):
+            since = self._since[number - 1]
+            if since is not None and point.at - since >= dwell[number - 1]:
+                return number
+        return 0
 
     def left_of(self, level: int, point: Point, clear: int) -> int:
         """The highest level up to this one that is not known to be within its clear limits so long; 0 where all are."""
-        return max(
-            (
-                number
-                for number, since in enumerate(self._since[:level], start=1)
-                if since is None or point.at - since < clear or number <= max(point.keeps, point.perhaps_kept)
-            ),
-            default=0,
-        )
+        kept = max(point.keeps, point.perhaps_kept)
+        for number in range(level, 0, -1):
+            since = self._since[number - 1]
+            if since is None or point.at - since < clear or number <= kept:
+                return number
+        return 0

@@ -22,6 +22,7 @@ from processors.alerts.rules import Rule
 from processors.alerts.signals import Look, Signal
 from processors.alerts.values import Values
 from processors.scopes import CITY
+from processors.traffic.rules import TrafficRules
 from sensors.families.contract import FUTURE_MS
 from sensors.instants import HOUR_MS
 from sensors.stations import Registry
@@ -60,6 +61,7 @@ class Scene(NamedTuple):
     now: int
     ended: Callable[[str], str]
     books: Books
+    traffic: TrafficRules
 
     def look(self, start: int, subjects: Collection[str], *, before: bool) -> Look:
         """At subjects after an instant [ms]; with what its signal needs `before`, else only with what its rules' clauses do."""
@@ -68,8 +70,7 @@ class Scene(NamedTuple):
         return Look(
             self.store, self.registry, self.intervals, self.zone, start, self.now + FUTURE_MS,
             None if self.signal.subject.all_at_once else subjects,
-            frozenset[str]().union(*(rule.asks_of for rule in self.rules)),
-            self.books,
+            frozenset[str]().union(*(rule.asks_of for rule in self.rules)), self.books, self.traffic, self.now,
         )  # fmt: skip
 
 
@@ -208,7 +209,7 @@ def _course(scene: Scene, depth: _Depth, values: Values) -> Course:
 
 def _points(scene: Scene, rule: Rule, values: Values, after: int) -> list[Point]:
     seen = points(rule, values, scene.signal.window, after)
-    return [one for one in seen if rule.in_force_at(one.at, scene.zone)]
+    return [one for one in seen if rule.in_force(one.at, scene.zone)]
 
 
 def _say(
@@ -243,7 +244,7 @@ def _district(scene: Scene, subject: str) -> str:
 
 def _ended(scene: Scene, rule: Rule, subject: str) -> str:
     """Why a rule has nothing to say of a subject any more; empty where it has."""
-    if not rule.in_force_at(scene.now, scene.zone):
+    if not rule.in_force(scene.now, scene.zone):
         return "the rule is out of force"
     return scene.ended(subject)
 

@@ -11,6 +11,7 @@ from processors.alerts.levels import points
 from processors.alerts.rules import Rule
 from processors.alerts.signals import SIGNALS, Look
 from processors.alerts.values import Values
+from processors.traffic.rules import TrafficRules, traffic_rules
 from sensors.instants import DAY_MS, HOUR_MS
 from sensors.stations import Registry
 from store.books import Books
@@ -55,11 +56,24 @@ def look_back(
     end: int,
     subjects: Collection[str] | None = None,
     books: Books | None = None,
+    traffic: TrafficRules | None = None,
 ) -> Mapping[str, Seen]:
     """By subject what the rule saw in (start, end] [ms]; incidents that touch the span, points of the span only. `intervals` are
     those of its signal's family; `subjects`: of these alone; `books` where its signal is of them. Raises StoreUnavailable,
     StoreMisconfigured."""
-    look = Look(store, registry, intervals, zone, reads_from(rule, start), end, subjects, rule.asks_of, books)
+    traffic = traffic or traffic_rules()
+    look = Look(
+        store,
+        registry,
+        intervals,
+        zone,
+        reads_from(rule, start),
+        end,
+        subjects,
+        rule.asks_of,
+        books=books,
+        traffic=traffic,
+    )
     return seen_in(rule, SIGNALS[rule.signal].make(look), zone, start, end)
 
 
@@ -75,7 +89,7 @@ def seen_in(rule: Rule, values: Mapping[str, Values], zone: ZoneInfo, start: int
     found = {}
     for subject, of_subject in values.items():
         seen = [point for point in points(rule, of_subject, window) if begins < point.at <= end]
-        its = [point for point in seen if rule.in_force_at(point.at, zone)]
+        its = [point for point in seen if rule.in_force(point.at, zone)]
         of: Course = course(its, rule.timing, partial(rule.may_begin, zone=zone))
         incidents = [one for one in drafts(of.episodes, rule.reopen_ms) if one.well is None or one.well > start]
         first = next((point for point in its if point.level is not None), None)

@@ -46,6 +46,8 @@ def _draft(group: Sequence[Episode]) -> Draft:
 def changes(known: Sequence[Incident], now: Sequence[Draft], reopen: int, edge: int | None = None) -> list[Change]:
     """From what is stored of a rule at a subject, in the span that was looked at again, to what the data say. What begins at
     `edge` [ms] began before the look: of a stored incident its beginning stays."""
+    if len(known) == len(now) == 1 and known[0].draft.since == now[0].since:
+        return _moved(known[0], _with_its_beginning(now[0], known[0].draft) if now[0].since == edge else now[0])
     found: list[Change] = []
     of_draft = _matched(known, now, reopen)
     for number, draft in enumerate(now):
@@ -70,8 +72,6 @@ def _matched(known: Sequence[Incident], now: Sequence[Draft], reopen: int) -> di
     """The stored incidents of each draft, by its position: each with the draft that it shares most time with, else with the
     nearest that is no further than reopening allows."""
     found: dict[int, list[Incident]] = {}
-    if len(known) == len(now) == 1 and known[0].draft.since == now[0].since:
-        return {0: [known[0]]}
     for one in known:
         shared = {
             number: min(_end(one.draft), _end(draft)) - max(one.draft.since, draft.since)

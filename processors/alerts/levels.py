@@ -15,7 +15,7 @@ from processors.alerts.clauses import Ask
 from processors.alerts.episodes import Point
 from processors.alerts.rules import Rule
 from processors.alerts.signals.look import Extremes
-from processors.alerts.values import AT_LEAST, VALUE, Values
+from processors.alerts.values import Known, Outlook, Values, least_of
 
 
 def points(rule: Rule, values: Values, window: int, after: int | None = None) -> list[Point]:
@@ -26,8 +26,11 @@ def points(rule: Rule, values: Values, window: int, after: int | None = None) ->
 
 def may_exceed(rule: Rule, values: Values) -> bool:
     """Whether a point over any of these values may exceed a level: whether each clause of a list holds of some value."""
+    said = [
+        one for known in values.values() for one in (known.ahead.values() if isinstance(known, Outlook) else (known,))
+    ]
     return any(
-        all(any(_exceeds(known, ask, ask.limit) for known in values.values()) for ask in asks)
+        all(any(_exceeds(known, ask, ask.limit) for known in said) for ask in asks)
         for level in rule.asks
         for asks in level
     )
@@ -51,38 +54,53 @@ def may_exceed_in(rule: Rule, extremes: Extremes) -> npt.NDArray[np.bool_]:
 
 def _point(rule: Rule, values: Values, at: int, window: int) -> Point:
     known = values[at]
-    level, perhaps = _highest(rule, values, at, window, kept=False)
+    if isinstance(known, Outlook):
+        return _worst_ahead(rule, known, at, window)
+    level, perhaps = _highest(rule, values, at, window, 0, kept=False)
     shown = {code: text(value) for code, value in known.items() if not rule.shows or code in rule.shows}
     if level == 0 and perhaps:
         return Point(at, None, 0, shown)
-    keeps, perhaps_kept = _highest(rule, values, at, window, kept=True)
-    keeps = max(level, keeps)
+    keeps, perhaps_kept = _highest(rule, values, at, window, level, kept=True)
     return Point(at, level, keeps, shown, max(level, perhaps), max(keeps, perhaps_kept), _size(rule, known))
 
 
-def _size(rule: Rule, known: Mapping[str, Fraction]) -> Fraction:
+def _worst_ahead(rule: Rule, outlook: Outlook, at: int, window: int) -> Point:
+    """The point of an instant is that of the worst window to come. What is let go is said to stay so for long enough."""
+    to_come = [_point(rule, outlook.ahead, end, window) for end in sorted(outlook.ahead) if end > at]
+    known = [one for one in to_come if one.level is not None]
+    if not known:
+        return Point(at, None)
+    worst = max(known, key=lambda one: (one.level or 0, one.size, -one.at))
+    is_long = to_come[-1].at - at > outlook.least_ms
+    keeps = max(one.keeps for one in known)
+    perhaps_kept = keeps if is_long else len(rule.levels)
+    return worst._replace(at=at, keeps=keeps, perhaps=worst.level or 0, perhaps_kept=max(keeps, perhaps_kept))
+
+
+def _size(rule: Rule, known: Mapping[str, Known]) -> Fraction:
     """How great a value is, to find the greatest: of the quantity that the rule asks of, where it asks of one."""
     ask = rule.asks[0][0][0]
-    value = known.get(ask.of, known.get(AT_LEAST) if ask.of == VALUE else None)
-    if value is None or len(rule.asks_of) > 1:
+    value = known.get(ask.of, known.get(least_of(ask.of)))
+    if not isinstance(value, Fraction) or len(rule.asks_of) > 1:
         return Fraction(0)
     return value if ask.over else -value
 
 
-def _highest(rule: Rule, values: Values, at: int, window: int, *, kept: bool) -> tuple[int, int]:
-    """The highest level that holds, or is kept up, 0 where none does; and the highest that what is known does not refute."""
-    level = perhaps = 0
-    for number, lists in enumerate(rule.asks, start=1):
-        ask = lists[0][0]
+def _highest(rule: Rule, values: Values, at: int, window: int, above: int, *, kept: bool) -> tuple[int, int]:
+    """The highest level above one that holds, or is kept up, that one where none does; and the highest that what is known does
+    not refute."""
+    perhaps = above
+    for number in range(len(rule.asks), above, -1):
+        lists = rule.asks[number - 1]
         if len(lists) == 1 and len(lists[0]) == 1:
-            held = _holds(ask, values, at, window, kept=kept)
+            held = _holds(lists[0][0], values, at, window, kept=kept)
         else:
             held = _any([_all(asks, values, at, window, kept=kept) for asks in lists])
         if held:
-            level = perhaps = number
-        elif held is None:
-            perhaps = number
-    return level, perhaps
+            return number, max(perhaps, number)
+        if held is None:
+            perhaps = max(perhaps, number)
+    return above, perhaps
 
 
 def _all(asks: Sequence[Ask], values: Values, at: int, window: int, *, kept: bool) -> bool | None:
@@ -113,18 +131,20 @@ def _holds(ask: Ask, values: Values, at: int, window: int, *, kept: bool) -> boo
     return False if False in exceeded else None if None in exceeded else True
 
 
-def _exceeds(known: Mapping[str, Fraction], ask: Ask, limit: Fraction) -> bool | None:
+def _exceeds(known: Mapping[str, Known], ask: Ask, limit: Fraction) -> bool | None:
     value = known.get(ask.of)
-    if value is not None:
+    if isinstance(value, Fraction):
         # As Fraction compares, in half the time.
         over = value.numerator * limit.denominator - limit.numerator * value.denominator
         return over > 0 if ask.over else over < 0
-    least = known.get(AT_LEAST) if ask.of == VALUE and ask.over else None
-    return True if least is not None and least > limit else None
+    least = known.get(least_of(ask.of)) if ask.over else None
+    return True if isinstance(least, Fraction) and least > limit else None
 
 
-def text(value: Fraction) -> str:
-    """As it is shown: three decimals at most, rounded half to even."""
+def text(value: Known) -> str:
+    """As it is shown: words as they are, of a number three decimals at most, rounded half to even."""
+    if isinstance(value, str):
+        return value
     thousandths, rest = divmod(abs(value.numerator) * 1000, value.denominator)
     if 2 * rest > value.denominator or (2 * rest == value.denominator and thousandths % 2):
         thousandths += 1

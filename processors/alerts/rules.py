@@ -164,14 +164,10 @@ class Rule(Data):
             and one.draft.fired <= (other.draft.resolved or other.draft.last)
         )
 
-    def in_force(self, day: date) -> bool:
-        """Whether it holds on a civil day."""
-        return self.effective_from <= day and (self.effective_to is None or day <= self.effective_to)
-
-    def in_force_at(self, at: int, zone: ZoneInfo) -> bool:
-        """Whether it holds at an instant [ms]: at the end of something that was measured on such a day."""
+    def in_force(self, at: int, zone: ZoneInfo) -> bool:
+        """Whether it holds of what ends at an instant [ms]: of the civil days that it is in force."""
         after, until = _bounds(self.effective_from, self.effective_to, zone)
-        return after <= at < until
+        return after < at <= until
 
     def may_begin(self, at: int, zone: ZoneInfo) -> bool:
         """Whether it may fire first at an instant [ms]: within its schedule, where it has one."""

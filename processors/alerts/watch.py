@@ -24,6 +24,7 @@ from processors.alerts.own import Own
 from processors.alerts.rules import Rule
 from processors.alerts.signals import SIGNALS, Signal
 from processors.keeping import keep_stepping
+from processors.traffic.rules import TrafficRules, traffic_rules
 from sensors.instants import DAY_MS, HOUR_MS
 from sensors.stations import Registry
 from store.books import Books
@@ -56,6 +57,7 @@ class Watch:
         prepare: Callable[[], None],
         zone: ZoneInfo,
         clock: Callable[[], int],
+        traffic: TrafficRules | None = None,
     ) -> None:
         """`prepare` readies the books and may raise BooksUnavailable."""
         self._store = store
@@ -66,6 +68,7 @@ class Watch:
         self._clock = clock
         self._incidents = Incidents(books)
         self._courses = Courses()
+        self._traffic = traffic or traffic_rules()
         self._due = Due(books)
         self._own = Own(books)
 
@@ -126,17 +129,9 @@ class Watch:
                 intervals = Intervals(self._books).all(signal.family)
                 ended = _ended(signal, registry, now)
                 scene = Scene(
-                    self._store,
-                    self._incidents,
-                    signal,
-                    rules,
-                    registry,
-                    intervals,
-                    self._zone,
-                    now,
-                    ended,
-                    self._books,
-                )
+                    self._store, self._incidents, signal, rules, registry, intervals, self._zone, now, ended, self._books,
+                    self._traffic,
+                )  # fmt: skip
                 changed, pending, groups = evaluate(scene, since, self._courses)
                 found.changes.update(changed)
                 found.pending.update(pending)
@@ -158,7 +153,7 @@ def _since(signal: Signal, marks: Sequence[AlertMark], registry: Registry, oldes
     """The subjects of a signal that changed, each after an instant [ms]."""
     stations: dict[int, set[str]] = defaultdict(set)
     for mark in marks:
-        stations[max(mark.since, oldest)].add(mark.station)
+        stations[max(mark.since - signal.felt_h * HOUR_MS, oldest)].add(mark.station)
     if len(stations) > _MOST_INSTANTS:
         coarse: dict[int, set[str]] = defaultdict(set)
         for at, names in stations.items():

@@ -117,7 +117,7 @@ def own(city: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_citys_own_rules_are_those_of_every_command() -> None:
     rows = {row["code"]: row for row in json.loads(run("rules", "--format", "json"))}
     assert "air_heavy_chongqing" not in rows
-    assert rows["pm_here"]["levels"] == "notice pm2_5 > 90; warning pm2_5 > 95"
+    assert rows["pm_here"]["levels"] == "notice pm2_5 > 90; warning pm2_5 > 95 after 600 min"
     words = ("why-not", "pm_here", "hx-01", "2026-03-12T16:00", "--hours", "4", "--format", "json")
     states = {row["at"][11:16]: row["state"] for row in json.loads(run(*words))}
     # 12 March 2026 is a Thursday.

@@ -2,12 +2,28 @@
 
 from collections.abc import Mapping
 
-from processors.alerts.signals import air, cityflux, readings, stations, water
+from processors.alerts.signals import (
+    air,
+    cityflux,
+    energy,
+    forecasts,
+    plan,
+    readings,
+    rivers,
+    stations,
+    tunnels,
+    water,
+)
 from processors.alerts.signals.look import Extremes, Look, Signal
 
 SIGNALS: Mapping[str, Signal] = {
     **air.SIGNALS,
+    **forecasts.SIGNALS,
     **water.SIGNALS,
+    **rivers.SIGNALS,
+    **tunnels.SIGNALS,
+    **energy.SIGNALS,
+    **plan.SIGNALS,
     **readings.SIGNALS,
     **stations.SIGNALS,
     **cityflux.SIGNALS,

@@ -21,7 +21,7 @@ import pandas as pd
 from processors.air.days import counting_hours, runs
 from processors.alerts.signals.look import Extremes, Look, Signal
 from processors.alerts.signals.subjects import STATION, THE_CITY
-from processors.alerts.values import AT_LEAST, VALUE, Shown, Values
+from processors.alerts.values import AT_LEAST, VALUE, Known, Shown, Values
 from processors.indicators.air_daily import city_days, station_days
 from processors.indicators.air_realtime import PRACTICE, city_realtime, city_statistic, realtime
 from processors.indicators.exact import exact
@@ -36,6 +36,9 @@ _DAY_HOURS = 24
 _HAD_H = 14 * 24
 _HAD_MS = _HAD_H * HOUR_MS
 _HOURLY: tuple[Period, ...] = ("hour",)
+
+_AT_HOUR = "+"
+"""Between a station's name and the hour at which its windows begin; no station id has it."""
 
 
 class _Part(NamedTuple):
@@ -97,14 +100,24 @@ def _running(pollutant: str, statistic: Statistic) -> "_OfPart":
 
 
 def _windows_of(part: _Part, zone: ZoneInfo) -> Values:
+    # Moved back by so many hours the windows that begin at that hour are civil days. All hours of the day are made days at once.
+    moved = [
+        part.hours.assign(
+            observed_at=part.hours["observed_at"] - pd.Timedelta(hours=hour),
+            station=part.hours["station"] + f"{_AT_HOUR}{hour}",
+        )
+        for hour in range(_DAY_HOURS)
+    ]
+    days = station_days(pd.concat(moved, ignore_index=True), zone)
+    names = days["station"].str.split(_AT_HOUR, n=1)
+    days["station"] = names.str[0]
     found: dict[int, Mapping[str, Fraction]] = {}
-    for hour in range(_DAY_HOURS):
-        # Moved back by so many hours the windows that begin at that hour are civil days.
-        moved = part.hours.assign(observed_at=part.hours["observed_at"] - pd.Timedelta(hours=hour))
-        for row in city_days(station_days(moved, zone), part.assessment, zone).to_dict("records"):
-            named = {"aqi": row["aqi"], "pm2_5": row["pm2_5"], "mda8": row["o3"]}
-            found[day_bounds(row["day"], zone)[1] + hour * HOUR_MS] = {
-                code: exact(float(value)) for code, value in named.items() if not pd.isna(value)
+    hours = names.str[1].astype(int)
+    for hour in sorted(set(hours.tolist())):
+        its = city_days(days[hours == hour].reset_index(drop=True), part.assessment, zone)
+        for day, *values in zip(its["day"], its["aqi"], its["pm2_5"], its["o3"], strict=True):
+            found[day_bounds(day, zone)[1] + hour * HOUR_MS] = {
+                code: exact(float(value)) for code, value in zip(_DAYS, values, strict=True) if not pd.isna(value)
             }
     return found
 
@@ -118,7 +131,7 @@ def _of_city(make: "_OfPart") -> Callable[[Look], Mapping[str, Values]]:
             return {}
         at = hours["observed_at"].astype("datetime64[ms, UTC]").astype("int64")
         days = days_between(civil_day(int(at.min()), look.zone), civil_day(int(at.max()), look.zone))
-        found: dict[int, Mapping[str, Fraction]] = {}
+        found: dict[int, Mapping[str, Known]] = {}
         for assessment, run in runs(look.registry, days, CITY, look.zone):
             start, end = day_bounds(run[0], look.zone)[0], day_bounds(run[-1], look.zone)[1]
             own = hours[hours["station"].isin(assessment) & (at <= end)]

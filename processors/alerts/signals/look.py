@@ -1,14 +1,15 @@
 """What a signal is asked: where it looks, and what it is."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
 
-from processors.alerts.signals.subjects import Subject, Whose
+from processors.alerts.signals.subjects import Subject
 from processors.alerts.values import Shown, Values
+from processors.traffic.rules import TrafficRules, traffic_rules
 from sensors.stations import Registry
 from store.books import Books
 from store.intervals import Interval
@@ -17,7 +18,8 @@ from store.port import ReadingsStore
 
 class Look(NamedTuple):
     """Where a signal looks: stored readings with start < at ≤ end [ms], without what `intervals` (of its family) cover; of these
-    subjects alone, or of all; and which of its quantities are asked for, None: any; `books` for signals that are no readings."""
+    subjects alone, or of all; which of its quantities are asked for, None: any; `books` for signals that are no readings; how the
+    city counts its traffic. What ends after `now` [ms], where it is said, is not over: more may come of it."""
 
     store: ReadingsStore
     registry: Registry
@@ -28,6 +30,13 @@ class Look(NamedTuple):
     subjects: Collection[str] | None = None
     quantities: Collection[str] | None = None
     books: Books | None = None
+    traffic: TrafficRules = traffic_rules()
+    now: int | None = None
+
+    @property
+    def over_by(self) -> int:
+        """By when a window is to have ended to be over [ms]."""
+        return self.end if self.now is None else min(self.end, self.now)
 
 
 def books_of(look: Look) -> Books:
@@ -52,17 +61,21 @@ class Signal(NamedTuple):
     and these periods (of what is no reading: what it is of), of which it needs so many hours before the first that matters [h];
     the length of its windows [ms], 0 where it has none. `extremes`, where it is there, says of all subjects at once what is to
     be looked at closer; it reads by itself what it needs before. Quantities that are `apart` have nothing to do with each other:
-    a rule shows those that it asks of. `make` and `extremes` raise StoreUnavailable, StoreMisconfigured.
+    a rule shows those that it asks of. `basis`: whether its values were measured, or are of a forecast. `make` and `extremes`
+    raise StoreUnavailable, StoreMisconfigured.
 
-    A value depends on what was measured in that time before it and on nothing else: each look that reaches so far gives the same.
+    A value depends on what was measured in that time before it, in so many hours after it (`felt_h`), and on nothing else: each
+    look that reaches so far gives the same.
     """
 
     subject: Subject
     shows: Mapping[str, Shown]
-    family: Whose
+    family: str
     periods: Collection[str]
     make: Callable[[Look], Mapping[str, Values]]
     before_h: int
     window: int
     extremes: Callable[[Look], Extremes] | None = None
     apart: bool = False
+    felt_h: int = 0
+    basis: Literal["observed", "forecast"] = "observed"

@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 
 from processors.alerts.history import look_back
 from processors.alerts.rules import Rule, load_rules
+from processors.alerts.signals import SIGNALS, Look
 from processors.alerts.watch import Watch
 from sensors.instants import DAY_MS, HOUR_MS, to_datetime
+from sensors.quantities import MEASURED_FAMILIES, OF_FAMILY
 from sensors.reading import Doubt, Reading
 from store.books import Books
 from store.incidents import Incidents
@@ -124,8 +126,8 @@ class Minutes:
     def take(self, batch: Sequence[Came]) -> None:
         """A batch, marked as ingest does: of an hour all stations from its earliest instant on."""
         self.now += 1_000
-        readings = [self._reading(one) for one in batch]
-        asyncio.run(self._write(readings))
+        readings = [self.reading(one) for one in batch]
+        asyncio.run(self.write(readings))
         changed: dict[tuple[str, str, int], set[str]] = {}
         earliest: dict[tuple[str, str, int], int] = {}
         for one in readings:
@@ -138,11 +140,11 @@ class Minutes:
             unknown={}, earliest=earliest,
         )  # fmt: skip
 
-    async def _write(self, readings: Sequence[Reading]) -> None:
+    async def write(self, readings: Sequence[Reading]) -> None:
         await self.store.write(readings)
         await self.store.close()
 
-    def _reading(self, one: Came) -> Reading:
+    def reading(self, one: Came) -> Reading:
         good = {} if one.pm10 is None else {"pm10": float(one.pm10)}
         doubtful = {"pm10": Doubt("fault", 1.0)} if one.pm10 is None else {}
         at = FIRST + one.minute * MINUTE_MS
@@ -309,3 +311,37 @@ def test_a_station_counts_while_it_is_active() -> None:
         world.take([*dirty("hx-09", 4), *dirty("hx-09", 20)])
         world.look(watch)
         assert [(one.draft.since - FIRST) // MINUTE_MS for one in Incidents(world.books).all()] == [20]
+
+
+def test_every_quantity_of_every_measured_family_has_a_signal_by_its_own_name_and_unit() -> None:
+    for family in MEASURED_FAMILIES:
+        for period in ("minute", "hour", "day"):
+            shows = SIGNALS[f"readings.{family}.{period}"].shows
+            assert {code: (one.zh, one.en, one.unit) for code, one in shows.items()} == {
+                code: (one.zh, one.en, one.unit) for code, one in OF_FAMILY[family].items()
+            }
+    assert "readings.traffic.raw" not in SIGNALS
+
+
+def test_of_events_of_one_instant_the_last_counts() -> None:
+    with minutes() as world:
+        one = world.reading(Came("hx-01", 5, 120, 1000))
+        asyncio.run(
+            world.write([one, one._replace(seq=1, values={"pm10": 20.0}), one._replace(station="hx-02", seq=7)])
+        )
+        look = Look(world.store, world.books.registry(), (), ZONE, FIRST, world.now, quantities=["pm10"])
+        found = SIGNALS["readings.air.minute"].make(look)
+        at = FIRST + 5 * MINUTE_MS
+        assert found == {"hx-01": {at: {"pm10": 20}}, "hx-02": {at: {"pm10": 120}}}
+
+
+def test_what_is_pending_is_listed_until_it_is_told_or_over_whoever_watches() -> None:
+    with minutes() as world:
+        rules, book = {"plain": RULES["plain"]}, Incidents(world.books)
+        expected = {20: None, 120: 1, 130: 1, 97: None, 140: 4, 150: 4, 160: None}
+        for minute, value in enumerate(expected):
+            world.take([Came("hx-01", minute, value, 1000)])
+            world.look(world.watch(rules))
+            since = None if (begun := expected[value]) is None else FIRST + begun * MINUTE_MS
+            assert book.pending(["plain"]).get(("plain", "hx-01")) == since
+        assert [one.draft.since for one in book.all()] == [FIRST + 4 * MINUTE_MS]

@@ -290,3 +290,10 @@ def incident(rule: str, subject: str, greatest: int, fired: int, resolved: int |
 def test_an_incident_stands_behind_one_of_its_subject_or_of_the_city(other: Incident, stands: bool) -> None:
     rule = of(GOOD).model_copy(update={"inhibited_by": ("silent",)})
     assert rule.stands_behind(incident("one", "hx-01", 2, 10, 20), other) is stands
+
+
+def test_a_rule_is_in_force_from_the_end_of_its_first_hour_to_the_midnight_after_its_last_day() -> None:
+    rule = of(GOOD.replace("2020-01-01", "2026-03-01\neffective_to = 2026-03-01"))
+    midnight = to_millis(datetime(2026, 3, 1, tzinfo=ZONE))
+    instants = (midnight, midnight + 1, midnight + DAY_MS, midnight + DAY_MS + 1)
+    assert [rule.in_force(at, ZONE) for at in instants] == [False, True, True, False]

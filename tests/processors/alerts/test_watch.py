@@ -323,5 +323,7 @@ def test_what_somebody_knows_of_an_incident_he_knows_of_the_one_it_is_joined_to(
     assert (one.id, one.acknowledged_by, one.asks) == (1, "li", False)
 
 
-async def test_a_registry_without_any_reading_is_looked_at(tmp_path: Path) -> None:
-    look(World(tmp_path), rules=shipped_rules())
+async def test_a_city_of_which_nothing_came_yet_is_told_nothing(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    look(world, rules=shipped_rules())
+    assert told(world) == []
