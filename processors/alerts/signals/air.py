@@ -110,15 +110,13 @@ def _windows_of(part: _Part, zone: ZoneInfo) -> Values:
     ]
     days = station_days(pd.concat(moved, ignore_index=True), zone)
     names = days["station"].str.split(_AT_HOUR, n=1)
-    days["station"] = names.str[0]
+    days = days.assign(station=names.str[0], begins=names.str[1].astype(int))
+    of_city = city_days(days, part.assessment, zone)
     found: dict[int, Mapping[str, Fraction]] = {}
-    hours = names.str[1].astype(int)
-    for hour in sorted(set(hours.tolist())):
-        its = city_days(days[hours == hour].reset_index(drop=True), part.assessment, zone)
-        for day, *values in zip(its["day"], its["aqi"], its["pm2_5"], its["o3"], strict=True):
-            found[day_bounds(day, zone)[1] + hour * HOUR_MS] = {
-                code: exact(float(value)) for code, value in zip(_DAYS, values, strict=True) if not pd.isna(value)
-            }
+    for day, hour, *values in of_city[["day", "begins", "aqi", "pm2_5", "o3"]].itertuples(index=False, name=None):
+        found[day_bounds(day, zone)[1] + hour * HOUR_MS] = {
+            code: exact(float(value)) for code, value in zip(_DAYS, values, strict=True) if not pd.isna(value)
+        }
     return found
 
 
