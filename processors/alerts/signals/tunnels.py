@@ -91,14 +91,14 @@ class _Air:
 
     def add(self, one: DayCounts, look: Look) -> None:
         """What came on a day, and its windows."""
-        for quantity in _AIR:
+        for quantity in _limited(look):
             there = [ends(frame[frame[quantity].notna()]) for frame in one.frames.values()]
             at = sorted({int(instant) for of in there for instant in of})
             if at:
                 self.came.setdefault(quantity, []).extend(at)
         air = look.traffic.air
         for of in means_of_day(one.frames, one.counts, air):
-            if of.limit.quantity in _AIR:
+            if of.limit.quantity in self.came:
                 width = of.limit.minutes * _MINUTE_MS
                 new = _Limit(of.limit.quantity, width, of.limit.state, of.most, [])
                 limit = self.limits.setdefault((air.limits.index(of.limit), of.most), new)
@@ -137,6 +137,8 @@ class _Air:
 
 
 def _air(look: Look) -> Mapping[str, Values]:
+    if not _limited(look):
+        return {}
     shown_from = look.start + _HAD_H * HOUR_MS
     newest = shown_from - max(limit.minutes for limit in look.traffic.air.limits) * _MINUTE_MS
     days_from = day_bounds(civil_day(newest, look.zone), look.zone)[0]
@@ -158,13 +160,18 @@ def _came(look: Look, until: int) -> Iterator[tuple[str, str, list[int]]]:
     found: dict[tuple[str, str], set[int]] = {}
     for period in PERIODS:
         frame = withheld(
-            look.store.readings("traffic", period, look.start, until, names, list(_AIR)), look.intervals, period
+            look.store.readings("traffic", period, look.start, until, names, _limited(look)), look.intervals, period
         )
-        for quantity in _AIR:
+        for quantity in _limited(look):
             there = frame[frame[quantity].notna()]
             for station, at in zip(there["station"].tolist(), ends(there).tolist(), strict=True):
                 found.setdefault((station, quantity), set()).add(at)
     yield from ((station, quantity, sorted(at)) for (station, quantity), at in found.items())
+
+
+def _limited(look: Look) -> list[str]:
+    """The quantities of air that the city has a limit of."""
+    return [code for code in _AIR if any(limit.quantity == code for limit in look.traffic.air.limits)]
 
 
 def _saturation(look: Look) -> Mapping[str, Values]:
