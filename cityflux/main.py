@@ -34,6 +34,7 @@ from cityflux.commands import (
     scores,
     sections,
     serve,
+    setup,
     sources,
     traffic,
     verify,
@@ -57,7 +58,7 @@ for command in (
     serve.demo, serve.up, serve.broker, serve.ingest, serve.process, serve.watch, serve.wall,
     feed.simulate, feed.replay, judge.evaluate, verify.verify, years.compare, years.statistics,
     sections.sections, warn.warnings, scores.scorecard, bulletin.bulletin, ask.readings, ask.indicators, ask.explain, ask.ledger,
-    meter.meter, check.doctor,
+    meter.meter, setup.project, check.doctor,
 ):  # fmt: skip
     app.command()(command)
 app.add_typer(letters.dead_letters, name="dead-letters")
@@ -78,6 +79,7 @@ app.add_typer(picture.picture, name="picture")
 app.add_typer(opendata.opendata, name="opendata")
 app.add_typer(gateway.gateway, name="gateway")
 app.add_typer(traffic.traffic, name="traffic")
+app.add_typer(setup.setup, name="setup")
 
 _KNOWN = (SettingsError, JournalError, SessionTaken, BooksUnavailable, StoreError, StartError)
 

@@ -84,6 +84,9 @@ class Settings(BaseSettings):
     influx_org: str = "cityflux"
     influx_bucket: str = "cityflux"
     influx_token_file: Path | None = None
+    influx_projection: bool = Field(
+        False, description="process writes what the books say into InfluxDB too, for Grafana; needs `setup influx`"
+    )
     books_url: str | None = Field(None, description="SQLAlchemy URL; default: books.sqlite in data_dir")
 
     plan: Path | None = Field(None, description="plan file (TOML); default: the shipped example")

@@ -9,7 +9,7 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from store.books import Books
 from store.judgements import Superseded
@@ -193,6 +193,18 @@ class Incidents:
         with self._books.reading() as connection:
             rows = connection.execute(query.order_by(of.fired.desc(), of.id.desc()))
             return [_incident(row._mapping) for row in rows]
+
+    def logged_after(self, line: int, most: int) -> list[tuple[int, int]]:
+        """Up to `most` lines of the log after that one, oldest first: the line's number and the incident's."""
+        its = incident_log.c
+        query = select(its.id, its.incident).where(its.id > line).order_by(its.id).limit(most)
+        with self._books.reading() as connection:
+            return [(row.id, row.incident) for row in connection.execute(query)]
+
+    def waiting(self) -> int:
+        """How many changed series are still to be looked at."""
+        with self._books.reading() as connection:
+            return connection.execute(select(func.count()).select_from(alert_marks)).scalar_one()
 
     def log(self, number: int) -> list[LogLine]:
         """What happened to an incident, oldest first."""

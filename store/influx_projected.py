@@ -44,7 +44,9 @@ class ProjectedStore:
     def write(self, points: Iterable[Projected], *, over_nothing: bool = False) -> int:
         """Write points, and how many they were; `over_nothing`: none of them is stored, so that nothing has to go."""
         count = 0
-        for part in _parts(points, _LINES_A_POST):
+        for several in _parts(points, _LINES_A_POST):
+            # Of one point the last: what an earlier one had and it has not is not to be drawn.
+            part = list({(one.of.name, *one.tags.values(), one.at_ns): one for one in several}.values())
             if not over_nothing:
                 self._forget_what_is_gone(part)
             by_policy: dict[Policy, list[str]] = {}

@@ -26,8 +26,8 @@ ADAPTERS = {
     "paho": {"ingest/mqtt3.py", "simulators/publisher.py"},
     "aiomqtt": {"simulators/publisher.py"},
     "amqtt": {"cityflux/broker.py"},
-    "aiohttp": {"store/influx.py"},
-    "urllib3": {"store/influx.py"},
+    "aiohttp": {"store/influx.py", "store/influx_http.py"},
+    "urllib3": {"store/influx.py", "store/influx_http.py"},
     "sqlalchemy": {
         "store/books.py",
         "store/devices.py",
