@@ -52,9 +52,9 @@ class Influx:
         self.stop()
         shutil.rmtree(self._folder)
 
-    def new_bucket(self, keep_s: int = 0) -> str:
-        """The name of a fresh bucket that keeps points `keep_s` seconds (0: for ever)."""
-        name = f"bucket-{uuid.uuid4().hex}"
+    def new_bucket(self, keep_s: int = 0, name: str = "") -> str:
+        """The name of a fresh bucket that keeps points `keep_s` seconds (0: for ever); one of its own unless it is given."""
+        name = name or f"bucket-{uuid.uuid4().hex}"
         rules = [{"type": "expire", "everySeconds": keep_s}] if keep_s else []
         self.api("POST", "/api/v2/buckets", {"orgID": self._org_id, "name": name, "retentionRules": rules})
         return name
