@@ -12,7 +12,7 @@ from sensors.instants import to_datetime
 from store.influx_http import InfluxHttp
 from store.influx_setup import bucket_of, database_of
 from store.influx_text import escaped, quoted
-from store.measurements import CURSOR, MEASUREMENTS, Kind, Measurement, Policy
+from store.measurements import CURSOR, MEASUREMENTS, Kind, Measurement, Policy, literal
 
 T = TypeVar("T")
 Cell = float | int | str | bool | None
@@ -153,12 +153,6 @@ def _just(point: Projected) -> str:
     """The condition of InfluxQL that lets this point through alone."""
     tags = [f"{quoted(name)} = {literal(value)}" for name, value in point.tags.items()]
     return " AND ".join([f"time = {point.at_ns}", *tags])
-
-
-def literal(text: str) -> str:
-    """A string of InfluxQL."""
-    escaped_text = text.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped_text}'"
 
 
 def _iso_ns(at_ns: int) -> str:

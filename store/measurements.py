@@ -46,6 +46,12 @@ class Measurement:
         return f'"{self.policy}"."{self.name}"'
 
 
+def literal(text: str) -> str:
+    """A string of InfluxQL."""
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
+
+
 def measurement_of(family: Family, period: Period) -> str:
     """The name of the measurement of a family's readings of one period."""
     return f"{family}_{period}".replace("-", "_")
@@ -92,6 +98,7 @@ SCORECARD: Final = Measurement(
     "books",
     ("code", "year"),
     {
+        "of_year": "string",  # the year again: variables of dashboards are made of fields
         "value": "float",
         "shown": "string",  # value and unit, or a dash
         "target": "float",
@@ -141,6 +148,7 @@ STATIONS: Final = Measurement(
         "label_en": "string",
         "name_zh": "string",
         "name_en": "string",
+        "family_id": "string",
         "district_id": "string",
         "kind": "string",
         "longitude": "float",
@@ -168,13 +176,14 @@ DEVICES: Final = Measurement(
     ("family", "station", "district"),
     {
         "state": "string",
-        "ill": "integer",  # 0 online, 1 late, 2 never seen, 3 silent, 4 offline
+        "ill": "integer",  # sensors.presence.ILL
         "age_s": "integer",
         "battery": "float",
         "rssi": "float",
         "snr": "float",
         "lost": "integer",
         "drifts": "integer",
+        "sampled_at": "integer",  # [ms]
     },
     "how each station is: presence, age of what it sent last, what its device says, changes of its messages to be looked at",
     frozenset({"age_s", "battery", "rssi", "snr", "lost"}),
@@ -187,7 +196,7 @@ LEDGER: Final = Measurement(
     {
         "journalled": "integer", "written": "integer", "refused": "integer", "pending": "integer",
         "readings_decoded": "integer", "readings_written": "integer", "readings_refused": "integer",
-        "quantities_refused": "integer", "age_s": "integer",
+        "quantities_refused": "integer", "age_s": "integer", "sampled_at": "integer",
     },
     "each journal's ledger as last copied into the books, and how old the copy is",
 )  # fmt: skip
@@ -199,8 +208,9 @@ PIPELINE: Final = Measurement(
     {
         "open_dead_letters": "integer", "unknown_stations": "integer", "windows_waiting": "integer",
         "alerts_waiting": "integer", "drifts_waiting": "integer", "ingest_age_s": "integer",
+        "incidents_open": "integer", "incidents_asking": "integer", "sampled_at": "integer",
     },
-    "what waits for a person or a program",
+    "what waits for a person or a program, and how many incidents hold, of which nobody has acknowledged so many",
     frozenset({"ingest_age_s"}),
 )  # fmt: skip
 

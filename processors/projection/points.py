@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from processors.alerts.rules import Rule
 from processors.windows import period_bounds
 from sensors.instants import iso
-from sensors.presence import Presence, presence
+from sensors.presence import ILL, presence
 from sensors.stations import Station
 from store.books import LedgerRow
 from store.incidents import Incident
@@ -24,9 +24,6 @@ from store.sightings import Sighting
 
 MS = 1_000_000
 """Nanoseconds in a millisecond."""
-
-ILL: Mapping[Presence, int] = {"online": 0, "late": 1, "never seen": 2, "silent": 3, "offline": 4}
-"""How ill a station is, by its state."""
 
 _LENGTHS = {4: "year", 7: "month", 10: "day"}
 
@@ -73,6 +70,7 @@ def scorecard_row(
         SCORECARD,
         {"code": row["code"], "year": str(year)},
         {
+            "of_year": str(year),
             "value": None if value is None else float(value),
             "shown": "–" if value is None else f"{value} {row['unit']}",
             "target": None if target is None else float(target),
@@ -133,6 +131,7 @@ def station(entry: Station) -> Projected:
             "label_en": f"{name_en} ({entry.id})",
             "name_zh": entry.name_zh,
             "name_en": name_en,
+            "family_id": entry.family,
             "district_id": entry.district,
             "kind": entry.kind,
             "longitude": entry.longitude,
@@ -163,6 +162,7 @@ def device(entry: Station, seen: Sighting | None, drifts: int, at: int) -> Proje
             "snr": of.snr,
             "lost": of.lost,
             "drifts": drifts,
+            "sampled_at": at,
         },
         at * MS,
     )
@@ -172,7 +172,10 @@ def ledger(row: LedgerRow, at: int) -> Projected:
     """A journal's ledger as it was copied last."""
     counts = {name: count for name, count in row._asdict().items() if name not in {"journal", "updated_at"}}
     return Projected(
-        LEDGER, {"journal": row.journal}, {**counts, "age_s": max(0, at - row.updated_at) // 1000}, at * MS
+        LEDGER,
+        {"journal": row.journal},
+        {**counts, "age_s": max(0, at - row.updated_at) // 1000, "sampled_at": at},
+        at * MS,
     )
 
 
@@ -180,7 +183,7 @@ def pipeline(waiting: Mapping[str, int], ledgers: Sequence[LedgerRow], at: int) 
     """What waits, by the fields of the table, and how old the newest copy of any ledger is."""
     newest = max((row.updated_at for row in ledgers), default=None)
     age_s = None if newest is None else max(0, at - newest) // 1000
-    return Projected(PIPELINE, {}, {**waiting, "ingest_age_s": age_s}, at * MS)
+    return Projected(PIPELINE, {}, {**waiting, "ingest_age_s": age_s, "sampled_at": at}, at * MS)
 
 
 def _text(value: object) -> str:

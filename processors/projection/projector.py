@@ -170,13 +170,15 @@ class Projector:
                 of = entry.family, entry.id
                 yield points.device(entry, seen.get(of), drifting[of], now)
         yield from (points.ledger(row, now) for row in ledgers)
-        letters = Letters(self._books).count()
+        letters, holding = Letters(self._books).count(), self._incidents.all(open_only=True)
         waiting = {
             "open_dead_letters": sum(count for (state, _), count in letters.items() if state == "open"),
             "unknown_stations": len(self._books.unknown()),
             "windows_waiting": Claims(self._books).waiting(),
             "alerts_waiting": self._incidents.waiting(),
             "drifts_waiting": drifts.waiting(),
+            "incidents_open": len(holding),
+            "incidents_asking": sum(one.asks for one in holding),
         }
         yield points.pipeline(waiting, ledgers, now)
 

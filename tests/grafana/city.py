@@ -97,7 +97,7 @@ def drawn(folder: Path, server: Influx) -> Iterator[DrawnCity]:
             assert process.stop() == 0, process.log()
             assert watch.stop() == 0, watch.log()
             assert ingest.stop() == 0, ingest.log()
-        yield DrawnCity(server, secrets, process_settings, now)
+        yield DrawnCity(server, secrets, process_settings, now_ms())
 
 
 def _trouble(now: int) -> Iterator[OutMessage]:
