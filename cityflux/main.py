@@ -14,6 +14,7 @@ from cityflux.commands import (
     bulletin,
     changes,
     check,
+    dashboards,
     downlink,
     drifts,
     energy,
@@ -80,6 +81,7 @@ app.add_typer(opendata.opendata, name="opendata")
 app.add_typer(gateway.gateway, name="gateway")
 app.add_typer(traffic.traffic, name="traffic")
 app.add_typer(setup.setup, name="setup")
+app.add_typer(dashboards.dashboards, name="dashboards")
 
 _KNOWN = (SettingsError, JournalError, SessionTaken, BooksUnavailable, StoreError, StartError)
 

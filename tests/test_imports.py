@@ -36,7 +36,7 @@ ADAPTERS = {
     "aiomqtt": {"simulators/publisher.py"},
     "amqtt": {"cityflux/broker.py"},
     "aiohttp": {"store/influx.py", "store/influx_http.py"},
-    "urllib3": {"store/influx.py", "store/influx_http.py"},
+    "urllib3": {"cityflux/grafana.py", "store/influx.py", "store/influx_http.py"},
     "sqlalchemy": {
         "store/books.py",
         "store/devices.py",

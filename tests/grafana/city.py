@@ -25,6 +25,7 @@ from simulators.river import river_history, river_registry_text
 from simulators.vehicle_messages import vehicles_history
 from store.books import Books
 from store.influx_projected import ProjectedStore
+from store.measurements import DEVICES
 from store.records import Record, Records
 from tests.programs import Program, cityflux, wait_for
 from tests.servers.influx import Influx
@@ -94,6 +95,14 @@ def drawn(folder: Path, server: Influx) -> Iterator[DrawnCity]:
             wait_for("all to be computed", lambda: not _asked(environment, left), ingest, process, watch)
             newest = "SELECT (SELECT max(id) FROM revisions), (SELECT max(id) FROM incident_log)"
             wait_for("all to be projected", lambda: _projected(server, secrets) == _row(environment, newest), process)
+            # Started again it looks at everything at once, devices too.
+            assert process.stop() == 0, process.log()
+            process.start()
+            heard = (
+                "SELECT count(DISTINCT sightings.family || sightings.station) FROM sightings JOIN stations"
+                " ON stations.id = sightings.station AND stations.family = sightings.family"
+            )
+            wait_for("a sample of all", lambda: _sampled(server, secrets) >= _asked(environment, heard), process)
             assert process.stop() == 0, process.log()
             assert watch.stop() == 0, watch.log()
             assert ingest.stop() == 0, ingest.log()
@@ -126,13 +135,19 @@ def _enter(folder: Path, now: int) -> None:
 
 
 def _projected(server: Influx, secrets: Path) -> tuple[int, ...]:
-    token = (secrets / "influx-grafana-token").read_text().strip()
-    target = ProjectedStore(server.url, DATABASE, DATABASE, token)
-    try:
+    with closing(_target(server, secrets)) as target:
         cursor = target.cursor()
-    finally:
-        target.close()
     return cursor["revision"], cursor["log"]
+
+
+def _sampled(server: Influx, secrets: Path) -> int:
+    """How many stations have a sample that says how old what they sent is."""
+    with closing(_target(server, secrets)) as target:
+        return len({(row["family"], row["station"]) for row in target.stored(DEVICES, ["age_s"])})
+
+
+def _target(server: Influx, secrets: Path) -> ProjectedStore:
+    return ProjectedStore(server.url, DATABASE, DATABASE, (secrets / "influx-grafana-token").read_text().strip())
 
 
 def _asked(environment: Mapping[str, str], query: str) -> Any:

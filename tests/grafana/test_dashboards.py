@@ -12,10 +12,11 @@ from dashboards.asked import LANGUAGES, Asked, Language
 from dashboards.catalogue import dashboards
 from dashboards.colours import aqi_steps
 from dashboards.influxql import UnknownName, equals, select
+from dashboards.sending import put_in, sent
 from processors.plans import shipped_plan
 from processors.standards.tables import air_rules
 from store.measurements import INDICATORS, MEASUREMENTS
-from tests.grafana.drawn_boards import BOARDS, DAY, WALL, Json, asked, sent
+from tests.grafana.drawn_boards import ALL, BOARDS, DAY, WALL, Json, asked
 
 NAMES = ["scorecard", "air", "water", "energy", "traffic", "map", "alerts", "devices", "pipeline"]
 PANELS = [(board["uid"], panel) for boards in BOARDS.values() for board in boards for panel in board["panels"]]
@@ -86,7 +87,7 @@ def _texts(board: Json) -> list[str]:
     return [text.replace(plan.zh, "") for text in [board["title"], board["description"], *panels]]
 
 
-@pytest.mark.parametrize("query", sorted({one.text for one in sent()}))
+@pytest.mark.parametrize("query", sorted({one.text for one in sent(ALL)}))
 def test_a_query_names_what_there_is_and_groups_nothing_by_time(query: str) -> None:
     assert "time(" not in query.lower()
     (policy, name), *more = re.findall(r'FROM "(\w+)"\."(\w+)"', query)
@@ -97,6 +98,14 @@ def test_a_query_names_what_there_is_and_groups_nothing_by_time(query: str) -> N
     named = set(re.findall(r'"(\w+)"', bare))
     assert named
     assert named <= {*of.tags, *of.fields}
+
+
+def test_a_variable_that_nobody_puts_in_is_refused() -> None:
+    assert put_in("a = '$year' AND b =~ /^($station|@city)$/ AND $timeFilter", 0, year=2026, days=0) == (
+        "a = '2026' AND b =~ /^((.*)|@city)$/ AND time >= 0ms and time <= 0ms"
+    )
+    with pytest.raises(ValueError, match="nobody puts in"):
+        put_in("a = '$river'", 0, year=2026)
 
 
 def test_a_name_that_is_not_there_is_refused() -> None:
