@@ -117,10 +117,14 @@ def _incidents(asked: Asked) -> Json:
         "datasource": SOURCE,
         "enable": True,
         "iconColor": "red",
-        "query": query.text,
-        "textColumn": "text",
-        "tagsColumn": "rule",
-        "timeEndColumn": "timeEnd",
+        "target": {
+            "refId": "incidents",
+            "query": query.text,
+            "rawQuery": True,
+            "textColumn": "text",
+            "tagsColumn": "rule",
+            "timeEndColumn": "timeEnd",
+        },
     }
 
 

@@ -12,6 +12,11 @@ from processors.standards.water import water_standard
 GREY: Final = "#808080"
 """Chosen: of what is old, missing or not to be judged; no standard has it."""
 
+SLATE: Final = "#3D4F60"
+"""Chosen: the ground of a tile that has no verdict; white is read on it, by day and by night."""
+CLEAR: Final = "transparent"
+"""The ground of a cell that has no verdict."""
+
 CALM, LOOK, WORSE, ALARM = "#37872D", "#E0B400", "#FA6400", "#C4162A"
 
 SEVERITIES: Final[Mapping[str, tuple[Words, str]]] = {
@@ -67,7 +72,7 @@ def steps(*limits: tuple[float | None, str]) -> dict[str, Any]:
     return {"mode": "absolute", "steps": [{"value": value, "color": colour} for value, colour in limits]}
 
 
-PLAIN: Final = steps((None, "text"))
+PLAIN: Final = steps((None, SLATE))
 
 
 def aqi_steps(day: date) -> dict[str, Any]:

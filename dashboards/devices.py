@@ -2,7 +2,7 @@
 
 from dashboards.asked import Asked, Words
 from dashboards.boards import Board, Variable, district
-from dashboards.colours import ALARM, LOOK, STATES, steps, words
+from dashboards.colours import ALARM, CLEAR, LOOK, STATES, steps, words
 from dashboards.influxql import IN_RANGE, equals, fresh, matches, select
 from dashboards.panels import Column, Json, Panel, calendar, lines, rows, tile
 from dashboards.parts import SAMPLED_H, came, newest, to
@@ -77,8 +77,8 @@ def _online(asked: Asked, family: str) -> Panel:
 
 def _table(asked: Asked) -> Panel:
     state = Column("state", "none", mapping=words(STATES, asked.language), colour=True, width=120)
-    drifts = Column("drifts", COUNT, steps((None, "text"), (1, LOOK)), colour=True, width=90)
-    battery = Column("battery", "percent", steps((None, ALARM), (20, LOOK), (40, "text")), width=90)
+    drifts = Column("drifts", COUNT, steps((None, CLEAR), (1, LOOK)), colour=True, width=90)
+    battery = Column("battery", "percent", steps((None, ALARM), (20, LOOK), (40, CLEAR)), width=90)
     columns = {
         "state": "last(state)", "ill": "ill", "age": "age_s", "battery": "battery", "rssi": "rssi", "snr": "snr", "lost": "lost",
         "drifts": "drifts",

@@ -136,6 +136,7 @@ def tile(
         "reduceOptions": {"values": False, "calcs": ["lastNotNull"], "fields": f"/^({names})$/"},
         "orientation": "auto", "textMode": "value_and_name", "colorMode": "background_solid", "graphMode": "none",
         "justifyMode": "center", "wideLayout": True, "showPercentChange": False,
+        "percentChangeColorMode": "standard",
     }  # fmt: skip
     return Panel("stat", title, about, queries, columns, link, width, height, options, grey=grey)
 
@@ -170,7 +171,7 @@ def rows(
     transformations.append(
         {"id": "organize", "options": {"indexByName": order, "excludeByName": {}, "renameByName": {}}}
     )
-    options: Json = {"showHeader": True, "cellHeight": "md"}
+    options: Json = {"showHeader": True, "cellHeight": "md", "frameIndex": 0}
     if sort:
         options["sortBy"] = [{"displayName": sort, "desc": descending}]
     return Panel(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from dashboards.asked import Asked, Words
-from dashboards.colours import FINALITIES, GREY, STATUSES, steps, words
+from dashboards.colours import CLEAR, FINALITIES, GREY, SLATE, STATUSES, steps, words
 from dashboards.influxql import EVER, Query, equals, fresh, matches, select, stale
 from dashboards.panels import Column, Panel, tile
 from dashboards.units import AGO, RATIO, SECONDS, unit_of
@@ -60,13 +60,13 @@ def newest(
 def coverage(asked: Asked) -> Column:
     """How much of what is expected is there [1]; grey where it is less than three quarters, which many rules ask for."""
     return Column(
-        asked.say(Words("有效率", "coverage")), RATIO, steps((None, GREY), (0.75, "text")), decimals=0, width=110
+        asked.say(Words("有效率", "coverage")), RATIO, steps((None, GREY), (0.75, SLATE)), decimals=0, width=110
     )
 
 
 def age(asked: Asked, stale_h: float) -> Column:
     """How old a value is, [s] in the query; grey where it is old."""
-    limits = steps((None, "text"), (stale_h * 3600, GREY))
+    limits = steps((None, CLEAR), (stale_h * 3600, GREY))
     return Column(asked.say(Words("数据龄", "age")), SECONDS, limits, colour=True, decimals=0, width=110)
 
 

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from dashboards.asked import Asked, Words
 from dashboards.boards import Board
-from dashboards.colours import ALARM, CALM, GREY, LOOK, steps
+from dashboards.colours import ALARM, CALM, CLEAR, GREY, LOOK, steps
 from dashboards.influxql import IN_RANGE, fresh, select
 from dashboards.panels import Column, Panel, lines, rows, tile
 from dashboards.parts import SAMPLED_H, came, newest, wall
@@ -73,11 +73,11 @@ def _ledger(asked: Asked) -> Panel:
     counts = [name for name in LEDGER.fields if name not in {"age_s", "sampled_at"}]
     columns = {"journalled": "last(journalled)", **{name: name for name in counts[1:]}, "age_s": "age_s"}
     query = select(LEDGER, columns, fresh(SAMPLED_H), by=("journal",))
-    plain, refused = steps((None, "text")), steps((None, "text"), (1, LOOK))
+    plain, refused = steps((None, CLEAR)), steps((None, CLEAR), (1, LOOK))
     shown = [
         Column("journal", "none", width=300),
         *(Column(name, COUNT, refused if "refused" in name else plain, decimals=0) for name in counts),
-        Column("age_s", SECONDS, steps((None, "text"), (10, GREY)), colour=True),
+        Column("age_s", SECONDS, steps((None, CLEAR), (10, GREY)), colour=True),
     ]
     about = Words(
         "每个日志一行；拒绝的报文在死信中。", "A row for each journal; what is refused is in the dead letters."

@@ -31,9 +31,10 @@ def sent(boards: Sequence[Json]) -> Iterator[Sent]:
             for target in panel["targets"]:
                 letter = target["refId"]
                 yield Sent(board["uid"], panel["title"], panel["type"], letter, target["query"], letter in grey)
-        for kind in ("templating", "annotations"):
-            for one in board[kind]["list"]:
-                yield Sent(board["uid"], one["name"], kind, "", one["query"])
+        for one in board["templating"]["list"]:
+            yield Sent(board["uid"], one["name"], "variable", "", one["query"])
+        for one in board["annotations"]["list"]:
+            yield Sent(board["uid"], one["name"], "annotation", "", one["target"]["query"])
 
 
 def put_in(text: str, now: int, *, year: int, days: int = 12) -> str:

@@ -97,12 +97,13 @@ def drawn(folder: Path, server: Influx) -> Iterator[DrawnCity]:
             wait_for("all to be projected", lambda: _projected(server, secrets) == _row(environment, newest), process)
             # Started again it looks at everything at once, devices too.
             assert process.stop() == 0, process.log()
+            since = now_ms()
             process.start()
             heard = (
                 "SELECT count(DISTINCT sightings.family || sightings.station) FROM sightings JOIN stations"
                 " ON stations.id = sightings.station AND stations.family = sightings.family"
             )
-            wait_for("a sample of all", lambda: _sampled(server, secrets) >= _asked(environment, heard), process)
+            wait_for("a sample of all", lambda: _sampled(server, secrets, since) >= _asked(environment, heard), process)
             assert process.stop() == 0, process.log()
             assert watch.stop() == 0, watch.log()
             assert ingest.stop() == 0, ingest.log()
@@ -140,10 +141,11 @@ def _projected(server: Influx, secrets: Path) -> tuple[int, ...]:
     return cursor["revision"], cursor["log"]
 
 
-def _sampled(server: Influx, secrets: Path) -> int:
-    """How many stations have a sample that says how old what they sent is."""
+def _sampled(server: Influx, secrets: Path, since: int) -> int:
+    """How many stations have a sample since then [ms] that says how old what they sent is."""
     with closing(_target(server, secrets)) as target:
-        return len({(row["family"], row["station"]) for row in target.stored(DEVICES, ["age_s"])})
+        rows = target.stored(DEVICES, ["age_s"], f"time >= {since}ms")
+    return len({(row["family"], row["station"]) for row in rows})
 
 
 def _target(server: Influx, secrets: Path) -> ProjectedStore:
