@@ -87,7 +87,7 @@ def _why_day(asked: Asked) -> Link:
 
 def _stations(asked: Asked, aqi: Column) -> Panel:
     how_old, share, called = age(asked, HOURLY_H), coverage(asked), name(asked)
-    its = matches(_INDEX, "station", "$station")
+    its = matches(_INDEX, "station", "($station)")
     queries = [
         names(asked, "air"),
         select(_INDEX, {aqi.name: "last(aqi)", share.name: "coverage"}, its, fresh(HOURLY_H), by=("station",)),
@@ -129,7 +129,7 @@ def _calendar(asked: Asked, aqi: Column) -> Panel:
         INDICATORS,
         {"AQI": "value"},
         *its,
-        matches(INDICATORS, "scope", "(city|district:$district)"),
+        matches(INDICATORS, "scope", "(city|district:($district))"),
         IN_RANGE,
         by=("scope",),
         table=False,
@@ -148,7 +148,7 @@ def _pollutant(asked: Asked, code: str) -> Panel:
     query: Query = select(
         _HOURS,
         {code: code},
-        matches(_HOURS, "station", "$station"),
+        matches(_HOURS, "station", "($station)"),
         IN_RANGE,
         by=("station",),
         table=False,

@@ -49,7 +49,7 @@ def district() -> Variable:
 def station(asked: Asked, family: str) -> Variable:
     """Stations of a family in the chosen districts, by the names that people know."""
     label = "label_zh" if asked.language == "zh" else "label_en"
-    chosen = (equals(STATIONS, "family", family), matches(STATIONS, "district", "$district"))
+    chosen = (equals(STATIONS, "family", family), matches(STATIONS, "district", "($district)"))
     query = select(STATIONS, {"station": f"distinct({label})"}, *chosen)
     return Variable("station", Words("站点", "Station"), query, r"/(?<text>.+) \((?<value>[^)]+)\)$/")
 

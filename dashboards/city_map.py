@@ -55,4 +55,4 @@ def _states(asked: Asked) -> Panel:
 def _positions(asked: Asked, *where: str) -> Query:
     label = "name_zh" if asked.language == "zh" else "name_en"
     columns = {name(asked).name: f"last({label})", "longitude": "longitude", "latitude": "latitude"}
-    return select(STATIONS, columns, matches(STATIONS, "district", "$district"), *where, by=("station",))
+    return select(STATIONS, columns, matches(STATIONS, "district", "($district)"), *where, by=("station",))

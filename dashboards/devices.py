@@ -42,15 +42,13 @@ def _family() -> Variable:
 
 def _station(asked: Asked) -> Variable:
     label = "label_zh" if asked.language == "zh" else "label_en"
-    where = (matches(STATIONS, "family", "$family"), matches(STATIONS, "district", "$district"))
+    where = (matches(STATIONS, "family", "($family)"), matches(STATIONS, "district", "($district)"))
     query = select(STATIONS, {"station": f"distinct({label})"}, *where)
     return Variable("station", Words("站点", "Station"), query, r"/(?<text>.+) \((?<value>[^)]+)\)$/")
 
 
 def _ours() -> tuple[str, ...]:
-    return (
-        matches(DEVICES, "family", "$family"), matches(DEVICES, "district", "$district"), matches(DEVICES, "station", "$station"),
-    )  # fmt: skip
+    return tuple(matches(DEVICES, name, f"(${name})") for name in ("family", "district", "station"))
 
 
 def _states(asked: Asked) -> list[Json]:
@@ -116,7 +114,7 @@ def _history(asked: Asked) -> Panel:
 def _coverage(asked: Asked) -> Panel:
     query = select(
         INDICATORS, {"coverage": "coverage"}, equals(INDICATORS, "length", "day"),
-        matches(INDICATORS, "scope", "(station|section|meter):$station"), IN_RANGE, by=("scope",), table=False,
+        matches(INDICATORS, "scope", "(station|section|meter):($station)"), IN_RANGE, by=("scope",), table=False,
         alias="$tag_scope",
     )  # fmt: skip
     about = Words("每日有效率：有效数据与应有数据之比。", "Quality by the day: valid data of what is expected.")

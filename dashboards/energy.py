@@ -74,7 +74,7 @@ def _of_scopes(asked: Asked) -> Panel:
     }  # fmt: skip
     query = select(
         INDICATORS, columns, equals(INDICATORS, "indicator", _USE), equals(INDICATORS, "length", "month"),
-        matches(INDICATORS, "scope", "(city|district:$district)"), fresh(32 * 24), by=("scope",),
+        matches(INDICATORS, "scope", "(city|district:($district))"), fresh(32 * 24), by=("scope",),
     )  # fmt: skip
     about = Words("本月至今，全市与各区县。", "The month so far, of the city and its districts.")
     return rows(
@@ -85,7 +85,7 @@ def _of_scopes(asked: Asked) -> Panel:
 
 def _days(asked: Asked) -> Panel:
     query = select(
-        INDICATORS, {"tce": "value"}, equals(INDICATORS, "indicator", _DAY), matches(INDICATORS, "scope", "meter:$station"),
+        INDICATORS, {"tce": "value"}, equals(INDICATORS, "indicator", _DAY), matches(INDICATORS, "scope", "meter:($station)"),
         equals(INDICATORS, "unit", _COAL), IN_RANGE, by=("scope",), table=False, alias="$tag_scope",
     )  # fmt: skip
     about = Words("各计量表每日用能 [tce]。", "What each meter used by the day [tce].")
@@ -125,7 +125,7 @@ def _meters(asked: Asked) -> Panel:
     }  # fmt: skip
     closed = above(INDICATORS, "revision", 0)
     query = select(
-        INDICATORS, columns, equals(INDICATORS, "indicator", _DAY), matches(INDICATORS, "scope", "meter:$station"), closed,
+        INDICATORS, columns, equals(INDICATORS, "indicator", _DAY), matches(INDICATORS, "scope", "meter:($station)"), closed,
         fresh(3 * DAILY_H), by=("scope",),
     )  # fmt: skip
     about = Words("各计量表最近一个已结束日。", "Each meter's last day that has closed.")

@@ -5,6 +5,7 @@ it is fresh, and once where it is not, which is then grey. Of points in a row: f
 when it came, in grey; what is old is not shown, only when it was. Where there is neither, it says that there is nothing.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
@@ -131,7 +132,7 @@ def tile(
 ) -> Panel:  # fmt: skip
     """Big numbers that are read from afar: of the columns the first is coloured; coverage and age stand beside it. `grey` is the
     letter of the query that asks for what is old."""
-    names = "|".join(column.name for column in columns)
+    names = "|".join(re.escape(column.name) for column in columns)
     options = {
         "reduceOptions": {"values": False, "calcs": ["lastNotNull"], "fields": f"/^({names})$/"},
         "orientation": "auto", "textMode": "value_and_name", "colorMode": "background_solid", "graphMode": "none",

@@ -84,7 +84,7 @@ def names(asked: Asked, family: str) -> Query:
     """The stations of a family in the chosen districts with their names, by station."""
     label = "name_zh" if asked.language == "zh" else "name_en"
     columns = {name(asked).name: f"last({label})"}
-    where = (equals(STATIONS, "family", family), matches(STATIONS, "district", "$district"))
+    where = (equals(STATIONS, "family", family), matches(STATIONS, "district", "($district)"))
     return select(STATIONS, columns, *where, by=("station",))
 
 

@@ -43,7 +43,7 @@ def put_in(text: str, now: int, *, year: int, days: int = 12) -> str:
     start = now - days * DAY_MS
     text = text.replace("$timeFilter", f"time >= {start}ms and time <= {now}ms")
     text = text.replace("${__to}", str(now)).replace("$year", str(year))
-    text = _VARIABLE.sub("(.*)", text)
+    text = _VARIABLE.sub(".*", text)
     if "$" in text.replace("$/", ""):
         raise ValueError(f"a variable that nobody puts in: {text}")
     return text

@@ -43,7 +43,7 @@ def _now(asked: Asked) -> Panel:
     columns = {"last": "last(received_at)", saturation.name: "saturation", share.name: "coverage"} | {
         column.name: code for column, code in zip(others, ("vehicles", "pcu", "speed"), strict=True)
     }
-    its = matches(_FLOW, "station", "$station")
+    its = matches(_FLOW, "station", "($station)")
     queries = [
         names(asked, "traffic"),
         select(_FLOW, columns, its, fresh(HOURLY_H), by=("station",)),
@@ -80,7 +80,7 @@ def _over_time(asked: Asked, code: str) -> Panel:
     query = select(
         _FLOW,
         {code: code},
-        matches(_FLOW, "station", "$station"),
+        matches(_FLOW, "station", "($station)"),
         IN_RANGE,
         by=("station",),
         table=False,
@@ -105,7 +105,7 @@ def _days(asked: Asked) -> Panel:
     }  # fmt: skip
     closed = above(INDICATORS, "revision", 0)
     query = select(
-        INDICATORS, columns, equals(INDICATORS, "indicator", _DAY), matches(INDICATORS, "scope", "station:$station"), closed,
+        INDICATORS, columns, equals(INDICATORS, "indicator", _DAY), matches(INDICATORS, "scope", "station:($station)"), closed,
         fresh(3 * 24.0), by=("scope",),
     )  # fmt: skip
     about = Words("各方向最近一个已结束日。", "Each direction's last day that has closed.")
@@ -123,7 +123,7 @@ def _days(asked: Asked) -> Panel:
 def _air(asked: Asked, code: str) -> Panel:
     of = OF_FAMILY["traffic"][code]
     query = select(
-        _MINUTES, {code: code}, matches(_MINUTES, "station", "$station"), IN_RANGE, by=("station",), table=False,
+        _MINUTES, {code: code}, matches(_MINUTES, "station", "($station)"), IN_RANGE, by=("station",), table=False,
         alias="$tag_station",
     )  # fmt: skip
     about = Words(f"{of.zh} [{of.unit}]，按上报周期。", f"{of.en} [{of.unit}], as it is sent.")

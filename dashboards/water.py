@@ -74,7 +74,7 @@ def _of_sections(asked: Asked) -> Panel:
     }  # fmt: skip
     query = select(
         INDICATORS, columns, equals(INDICATORS, "indicator", "water_section"), equals(INDICATORS, "length", "month"),
-        matches(INDICATORS, "scope", "section:$station"), fresh(32 * 24), by=("scope",),
+        matches(INDICATORS, "scope", "section:($station)"), fresh(32 * 24), by=("scope",),
     )  # fmt: skip
     link = _why(asked)
     about = Words("各断面本月至今的水质类别与有效率。", "Each section's class of the month so far, with its coverage.")
@@ -87,7 +87,7 @@ def _of_sections(asked: Asked) -> Panel:
 def _strip(asked: Asked) -> Panel:
     column = Column("class", "none", water_steps(), water_mapping(asked.language), colour=True)
     query = select(
-        INDICATORS, {"class": "value"}, equals(INDICATORS, "indicator", _DAY), matches(INDICATORS, "scope", "section:$station"),
+        INDICATORS, {"class": "value"}, equals(INDICATORS, "indicator", _DAY), matches(INDICATORS, "scope", "section:($station)"),
         IN_RANGE, by=("scope",), table=False, alias="$tag_scope",
     )  # fmt: skip
     about = Words(
@@ -102,7 +102,7 @@ def _now(asked: Asked) -> Panel:
     how_old, called = age(asked, CYCLE_H), name(asked)
     items = [OF_FAMILY["water"][code] for code in water_standard().evaluation.automatic]
     shown = [Column(f"{asked.say(Words(one.zh, one.en))} [{one.unit}]", "none", decimals=one.scale) for one in items]
-    its = matches(_CYCLES, "station", "$station")
+    its = matches(_CYCLES, "station", "($station)")
     # The one item that every cycle has is what says that there was a cycle.
     columns = {"last": "last(received_at)"} | {column.name: one.code for column, one in zip(shown, items, strict=True)}
     target = Column(asked.say(Words("目标类别", "target")), "none", water_steps(), water_mapping(asked.language))
@@ -131,7 +131,7 @@ def _now(asked: Asked) -> Panel:
 def _item(asked: Asked, code: str) -> Panel:
     of = OF_FAMILY["water"][code]
     query = select(
-        _CYCLES, {code: code}, matches(_CYCLES, "station", "$station"), IN_RANGE, by=("station",), table=False,
+        _CYCLES, {code: code}, matches(_CYCLES, "station", "($station)"), IN_RANGE, by=("station",), table=False,
         alias="$tag_station",
     )  # fmt: skip
     about = Words(f"{of.zh} [{of.unit}]，自动站各周期。", f"{of.en} [{of.unit}], each cycle of automatic stations.")

@@ -25,7 +25,7 @@ from simulators.river import river_history, river_registry_text
 from simulators.vehicle_messages import vehicles_history
 from store.books import Books
 from store.influx_projected import ProjectedStore
-from store.measurements import DEVICES
+from store.measurements import INCIDENTS, INDICATORS, STATIONS
 from store.records import Record, Records
 from tests.programs import Program, cityflux, wait_for
 from tests.servers.influx import Influx
@@ -39,13 +39,14 @@ _DIRTY = {"pm2_5": 180.0, "pm10": 240.0, "so2": 5.0, "no2": 15.0, "co": 0.5, "o3
 
 
 class DrawnCity(NamedTuple):
-    """A city that is wholly computed and projected: the server, the folder of secrets, the settings of process, and when
-    it was [ms]."""
+    """A city that is wholly computed and projected: the server, the folder of secrets, the settings of process, when it was [ms],
+    and what was drawn as it came, before all of it was drawn again."""
 
     server: Influx
     secrets: Path
     environment: Mapping[str, str]
     now: int
+    as_it_came: set[str]
 
     def books(self, query: str) -> Any:
         """The first cell of a query to the books."""
@@ -93,21 +94,24 @@ def drawn(folder: Path, server: Influx) -> Iterator[DrawnCity]:
             wait_for("all to be stored", lambda: _asked(environment, settled) >= count, ingest)
             left = "SELECT (SELECT count(*) FROM marks) + (SELECT count(*) FROM alert_marks)"
             wait_for("all to be computed", lambda: not _asked(environment, left), ingest, process, watch)
-            newest = "SELECT (SELECT max(id) FROM revisions), (SELECT max(id) FROM incident_log)"
-            wait_for("all to be projected", lambda: _projected(server, secrets) == _row(environment, newest), process)
-            # Started again it looks at everything at once, devices too.
-            assert process.stop() == 0, process.log()
-            since = now_ms()
-            process.start()
-            heard = (
-                "SELECT count(DISTINCT sightings.family || sightings.station) FROM sightings JOIN stations"
-                " ON stations.id = sightings.station AND stations.family = sightings.family"
+            newest = (
+                "SELECT (SELECT max(id) FROM revisions), (SELECT max(id) FROM incident_log),"
+                " (SELECT count(*) FROM running), (SELECT max(computed_at) FROM running)"
             )
-            wait_for("a sample of all", lambda: _sampled(server, secrets, since) >= _asked(environment, heard), process)
+            wait_for("all to be projected", lambda: _projected(server, secrets) == _row(environment, newest), process)
             assert process.stop() == 0, process.log()
             assert watch.stop() == 0, watch.log()
             assert ingest.stop() == 0, ingest.log()
-        yield DrawnCity(server, secrets, process_settings, now_ms())
+        with closing(_target(server, secrets)) as target:
+            as_it_came = all_points(target)
+        cityflux("project", environment=process_settings)
+        yield DrawnCity(server, secrets, process_settings, now_ms(), as_it_came)
+
+
+def all_points(target: ProjectedStore) -> set[str]:
+    """All that is drawn of the books, as text."""
+    names = (INDICATORS, INCIDENTS, STATIONS)
+    return {f"{of.name} {row}" for of in names for row in target.stored(of, list(of.fields))}
 
 
 def _trouble(now: int) -> Iterator[OutMessage]:
@@ -138,14 +142,8 @@ def _enter(folder: Path, now: int) -> None:
 def _projected(server: Influx, secrets: Path) -> tuple[int, ...]:
     with closing(_target(server, secrets)) as target:
         cursor = target.cursor()
-    return cursor["revision"], cursor["log"]
-
-
-def _sampled(server: Influx, secrets: Path, since: int) -> int:
-    """How many stations have a sample since then [ms] that says how old what they sent is."""
-    with closing(_target(server, secrets)) as target:
-        rows = target.stored(DEVICES, ["age_s"], f"time >= {since}ms")
-    return len({(row["family"], row["station"]) for row in rows})
+        running = target.stored(INDICATORS, ["computed_at"], "\"finality\" = 'running'")
+    return cursor["revision"], cursor["log"], len(running), max((row["computed_at"] for row in running), default=0)
 
 
 def _target(server: Influx, secrets: Path) -> ProjectedStore:
