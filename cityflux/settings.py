@@ -93,6 +93,9 @@ class Settings(BaseSettings):
     grafana_influx_token_file: Path | None = Field(
         None, description="the token that Grafana reads InfluxDB with; without it the data source is left as it is"
     )
+    grafana_tiles_url: str | None = Field(
+        None, description="tiles of the ground of maps, e.g. http://tiles/{z}/{x}/{y}.png; default: none is loaded"
+    )
     books_url: str | None = Field(None, description="SQLAlchemy URL; default: books.sqlite in data_dir")
 
     plan: Path | None = Field(None, description="plan file (TOML); default: the shipped example")

@@ -28,7 +28,8 @@ class Words(NamedTuple):
 
 @dataclass(frozen=True)
 class Asked:
-    """`wall` is the address of the wall, without a slash at its end; `zone` the name of the city's time zone."""
+    """`wall` is the address of the wall, without a slash at its end; `zone` the name of the city's time zone; `tiles` of the
+    ground of maps (…/{z}/{x}/{y}.png), empty where there is none."""
 
     language: Language
     plan: Plan
@@ -36,6 +37,7 @@ class Asked:
     day: date
     zone: str
     wall: str
+    tiles: str = ""
 
     def say(self, words: Words) -> str:
         """A text in the language asked for."""

@@ -34,7 +34,7 @@ def _air(asked: Asked) -> Panel:
     link = to(asked, "air", "var-station=${__data.fields.station}")
     return places(
         Words("空气质量", "Air quality"), about, queries, [aqi, name(asked)], link, width=12, height=22, join="station",
-        colour=aqi.name, text=name(asked).name,
+        colour=aqi.name, text=name(asked).name, tiles=asked.tiles,
     )  # fmt: skip
 
 
@@ -48,7 +48,7 @@ def _states(asked: Asked) -> Panel:
     link = to(asked, "devices", "var-station=${__data.fields.station}")
     return places(
         Words("在线状态", "Presence"), about, queries, [state, name(asked)], link, width=12, height=22, join="station",
-        colour=state.name, text=name(asked).name,
+        colour=state.name, text=name(asked).name, tiles=asked.tiles,
     )  # fmt: skip
 
 

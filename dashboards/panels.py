@@ -196,9 +196,9 @@ def calendar(
 
 def places(
     title: Words, about: Words, queries: Sequence[Query], columns: Sequence[Column], link: tuple[Words, str], *,
-    width: int, height: int, join: str, colour: str, text: str,
+    width: int, height: int, join: str, colour: str, text: str, tiles: str,
 ) -> Panel:  # fmt: skip
-    """Stations on a map by `latitude` and `longitude`, coloured by one column; a basemap that needs nobody outside is none."""
+    """Stations on a map by `latitude` and `longitude`, coloured by one column; their ground is of `tiles`, or there is none."""
     layer = {
         "type": "markers", "name": text, "tooltip": True,
         "config": {
@@ -214,7 +214,9 @@ def places(
     }  # fmt: skip
     options = {
         "view": {"id": "fit", "lat": 0, "lon": 0, "zoom": 12, "allLayers": True},
-        "basemap": {"type": "xyz", "name": "none", "config": {"url": "about:blank"}, "opacity": 0},
+        "basemap": {
+            "type": "xyz", "name": "ground", "config": {"url": tiles or "about:blank"}, "opacity": 1 if tiles else 0,
+        },
         "controls": {"showZoom": True, "mouseWheelZoom": True, "showAttribution": False, "showScale": True},
         "layers": [layer], "tooltip": {"mode": "details"},
     }  # fmt: skip

@@ -1,6 +1,7 @@
 """`cityflux dashboards`: Grafana's dashboards as files, into Grafana, against what a person made of them, against InfluxDB."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -123,7 +124,8 @@ def _boards(chosen: Settings) -> "dict[Language, list[dict[str, Any]]]":
 
     plan, rules, day = plan_of(chosen), shipped_rules(), civil_day(now_ms(), chosen.zone)
     wall = (chosen.wall_url or f"http://{chosen.wall_host}:{chosen.wall_port}").rstrip("/")
-    return {language: boards_of(Asked(language, plan, rules, day, chosen.timezone, wall)) for language in LANGUAGES}
+    asked = Asked("en", plan, rules, day, chosen.timezone, wall, chosen.grafana_tiles_url or "")
+    return {language: boards_of(replace(asked, language=language)) for language in LANGUAGES}
 
 
 def _grafana(chosen: Settings) -> "Grafana":

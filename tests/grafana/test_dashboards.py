@@ -136,6 +136,19 @@ def test_rules_rows_and_limits_come_from_the_tables() -> None:
         assert row.wanted in shown
 
 
+def test_a_map_loads_what_the_city_has_and_else_nothing() -> None:
+    grounds = {
+        tiles: [
+            panel["options"]["basemap"]["config"]["url"]
+            for board in dashboards(Asked("en", shipped_plan(), {}, DAY, "Asia/Shanghai", WALL, tiles))
+            for panel in board["panels"]
+            if panel["type"] == "geomap"
+        ]
+        for tiles in ("", "http://tiles/{z}/{x}/{y}.png")
+    }
+    assert grounds == {"": ["about:blank"] * 2, "http://tiles/{z}/{x}/{y}.png": ["http://tiles/{z}/{x}/{y}.png"] * 2}
+
+
 def test_a_plan_without_some_rows_has_dashboards_too() -> None:
     plan = shipped_plan()
     few = plan.model_copy(update={"indicators": tuple(row for row in plan.indicators if row.computation == "entered")})
