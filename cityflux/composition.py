@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cityflux.settings import MOST_WORKERS, Settings, SettingsError, read_secret
+from cityflux.settings import MOST_WORKERS, PREFIX, Settings, SettingsError, read_secret
 from ingest.journal import Journal
 from ingest.mqtt5 import open_connection as connect_mqtt5
 from ingest.settle import Horizons
@@ -23,6 +23,7 @@ from store.port import ReadingsStore
 from store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
+    from processors.alerts.rules import Rule
     from processors.energy.rules import EnergyRules
     from processors.projection.projector import Projector
     from processors.traffic.rules import TrafficRules
@@ -65,7 +66,6 @@ def open_store(
 
 def open_projector(settings: Settings, books: Books) -> "Projector":
     """What writes the books into InfluxDB. Raises SettingsError."""
-    from processors.alerts.rules import shipped_rules
     from processors.projection.projector import Projector
     from store.influx_projected import ProjectedStore
 
@@ -74,7 +74,7 @@ def open_projector(settings: Settings, books: Books) -> "Projector":
             "the books are projected beside the readings: set store = influx, or leave influx_projection"
         )
     target = ProjectedStore(settings.influx_url, settings.influx_org, settings.influx_bucket, _influx_token(settings))
-    return Projector(target, books, plan_of(settings), shipped_rules(), zone=settings.zone, clock=now_ms)
+    return Projector(target, books, plan_of(settings), alert_rules_of(settings), zone=settings.zone, clock=now_ms)
 
 
 def _influx_token(settings: Settings) -> str:
@@ -189,6 +189,23 @@ def plan_of(settings: Settings) -> Plan:
         return load_plan(settings.plan.read_text("utf-8"), str(settings.plan))
     except (OSError, UnicodeDecodeError, PlanError) as error:
         raise SettingsError(f"plan {settings.plan}: {error}") from error
+
+
+def alert_rules_of(settings: Settings) -> "Mapping[str, Rule]":
+    """The shipped alert rules, with the city's own. Raises SettingsError."""
+    from processors.alerts.rules import AlertRuleError, city_rules, shipped_rules
+
+    path = settings.alert_rules
+    if path is None:
+        return shipped_rules()
+    try:
+        return city_rules(path.read_text("utf-8"), str(path), shipped_rules())
+    except AlertRuleError as error:
+        raise SettingsError(str(error)) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(
+            f"alert_rules {path}: {error}; point {PREFIX}ALERT_RULES at a readable TOML file, or leave it out"
+        ) from error
 
 
 def energy_rules(settings: Settings) -> "EnergyRules":

@@ -26,6 +26,7 @@ from cityflux.commands import (
     keep,
     letters,
     meter,
+    notify,
     opendata,
     picture,
     presence,
@@ -56,7 +57,7 @@ app = typer.Typer(
     help="City sensor data over MQTT, turned into the constraint indicators of a development plan.",
 )
 for command in (
-    serve.demo, serve.up, serve.broker, serve.ingest, serve.process, serve.watch, serve.wall,
+    serve.demo, serve.up, serve.broker, serve.ingest, serve.process, serve.watch, serve.notify, serve.wall,
     feed.simulate, feed.replay, judge.evaluate, verify.verify, years.compare, years.statistics,
     sections.sections, warn.warnings, scores.scorecard, bulletin.bulletin, ask.readings, ask.indicators, ask.explain, ask.ledger,
     meter.meter, setup.project, check.doctor,
@@ -71,6 +72,7 @@ app.add_typer(sources.sources, name="sources")
 app.add_typer(drifts.drifts, name="drifts")
 app.add_typer(quality.quality, name="quality")
 app.add_typer(events.events, name="events")
+notify.add_to(alerts.alerts)
 app.add_typer(alerts.alerts, name="alerts")
 app.add_typer(energy.energy, name="energy")
 app.add_typer(record.record, name="record")

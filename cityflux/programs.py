@@ -15,6 +15,7 @@ import structlog
 
 from cityflux.composition import (
     INGEST_PATIENCE_S,
+    alert_rules_of,
     connect_to,
     energy_rules,
     horizons,
@@ -32,8 +33,10 @@ from cityflux.composition import (
     traffic_rules_of,
 )
 from cityflux.settings import PREFIX, Settings, SettingsError
+from ingest.conditions import Clock
 from ingest.consume import Consumer
 from ingest.devices import Devices
+from ingest.intake import Verdict
 from ingest.journal import Journal
 from ingest.liveness import Liveness
 from ingest.overflow import Overflow
@@ -41,7 +44,7 @@ from ingest.pauses import pause_of
 from ingest.radar import Radar, keep
 from ingest.retire import HEARTBEAT_S, emptied, end_session, leaving
 from ingest.serving import Board, serving
-from ingest.settle import Said, Settler
+from ingest.settle import Judged, Said, Settler
 from ingest.vitals import Vitals
 from store.books import Changed
 from store.drifts import Drifts
@@ -94,7 +97,7 @@ async def ingest(settings: Settings, worker: int = 1) -> None:
         sharing = Sharing(books, journal.uuid) if retires or settings.share is not None else None
         writer = None if sharing is None else sharing.writer
         store = open_store(settings, journal, writer, patience_s=INGEST_PATIENCE_S)
-        liveness, board = Liveness(now_ms()), Board(str(journal.folder.resolve()))
+        liveness, our_clock, board = Liveness(now_ms()), Clock(), Board(str(journal.folder.resolve()))
         devices = Devices(counts_lost=sharing is None)
 
         def stored(changed: Changed, received_at: int, said: Said) -> None:
@@ -108,10 +111,19 @@ async def ingest(settings: Settings, worker: int = 1) -> None:
             radar.know(drifts.profiles())
 
         settler = Settler(
-            journal, store, books, now_ms, horizons(settings), prepare, pause, stored, sources, radar.look
+            journal,
+            store,
+            books,
+            now_ms,
+            horizons(settings),
+            prepare,
+            pause,
+            stored,
+            sources,
+            _each(radar.look, our_clock.look),
         )
         consumer = Consumer(connect, broker, session, journal, now_ms, pause, heartbeat_s)
-        vitals = Vitals(consumer, settler, journal, books, liveness, now_ms, board.show, devices, sharing)
+        vitals = Vitals(consumer, settler, journal, books, liveness, now_ms, board.show, devices, our_clock, sharing)
         beside = {"vitals": vitals.run(), "radar": keep(radar, drifts), "cycles": _collect_cycles()}
         if worker == 1:
             folder, cap_bytes = letters_folder(settings), settings.dead_letters_cap_bytes
@@ -127,6 +139,16 @@ async def ingest(settings: Settings, worker: int = 1) -> None:
     log.info("stopped")
     if consumer.taken is not None:
         raise consumer.taken
+
+
+def _each(*looks: Judged) -> Judged:
+    """Each of them looks, in order."""
+
+    def judged(verdict: Verdict) -> None:
+        for look in looks:
+            look(verdict)
+
+    return judged
 
 
 async def _take_and_settle(
@@ -231,15 +253,16 @@ async def _project(projector: "Projector", prepare: Callable[[], None], stopped:
 
 async def watch(settings: Settings) -> None:
     """Changed windows → what the operations centre is told. Raises SettingsError before anything is started."""
-    from processors.alerts.rules import shipped_rules
     from processors.alerts.watch import Watch
 
-    stopped = stop_signals()
+    stopped, rules, traffic = stop_signals(), alert_rules_of(settings), traffic_rules_of(settings)
     with open_books(settings) as books:
         store = open_store(settings)
         prepare = partial(prepare_books, settings, books)
+        zone = settings.zone
         try:
-            await Watch(store, books, shipped_rules(), prepare=prepare, zone=settings.zone, clock=now_ms).run(stopped)
+            its = Watch(store, books, rules, prepare=prepare, zone=zone, clock=now_ms, traffic=traffic)
+            await its.run(stopped)
         finally:
             await store.close()
     log.info("stopped")

@@ -102,6 +102,10 @@ class Settings(BaseSettings):
     realtime_variant: Literal["CNEMC-realtime", "clause"] = "CNEMC-realtime"
     grace_hours: int = Field(1, ge=0, le=24 * 31, description="how long after its end a day stays open")
 
+    notify: Path | None = Field(
+        None, description="whom alerts are told (TOML): channels, people, roster; none: nobody, they are listed"
+    )
+
     opendata_publisher: str | None = Field(
         None, min_length=1, description="who publishes the open data, as people read it"
     )
@@ -157,6 +161,10 @@ class Settings(BaseSettings):
     # A station gives up after three tries of 10 s (HJ 212-2017, table 1), and dials in again.
     hj212_broker_s: float = Field(60, gt=0, description="a frame waits so long for room among them")
     hj212_unread_bytes: int = Field(16_384, ge=0, description="answers that a station has not read, then it is cut off")
+
+    alert_rules: Path | None = Field(
+        None, description="the city's own alert rules (TOML): they replace shipped ones of the same code"
+    )
 
     wall_host: str = "127.0.0.1"
     wall_port: int = Field(8080, ge=0, le=65_535)

@@ -36,6 +36,12 @@ class Devices:
             return heard
         return [self._heard.pop(station) for station in list(islice(self._heard, most))]
 
+    def untold_since(self) -> int | None:
+        """When something was heard that is not taken yet, at the earliest [ms]; None where all is."""
+        # Whoever was heard first since he was taken stands first.
+        first = next(iter(self._heard.values()), None)
+        return None if first is None else _first(first)
+
     def give_back(self, heard: Iterable[Sighting]) -> None:
         """What could not be written, to be taken again with what came meanwhile."""
         for before in heard:
@@ -46,10 +52,10 @@ class Devices:
                 continue
             known = {name: value for name, value in now._asdict().items() if value is not None}
             lost = None if before.lost is None and now.lost is None else (before.lost or 0) + (now.lost or 0)
-            self._heard[key] = before._replace(**{**known, "lost": lost})
+            self._heard[key] = before._replace(**{**known, "lost": lost, "first_received": _first(before)})
 
     def _hear(self, station: Station, at: int, said: Vitals | None = None) -> None:
-        heard = self._heard.get(station) or Sighting(*station, at)
+        heard = self._heard.get(station) or Sighting(*station, at, first_received=at)
         if said is None and heard.online is not False:
             self._heard[station] = heard._replace(last_received=at)
             return
@@ -69,6 +75,7 @@ class Devices:
             heard.snr if snr is None else snr,
             heard.counter if counter is None else counter,
             lost,
+            heard.first_received,
         )
 
     def _lost(self, station: Station, counter: int) -> int:
@@ -76,3 +83,7 @@ class Devices:
         before = self._counters.get(station)
         self._counters[station] = counter
         return max(0, counter - before - 1) if before is not None else 0
+
+
+def _first(heard: Sighting) -> int:
+    return heard.last_received if heard.first_received is None else heard.first_received

@@ -433,23 +433,34 @@ def dead_letter(batch: int, position: int, received_at: int, message: Message, r
     )
 
 
-def changed_by(readings: Iterable[Reading]) -> dict[Window, set[str]]:
-    """The windows that readings of known stations change: the UTC hour in which each of them ends."""
+def changed_by(readings: Iterable[Reading]) -> tuple[dict[Window, set[str]], dict[Window, int]]:
+    """The windows that readings of known stations change, the UTC hour in which each of them ends; and of each window the
+    earliest instant that changed [ms]."""
     windows: dict[Window, set[str]] = {}
+    earliest: dict[Window, int] = {}
     stations: set[str] = set()
     family = period = ""
-    since = until = 0
+    since = until = first = 0
+    window: Window | None = None
     # By position, and the window looked up only where it is not that of the reading before: a third of the obvious way.
     for it in readings:
         if it[9]:  # of an unknown station
             continue
         at = it[3]
         if not since < at <= until or it[0] is not family or it[2] is not period:
+            if window is not None:
+                earliest[window] = first
             family, period, hour = it[0], it[2], (at - 1) // HOUR_MS
             since, until = hour * HOUR_MS, (hour + 1) * HOUR_MS
-            stations = windows.setdefault((family, period, hour), set())
+            window = family, period, hour
+            stations = windows.setdefault(window, set())
+            first = min(at, earliest.get(window, at))
+        elif at < first:
+            first = at
         stations.add(it[1])
-    return windows
+    if window is not None:
+        earliest[window] = first
+    return windows, earliest
 
 
 def _too_large(payload: Oversized) -> Refusal:

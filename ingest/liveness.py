@@ -34,13 +34,15 @@ class Liveness:
     def __init__(self, started_at: int) -> None:
         self.known_until = started_at
         """What came until then has been stored [ms]; what came later may still be in the journal."""
+        self.has_stored = False
+        """Whether anything was stored since our start; before, the journal may hold what came earlier."""
         self.registry = Registry(())
         self._started_at = started_at
         self._last: defaultdict[str, dict[str, int]] = defaultdict(dict)  # when, by family and station
 
     def stored(self, changed: Changed, received_at: int) -> None:
         """Readings that were received until `received_at` [ms] are stored; `changed` says of which stations."""
-        self.known_until = received_at
+        self.known_until, self.has_stored = received_at, True
         for (family, _, _), stations in changed.items():
             self._last[family].update(dict.fromkeys(stations, received_at))
 

@@ -84,13 +84,15 @@ class Replayer:
         for r in rejected:
             why[letter_of[r.index]].append(store_refusal(readings[r.index], r.why))
         refused_readings = {r.index for r in rejected}
+        changed, earliest = changed_by([r for index, r in enumerate(readings) if index not in refused_readings])
         after = self._replays.save(
             request,
             self._journal,
             [page[number] for number, refusals in why.items() if not refusals],
             [_with_reasons(page[number], refusals) for number, refusals in why.items() if refusals],
             registry_version=intake.registry.version,
-            changed=changed_by([r for index, r in enumerate(readings) if index not in refused_readings]),
+            changed=changed,
+            earliest=earliest,
             unknown=[(each.stored.letter.received_at, each.unknown) for each in reworks if each.unknown],
             now=self._clock(),
         )

@@ -14,7 +14,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from operator import add
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import structlog
 
@@ -64,6 +64,13 @@ def _nobody_looks(_verdict: Verdict) -> None:
     """Nobody looks."""
 
 
+class Failing(NamedTuple):
+    """Why nothing can be settled: which of the store's failures it is (None: another part's), and in words."""
+
+    what: Literal["store_down", "store_refuses"] | None
+    why: str
+
+
 class Horizons(NamedTuple):
     """How old a reading may be [days]: of live sources, and of replays by the profile they name."""
 
@@ -82,6 +89,7 @@ class _Unbooked:
         self.letters_bytes = 0
         self.counts = Counts()
         self.changed: dict[Window, set[str]] = {}
+        self.earliest: dict[Window, int] = {}
         self.unknown: dict[tuple[str, str], Unknown] = {}
         self.vitals: list[tuple[tuple[str, str], Vitals]] = []
 
@@ -94,8 +102,10 @@ class _Unbooked:
         self.letters_bytes += sum(len(letter.payload) for letter in letters)
         self.counts = Counts(*map(add, self.counts, counts))
         stored = [r for n, r in enumerate(readings) if n not in rejected] if rejected else readings
-        for window, stations in changed_by(stored).items():
+        changed, earliest = changed_by(stored)
+        for window, stations in changed.items():
             self.changed.setdefault(window, set()).update(stations)
+            self.earliest[window] = min(earliest[window], self.earliest.get(window, earliest[window]))
         for verdict in verdicts:
             self.unknown = {**verdict.unknown, **self.unknown}  # the first message of each is its sample
             self.vitals += verdict.vitals
@@ -138,12 +148,12 @@ class Settler:
         self._stored_to = 0
         self._booked_s = float("-inf")
         self._stopping = asyncio.Event()
-        self._failure: str | None = None
+        self._failing: Failing | None = None
 
     @property
-    def failure(self) -> str | None:
+    def failing(self) -> Failing | None:
         """Why nothing can be settled; None while all is well."""
-        return self._failure
+        return self._failing
 
     def stop(self) -> None:
         """Settle what the journal holds, if the store and the books take it now, and end."""
@@ -175,16 +185,16 @@ class Settler:
                     log.warning("stopped; the journal keeps what is in it", why=str(error))
                     return
                 wait_s = backoff.next_s(getattr(error, "retry_after_s", None))
-                self._say_once(str(error), wait_s)
+                self._say_once(error, wait_s)
                 await self._wait(wait_s)
             except StaleRegistry:
                 self._intake = None
                 self._unbooked = _Unbooked()
                 self._stored_to = 0
             else:
-                if self._failure is not None:
+                if self._failing is not None:
                     log.info("settling again")
-                    self._failure = None
+                    self._failing = None
                 backoff = Backoff()
 
     async def _do_next(self) -> bool:
@@ -247,6 +257,7 @@ class Settler:
             now=self._clock(),
             letters=its.letters,
             changed=its.changed,
+            earliest=its.earliest,
             unknown=its.unknown,
         )
         self._pause("booked")
@@ -278,10 +289,14 @@ class Settler:
     def _origin_of(self, topic: str) -> int:
         return self._origins.get(topic, 0)
 
-    def _say_once(self, error: str, wait_s: float) -> None:
-        if self._failure != error:
-            log.error("cannot settle; everything is kept in the journal", why=error, next_try_s=round(wait_s, 1))
-            self._failure = error
+    def _say_once(self, error: Exception, wait_s: float) -> None:
+        what: Literal["store_down", "store_refuses"] | None = None
+        if isinstance(error, StoreUnavailable | StoreMisconfigured):
+            what = "store_refuses" if isinstance(error, StoreMisconfigured) else "store_down"
+        failing = Failing(what, str(error))
+        if self._failing != failing:
+            log.error("cannot settle; everything is kept in the journal", why=failing.why, next_try_s=round(wait_s, 1))
+            self._failing = failing
 
     async def _wait(self, seconds: float) -> None:
         try:

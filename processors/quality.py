@@ -162,19 +162,36 @@ def _rate(rule: Rate, frame: pd.DataFrame) -> Iterator[Flagged]:
 @_flags.register
 def _stuck(rule: Stuck, frame: pd.DataFrame) -> Iterator[Flagged]:
     def look(its: Series, code: str) -> Iterator[tuple[int, str]]:
-        flat, near = rule.quantities[code], _near(its.times, rule.within_h)
         flagged: set[int] = set()
-        for first, last in _runs(its.values, near):
-            value = its.values[first]
-            if flat.at_or_below is not None and value <= flat.at_or_below:
-                continue
-            for start, stop in _windows(its.times, first, last, flat):
-                if flat.moved is None or _moved(its.others[start : stop + 1]) >= flat.moved:
-                    flagged.update(range(start, stop + 1))
+        for start, stop in _flat(rule, its, code):
+            flagged.update(range(start, stop + 1))
         for index in sorted(flagged):
             yield index, f"{its.values[index]:g} again and again"
 
     return _each(rule, frame, look)
+
+
+def stuck_at(rule: Stuck, frame: pd.DataFrame) -> Iterator[Flagged]:
+    """The values with which one had been the same for too long, so that it could be said: the last ones of what is flagged.
+    `frame` as in `flags`, in order of time."""
+
+    def look(its: Series, code: str) -> Iterator[tuple[int, str]]:
+        for stop in sorted({stop for _, stop in _flat(rule, its, code)}):
+            yield stop, f"{its.values[stop]:g} again and again"
+
+    return _each(rule, frame, look)
+
+
+def _flat(rule: Stuck, its: Series, code: str) -> Iterator[tuple[int, int]]:
+    """The windows in which one value was the same for too long."""
+    flat, near = rule.quantities[code], _near(its.times, rule.within_h)
+    for first, last in _runs(its.values, near):
+        value = its.values[first]
+        if flat.at_or_below is not None and value <= flat.at_or_below:
+            continue
+        for start, stop in _windows(its.times, first, last, flat):
+            if flat.moved is None or _moved(its.others[start : stop + 1]) >= flat.moved:
+                yield start, stop
 
 
 @_flags.register
@@ -338,4 +355,4 @@ def _rolls_over(before: float, value: float, near: float) -> bool:
     return before >= (1 - near) * most and value <= near * most
 
 
-__all__ = ["Flagged", "flags", "reach_ms"]
+__all__ = ["Flagged", "flags", "reach_ms", "stuck_at"]

@@ -18,7 +18,8 @@ def withheld(
     """Readings without the values that intervals cover, in whole or in part: an hour with some calibration in it is no mean
     of an hour. `frame` is as `ReadingsStore.readings` gives it; where it has `doubtful`, that says why. `length_ms` is how
     long a reading's period is [ms], where its name does not say so."""
-    relevant = [one for one in intervals if one.station in set(frame["station"])] if len(frame) else []
+    there = set(frame["station"]) if intervals else set()
+    relevant = [one for one in intervals if one.station in there]
     if not relevant:
         return frame
     frame = frame.copy()

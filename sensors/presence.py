@@ -31,10 +31,16 @@ def expected_ms(entry: Station) -> int | None:
     return _PERIOD_MS.get(entry.period)
 
 
+def silent_after_ms(entry: Station) -> int | None:
+    """After how long it is silent [ms]; None where nobody says how often it sends."""
+    period = expected_ms(entry)
+    return None if period is None else _PERIODS * period + GRACE_MS
+
+
 def is_silent(entry: Station, last: int, at: int) -> bool:
     """Whether a station that was last heard at `last` [ms] is silent at `at` [ms]; never where nobody expects it."""
-    period = expected_ms(entry)
-    return period is not None and at - last > _PERIODS * period + GRACE_MS
+    limit = silent_after_ms(entry)
+    return limit is not None and at - last > limit
 
 
 def presence(entry: Station, last: int | None, *, online: bool | None, at: int) -> Presence:

@@ -242,9 +242,11 @@ class Registry:
         """Raises RegistryError where a meter's main meter is not there all the time, for then its use would count nowhere; or
         where meters are sub-meters of each other: a circle is whole when its last entry begins."""
         for entry in [one for one in self if one.main_meter is not None]:
-            since, until = _span(entry)
+            since, until = active_span(entry)
             at = since
-            for begins, ends in sorted(_span(one) for one in self._entries.get(("energy", entry.main_meter or ""), [])):
+            for begins, ends in sorted(
+                active_span(one) for one in self._entries.get(("energy", entry.main_meter or ""), [])
+            ):
                 at = ends if begins <= at < ends else at
             if at < until:
                 raise RegistryError(
@@ -262,15 +264,15 @@ class Registry:
                 )
 
 
-def _span(entry: Station) -> tuple[int, int]:
-    """From when till when an entry holds [ms]."""
+def active_span(entry: Station) -> tuple[int, int]:
+    """From when till when an entry holds [ms]; far away where it is open."""
     since = -(2**62) if entry.active_from is None else to_millis(entry.active_from)
     return since, 2**62 if entry.active_to is None else to_millis(entry.active_to)
 
 
 def _overlap(entries: list[Station]) -> bool:
     """Whether entries overlap in time, or one ends before it starts."""
-    spans = sorted(_span(entry) for entry in entries)
+    spans = sorted(active_span(entry) for entry in entries)
     return any(
         start >= end or following < end
         for (start, end), (following, _) in zip(spans, [*spans[1:], (2**62, 2**62)], strict=True)

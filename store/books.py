@@ -12,6 +12,7 @@ import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Engine, create_engine, delete, event, select
@@ -22,7 +23,7 @@ from sensors.instants import to_millis
 from sensors.reading import Period
 from sensors.stations import Registry, Station
 from store.letters import DeadLetter, insert_letters
-from store.schema import add_columns, audit, gaps, ledgers, metadata, origins, settled, stations, unknown_stations
+from store.schema import audit, bring_up_to_date, gaps, ledgers, metadata, origins, settled, stations, unknown_stations
 from store.transaction import counter, insert_into, list_unknown, note, notes, raise_counter, require_registry, touch
 
 ALL_HOURS = -1
@@ -43,6 +44,9 @@ Window = tuple[str, str, int]
 
 Changed = Mapping[Window, Collection[str]]
 """The stations of changed windows."""
+
+Earliest = Mapping[Window, int]
+"""Of changed windows the earliest instant that changed [ms], where it is known; else all of the window did."""
 
 
 class MarkKey(NamedTuple):
@@ -107,6 +111,7 @@ class LedgerRow(NamedTuple):
     quantities_refused: int
 
 
+_ALL_OF_IT: Earliest = MappingProxyType({})
 _ADDED, _CHANGED = "station entry added", "station entry changed"
 
 
@@ -125,7 +130,7 @@ class Books:
         """Create the tables that are not there, and the columns that an older version did not have. Raises BooksUnavailable."""
         with self.writing() as connection:
             metadata.create_all(connection)
-            add_columns(connection)
+            bring_up_to_date(connection)
 
     def close(self) -> None:
         """Return the connections."""
@@ -167,6 +172,7 @@ class Books:
         letters: Sequence[DeadLetter],
         changed: Changed,
         unknown: Mapping[tuple[str, str], Unknown],
+        earliest: Earliest = _ALL_OF_IT,
     ) -> None:
         """Book everything of the batches up to `last_batch`, in one transaction; what is booked already is left alone.
 
@@ -178,7 +184,7 @@ class Books:
             if last_batch <= before:
                 return
             insert_letters(connection, journal, [letter for letter in letters if letter.batch > before])
-            touch(connection, changed, now)
+            touch(connection, changed, now, earliest)
             list_unknown(connection, unknown, now)
             upsert = insert_into(connection, settled)
             connection.execute(

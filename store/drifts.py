@@ -1,14 +1,17 @@
 """Drifts: what the radar knows of each station's messages, and each change that it saw, once, until a person accepts it."""
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Connection, func, select, update
 
 from sensors.shapes import Profile
 from store.books import Books
 from store.schema import drifts, shapes
-from store.transaction import insert_into, note
+from store.transaction import insert_into, note, touch_alerts
+
+DRIFT: Final = "drift"
+"""Of a station, as what of it changed for alerts."""
 
 
 class Of(NamedTuple):
@@ -71,6 +74,7 @@ class Drifts:
                 )
                 if told.rowcount:
                     new.append(drift)
+            _touch(connection, new, max((drift.first_seen for drift in new), default=0))
         return new
 
     def page(self, *, accepted: bool = False, most: int = 1000) -> list[Drift]:
@@ -89,11 +93,30 @@ class Drifts:
             counted = select(func.count()).select_from(drifts).where(drifts.c.accepted_at.is_(None))
             return connection.execute(counted).scalar_one()
 
+    def told(self, family: str, until: int) -> list[tuple[str, int, int | None]]:
+        """Of a family each change that was seen up to an instant [ms]: whose, when, and when it was accepted [ms]."""
+        its = drifts.c
+        query = select(its.station, its.first_seen, its.accepted_at).where(
+            its.family == family, its.first_seen <= until
+        )
+        with self._books.reading() as connection:
+            return [(row.station, row.first_seen, row.accepted_at) for row in connection.execute(query)]
+
     def accept(self, numbers: Collection[int], *, who: str, now: int) -> int:
         """Say that these changes are known and meant; how many of them were waiting."""
         with self._books.writing() as connection:
             waiting = drifts.c.id.in_(numbers) & drifts.c.accepted_at.is_(None)
             done = connection.execute(update(drifts).where(waiting).values(accepted_by=who, accepted_at=now)).rowcount
             if done:
+                columns = [drifts.c[name] for name in Drift._fields]
+                accepted = connection.execute(select(*columns).where(drifts.c.id.in_(numbers)))
+                _touch(connection, [Drift(*row) for row in accepted], now)
                 note(connection, now, who, "drifts accepted", f"{done} drifts", sorted(numbers))
         return done
+
+
+def _touch(connection: Connection, of: Iterable[Drift], now: int) -> None:
+    changed: dict[tuple[str, str, int], set[str]] = {}
+    for drift in of:
+        changed.setdefault((drift.family, DRIFT, drift.first_seen - 1), set()).add(drift.station)
+    touch_alerts(connection, changed, now)

@@ -1,42 +1,51 @@
 """Incidents in the books: what alert rules have still to look at, what was told, and what people did about it.
 
-An evaluator takes marks, looks, and saves in one transaction: changes of incidents with their log, and the marks, each only if
-nobody touched its series since. What it knew of a rule at a subject has a version: of two evaluators the loser's save fails and
-it looks again, so nothing is told twice. A crash before the save leaves the marks.
+An evaluator takes marks, looks, and saves in one transaction: changes of incidents with their log, what is pending, and the
+marks, each only if nobody touched its series since. What it knew of a rule at a subject has a version: of two evaluators the
+loser's save fails and it looks again, so nothing is told twice. A crash before the save leaves the marks. How a save is written
+is in `store/incident_writes.py`.
 """
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, func, insert, select, update
 
+from store import incident_writes
 from store.books import Books
-from store.judgements import Superseded
-from store.schema import alert_marks, incident_log, incident_versions, incidents
-from store.transaction import insert_into, note
+from store.schema import alert_marks, incident_log, incident_versions, incidents, pending_alerts
+from store.transaction import note
+
+# Bound parameters of one statement: SQLite's own limit is 32,766 since 3.32.
+_MOST_NAMES = 10_000
 
 Phase = Literal["firing", "recovering", "resolved"]
 What = Literal[
     "opened", "raised", "lowered", "recovering", "fired again", "reopened", "resolved", "corrected", "withdrawn", "joined",
-    "closed", "noted",
+    "closed", "flapping", "noted",
 ]  # fmt: skip
-"""What became of an incident; `closed`: nobody measures it any more; `noted` is written and told to nobody."""
+"""What became of an incident; `closed`: nobody measures it any more; `flapping`: it comes and goes, and is told again when it was
+calm; `noted` is written and told to nobody."""
+
+Of = tuple[str, str]
+"""A rule and a subject."""
 
 
 class AlertMark(NamedTuple):
-    """A station's series that changed, from an hour on (since the epoch, UTC; -1: all), and the sequence it was taken at."""
+    """A station's series that changed after an instant [ms] (-1: all of it), and the sequence it was taken at."""
 
     family: str
     station: str
     period: str
-    hour: int
+    since: int
     sequence: int
 
 
 class Draft(NamedTuple):
     """An incident as the data have it, times in [ms]: `episodes` is how many there were, more than one where it reopened; `shown`
-    the values of its peak."""
+    the values of its peak; `flapping`: it came and went too often to be told each time."""
 
     since: int
     fired: int
@@ -48,6 +57,7 @@ class Draft(NamedTuple):
     last: int
     episodes: int
     shown: Mapping[str, Any]
+    flapping: bool = False
 
 
 class Change(NamedTuple):
@@ -63,7 +73,7 @@ class Change(NamedTuple):
 
 class Incident(NamedTuple):
     """A stored incident: `gone` where it was withdrawn, joined to another or closed; who acknowledged it, when [ms], at which
-    level."""
+    level; and the first incident of its group, maybe itself, where its rule makes groups."""
 
     id: int
     rule: str
@@ -75,6 +85,7 @@ class Incident(NamedTuple):
     acknowledged_by: str | None
     acknowledged_at: int | None
     acknowledged_level: int | None
+    group_id: int | None = None
 
     @property
     def asks(self) -> bool:
@@ -99,6 +110,19 @@ class Known(NamedTuple):
     incidents: Sequence[Incident]
 
 
+class Grouping(NamedTuple):
+    """Whose incidents of a rule are of one group (a district, or the city), where they fire within so long [ms] of its first."""
+
+    of: str
+    within: int
+
+
+_NOTHING_PENDS: Mapping[Of, int | None] = MappingProxyType({})
+_NO_GROUPS: Mapping[Of, Grouping] = MappingProxyType({})
+# Chosen: of more subjects all incidents that hold are read; naming each costs more.
+_FEW = 500
+
+
 class Incidents:
     """Incidents in the books. Methods raise BooksUnavailable."""
 
@@ -112,7 +136,7 @@ class Incidents:
         two. They stay until what was made of them is saved."""
         its = alert_marks.c
         ready = (its.last_touched <= now - self._quiet_ms) | (its.first_touched <= now - self._most_ms)
-        query = select(its.family, its.station, its.period, its.hour, its.sequence)
+        query = select(its.family, its.station, its.period, its.since, its.sequence)
         with self._books.reading() as connection:
             rows = connection.execute(query.where(ready).order_by(its.first_touched).limit(most))
             return [AlertMark(*row) for row in rows]
@@ -121,66 +145,108 @@ class Incidents:
         """By subject the incidents of a rule that were not resolved before `since` [ms]; all subjects are there."""
         versions: dict[str, int] = {}
         found: dict[str, list[Incident]] = {subject: [] for subject in subjects}
-        names = sorted(subjects)
+        its, of = incident_versions.c, incidents.c
         with self._books.reading() as connection:
-            for start in range(0, len(names), 500):
-                chunk = names[start : start + 500]
-                its = incident_versions.c
+            for chunk in _chunks(subjects):
                 rows = select(its.subject, its.version).where(its.rule == rule, its.subject.in_(chunk))
                 versions |= {row.subject: row.version for row in connection.execute(rows)}
-                of = incidents.c
-                touching = (of.resolved.is_(None)) | (of.resolved >= since)
-                query = select(incidents).where(of.rule == rule, of.subject.in_(chunk), of.gone.is_(None), touching)
+                query = select(incidents).where(of.rule == rule, of.subject.in_(chunk), *_touching(since))
                 for row in connection.execute(query.order_by(of.since, of.id)):
                     found[row.subject].append(_incident(row._mapping))
         return {subject: Known(versions.get(subject, 0), its) for subject, its in found.items()}
 
+    def touched(self, rules: Collection[str], subjects: Collection[str], since: int) -> set[Of]:
+        """Of rules and subjects those with incidents that were not resolved before `since` [ms]."""
+        of, found = incidents.c, set[Of]()
+        query = select(of.rule, of.subject).where(of.rule.in_(rules), *_touching(since)).distinct()
+        with self._books.reading() as connection:
+            if len(subjects) > _FEW:
+                return {(row.rule, row.subject) for row in connection.execute(query) if row.subject in subjects}
+            for chunk in _chunks(subjects):
+                found |= {(row.rule, row.subject) for row in connection.execute(query.where(of.subject.in_(chunk)))}
+        return found
+
+    def pending(self, rules: Collection[str]) -> dict[Of, int]:
+        """What has begun and is not told yet, by rule and subject: since when [ms]."""
+        its = pending_alerts.c
+        with self._books.reading() as connection:
+            rows = connection.execute(select(its.rule, its.subject, its.since).where(its.rule.in_(rules)))
+            return {(row.rule, row.subject): row.since for row in rows}
+
     def save(
         self,
-        rule_changes: Mapping[tuple[str, str], tuple[int, Sequence[Change]]],
+        rule_changes: Mapping[Of, tuple[int, Sequence[Change]]],
         cleared: Sequence[AlertMark],
         now: int,
-    ) -> dict[tuple[str, str], list[int]]:
-        """In one transaction: by (rule, subject) the changes, made knowing that version; and the marks. Gives the numbers of the
+        *,
+        pending: Mapping[Of, int | None] = _NOTHING_PENDS,
+        groups: Mapping[Of, Grouping] = _NO_GROUPS,
+    ) -> dict[Of, list[int]]:
+        """In one transaction: by (rule, subject) the changes, made knowing that version; since when something is pending [ms]
+        (None: nothing is any more); and the marks. What is opened joins the group of its `groups`. Gives the numbers of the
         incidents changed, in the order of the changes. Raises Superseded: nothing was written."""
-        written: dict[tuple[str, str], list[int]] = {}
+        changed = {key: of for key, of in rule_changes.items() if of[1]}
         with self._books.writing() as connection:
-            if any(changes for _, changes in rule_changes.values()):
-                _require_marks(connection, cleared)
-            for key, (version, changes) in rule_changes.items():
-                if changes:
-                    _raise_version(connection, *key, version)
-                    written[key] = [_write(connection, *key, change, now) for change in changes]
-            if cleared:
-                # Where a series was touched meanwhile, its earliest hour stays: looking there again changes nothing.
-                untouched = delete(alert_marks).where(
-                    *(
-                        alert_marks.c[name] == bindparam(f"its_{name}")
-                        for name in ("family", "station", "period", "sequence")
-                    )
-                )
-                connection.execute(untouched, [{f"its_{k}": v for k, v in mark._asdict().items()} for mark in cleared])
+            if changed or pending:
+                incident_writes.require_marks(connection, cleared)
+            incident_writes.raise_versions(connection, {key: version for key, (version, _) in changed.items()})
+            written = incident_writes.write(connection, {key: of for key, (_, of) in changed.items()}, groups, now)
+            incident_writes.write_pending(connection, pending)
+            incident_writes.clear(connection, cleared)
         return written
 
     def acknowledge(self, number: int, *, who: str, why: str, now: int) -> Incident | None:
         """Somebody has seen an incident at its level of now; None where there is none of that number."""
         with self._books.writing() as connection:
             found = _one(connection, number)
-            if found is None:
-                return None
-            connection.execute(
-                update(incidents)
-                .where(incidents.c.id == number)
-                .values(acknowledged_by=who, acknowledged_at=now, acknowledged_level=found.draft.level)
+            return (
+                None if found is None else _acknowledged(connection, found, LogLine(now, "acknowledged", why, who, 0))
             )
-            _log(connection, number, LogLine(now, "acknowledged", why, who, found.draft.level))
-            note(connection, now, who, "alert acknowledged", f"incident/{number}", {"note": why})
-            return _one(connection, number)
+
+    def acknowledge_group(self, number: int, *, who: str, why: str, now: int) -> list[Incident]:
+        """Somebody has seen an incident, and all of its group that ask, the one of the number first; none where there is none."""
+        with self._books.writing() as connection:
+            found = _one(connection, number)
+            if found is None:
+                return []
+            of = incidents.c
+            rows = connection.execute(
+                select(incidents).where(of.group_id == found.group_id, of.id != number).order_by(of.id)
+            )
+            others = [one for row in rows if (one := _incident(row._mapping)).asks]
+            line = LogLine(now, "acknowledged", why, who, 0)
+            return [_acknowledged(connection, one, line) for one in (found, *others)]
 
     def one(self, number: int) -> Incident | None:
         """An incident by its number."""
         with self._books.reading() as connection:
             return _one(connection, number)
+
+    def some(self, numbers: Collection[int]) -> dict[int, Incident]:
+        """Incidents by their numbers; those that there are."""
+        wanted, found = sorted(numbers), dict[int, Incident]()
+        with self._books.reading() as connection:
+            for start in range(0, len(wanted), 500):
+                query = select(incidents).where(incidents.c.id.in_(wanted[start : start + 500]))
+                found |= {row.id: _incident(row._mapping) for row in connection.execute(query)}
+        return found
+
+    def holding(self, rules: Collection[str]) -> list[Incident]:
+        """The incidents of some rules that hold."""
+        of = incidents.c
+        query = select(incidents).where(of.rule.in_(rules), of.gone.is_(None), of.phase != "resolved")
+        with self._books.reading() as connection:
+            return [_incident(row._mapping) for row in connection.execute(query.order_by(of.id))]
+
+    def grouped(self, groups: Collection[int]) -> list[Incident]:
+        """The incidents of some groups that hold, in order of number."""
+        of, wanted, found = incidents.c, sorted(groups), list[Incident]()
+        with self._books.reading() as connection:
+            for start in range(0, len(wanted), 500):
+                chosen = of.group_id.in_(wanted[start : start + 500])
+                query = select(incidents).where(chosen, of.gone.is_(None), of.phase != "resolved")
+                found += [_incident(row._mapping) for row in connection.execute(query.order_by(of.id))]
+        return found
 
     def all(self, *, open_only: bool = False, since: int | None = None) -> list[Incident]:
         """Incidents, the newest first: those that still hold, or that were not over before `since` [ms]."""
@@ -194,12 +260,12 @@ class Incidents:
             rows = connection.execute(query.order_by(of.fired.desc(), of.id.desc()))
             return [_incident(row._mapping) for row in rows]
 
-    def logged_after(self, line: int, most: int) -> list[tuple[int, int]]:
-        """Up to `most` lines of the log after that one, oldest first: the line's number and the incident's."""
-        its = incident_log.c
-        query = select(its.id, its.incident).where(its.id > line).order_by(its.id).limit(most)
+    def group(self, number: int) -> list[Incident]:
+        """The incidents of a group by its number, those that fired first first."""
+        of = incidents.c
         with self._books.reading() as connection:
-            return [(row.id, row.incident) for row in connection.execute(query)]
+            rows = connection.execute(select(incidents).where(of.group_id == number).order_by(of.fired, of.id))
+            return [_incident(row._mapping) for row in rows]
 
     def waiting(self) -> int:
         """How many changed series are still to be looked at."""
@@ -214,66 +280,25 @@ class Incidents:
             return [LogLine(*row) for row in connection.execute(query)]
 
 
-def _require_marks(connection: Connection, taken: Sequence[AlertMark]) -> None:
-    """Raises Superseded where a mark that was taken is gone: another watch has looked since, maybe at newer data."""
-    names = sorted({mark.station for mark in taken})
-    its = alert_marks.c
-    there = set()
-    for start in range(0, len(names), 500):
-        rows = select(its.family, its.station, its.period).where(its.station.in_(names[start : start + 500]))
-        there |= {tuple(row) for row in connection.execute(rows)}
-    if any(mark[:3] not in there for mark in taken):
-        raise Superseded
+def _acknowledged(connection: Connection, one: Incident, line: LogLine) -> Incident:
+    """An incident after somebody has seen it."""
+    of, level = incidents.c, one.draft.level
+    seen = {"acknowledged_by": line.who, "acknowledged_at": line.at, "acknowledged_level": level}
+    connection.execute(update(incidents).where(of.id == one.id).values(seen))
+    connection.execute(insert(incident_log), {"incident": one.id, **line._replace(level=level)._asdict()})
+    note(connection, line.at, line.who, "alert acknowledged", f"incident/{one.id}", {"note": line.why})
+    return one._replace(acknowledged_by=line.who, acknowledged_at=line.at, acknowledged_level=level)
 
 
-def _raise_version(connection: Connection, rule: str, subject: str, version: int) -> None:
-    """The version after this one. Raises Superseded where it is another."""
-    key = {"rule": rule, "subject": subject}
-    if version == 0:
-        made = connection.execute(
-            insert_into(connection, incident_versions).on_conflict_do_nothing(), {**key, "version": 1}
-        )
-    else:
-        its = incident_versions.c
-        same = (its.rule == rule) & (its.subject == subject) & (its.version == version)
-        made = connection.execute(update(incident_versions).where(same).values(version=version + 1))
-    if made.rowcount != 1:
-        raise Superseded
+def _touching(since: int) -> tuple[ColumnElement[bool], ...]:
+    of = incidents.c
+    return of.gone.is_(None), (of.resolved.is_(None)) | (of.resolved >= since)
 
 
-def _write(connection: Connection, rule: str, subject: str, change: Change, now: int) -> int:
-    number = change.id
-    if change.draft is None or change.what == "closed":
-        gone = "closed" if change.what == "closed" else "withdrawn" if change.into is None else "joined"
-        connection.execute(update(incidents).where(incidents.c.id == number).values(gone=gone, joined_into=change.into))
-        if number is not None and change.into is not None:
-            _keep_acknowledgement(connection, number, change.into)
-    else:
-        values = {**change.draft._asdict(), "shown": json.dumps(change.draft.shown, ensure_ascii=False)}
-        if number is None:
-            values |= {"rule": rule, "subject": subject, "opened_at": now}
-            number = connection.execute(insert(incidents).values(values).returning(incidents.c.id)).scalar_one()
-        else:
-            connection.execute(update(incidents).where(incidents.c.id == number).values(values))
-    if number is None:
-        raise ValueError(f"{change.what} is of an incident that is stored")
-    if change.what != "noted":
-        level = 0 if change.draft is None else change.draft.level
-        _log(connection, number, LogLine(now, change.what, change.why, "cityflux", level))
-    return number
-
-
-def _keep_acknowledgement(connection: Connection, number: int, into: int) -> None:
-    """What somebody knows of an incident he knows of the one that it is joined to."""
-    one, other = _one(connection, number), _one(connection, into)
-    if one is not None and other is not None and (one.acknowledged_level or 0) > (other.acknowledged_level or 0):
-        names = ("acknowledged_by", "acknowledged_at", "acknowledged_level")
-        values = {name: getattr(one, name) for name in names}
-        connection.execute(update(incidents).where(incidents.c.id == into).values(values))
-
-
-def _log(connection: Connection, number: int, line: LogLine) -> None:
-    connection.execute(insert(incident_log), {"incident": number, **line._asdict()})
+def _chunks(subjects: Collection[str]) -> Iterator[list[str]]:
+    names = sorted(subjects)
+    for start in range(0, len(names), _MOST_NAMES):
+        yield names[start : start + _MOST_NAMES]
 
 
 def _one(connection: Connection, number: int) -> Incident | None:
@@ -282,7 +307,7 @@ def _one(connection: Connection, number: int) -> Incident | None:
 
 
 def _incident(row: Mapping[Any, Any]) -> Incident:
-    of_draft = {name: row[name] for name in Draft._fields if name != "shown"}
-    draft = Draft(**of_draft, shown=json.loads(row["shown"]))
+    of_draft = {name: row[name] for name in Draft._fields if name not in {"shown", "flapping"}}
+    draft = Draft(**of_draft, shown=json.loads(row["shown"]), flapping=bool(row["flapping"]))
     rest = {name: row[name] for name in Incident._fields if name != "draft"}
     return Incident(draft=draft, **rest)

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from typing import Literal, NamedTuple
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from sensors.instants import HOUR_MS
 from store.books import ALL_HOURS, Books, Changed
@@ -73,6 +73,13 @@ class Intervals:
         with self._books.reading() as connection:
             rows = connection.execute(chosen)
             return [Interval(*row) for row in rows]
+
+    def version(self) -> tuple[int, int]:
+        """Another whenever an interval was entered or taken back."""
+        query = select(func.coalesce(func.max(intervals.c.id), 0), func.count(intervals.c.removed_at))
+        with self._books.reading() as connection:
+            last, removed = connection.execute(query).one()
+            return last, removed
 
     def _note(self, connection: Connection, of: Interval, period: str, what: str, who: str, now: int) -> None:
         touch(connection, _changed(of, period), now)

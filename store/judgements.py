@@ -17,10 +17,14 @@ from sqlalchemy.exc import IntegrityError
 
 from store.books import Books, MarkKey
 from store.schema import marks, revisions, running
+from store.standings import mark_judged
 
 Finality = Literal["provisional", "under review", "final", "proposed"]
 """How far a closed period is: published and revised by itself; people are looking at it, and it is still revised; settled. What
 is computed of a settled one is only proposed until a person accepts it (`store/reviews.py`)."""
+
+
+_SETTLED: Collection[Finality] = ("final", "proposed")
 
 
 class Superseded(Exception):
@@ -128,7 +132,7 @@ class Judgements:
         self, closed: Sequence[Closed], open_: Sequence[Running], cleared: Sequence[Mark], ended: Collection[Key] = ()
     ) -> None:
         """In one transaction: revisions of closed periods, running values of open ones, the marks they were computed from;
-        the running values of `ended` periods are taken away.
+        the running values of `ended` periods are taken away; and alerts are to look at what changed (`standings.py`).
 
         A value that differs from a *final* one is saved as proposed: a person accepts it. Other revisions are as far as the one
         before. Raises Superseded.
@@ -141,6 +145,8 @@ class Judgements:
             if open_:
                 rows = [_row(value.judgement) | {"closes_at": value.closes_at} for value in open_]
                 connection.execute(insert(running), rows)
+            in_force = [one.judgement for one in closed if one.before is None or one.before.finality not in _SETTLED]
+            mark_judged(connection, in_force, [one.judgement for one in open_])
             if cleared:
                 untouched = delete(marks).where(*_IS_MARK, marks.c.sequence == bindparam("its_sequence"))
                 connection.execute(untouched, _rows(cleared))
@@ -229,6 +235,9 @@ class Judgements:
         """Up to `most` revisions of everything after that number, oldest first, proposed ones too."""
         query = select(revisions).where(revisions.c.id > number).order_by(revisions.c.id).limit(most)
         with self._books.reading() as connection:
+            if connection.dialect.name == "postgresql":
+                # Numbers are given before they are committed: whoever writes now is waited for, so that none is passed over.
+                connection.exec_driver_sql("LOCK TABLE revisions IN SHARE MODE")
             return [_revision(row._mapping) for row in connection.execute(query)]
 
     def history(self, key: Key) -> list[Revision]:

@@ -1,6 +1,7 @@
 """Figures that people enter (GDP, energy of a statistical yearbook, a share of forest): append-only, each with its source, its
 date and who entered it. A figure is corrected by a new entry with a reason; the one before stays."""
 
+from collections.abc import Collection
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -9,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from store.books import Books
 from store.schema import records
-from store.transaction import note, touch
+from store.transaction import note, touch, touch_alerts
 
 RECORDS = "records"
 """The family under which an entry marks the window that it changes: no device's."""
@@ -57,7 +58,11 @@ class Records:
                     f"{of} is entered already: {last.value} {last.unit} (number {last.id}, {last.source}); give the reason why "
                     "it is another"
                 )
-            if last is not None and Decimal(last.value) == record.value and last.source == record.source:
+            if last is not None and (Decimal(last.value), last.source, last.dated) == (
+                record.value,
+                record.source,
+                record.dated,
+            ):
                 raise RecordError(f"{of} is {last.value} {last.unit} from that source already (number {last.id})")
             row = record._asdict() | {
                 "value": str(record.value),
@@ -71,6 +76,8 @@ class Records:
             except IntegrityError as error:
                 raise RecordError(f"{of} was entered by somebody else just now: look again") from error
             touch(connection, {(RECORDS, "entry", ends): {record.code}}, now)
+            # What it says may be of days to come, and may correct what was said long ago.
+            touch_alerts(connection, {(RECORDS, "entry", 0): {record.code}}, now)
             detail = {
                 "value": str(record.value),
                 "source": record.source,
@@ -85,6 +92,12 @@ class Records:
         newest = select(func.max(records.c.id)).group_by(records.c.code, records.c.scope, records.c.period)
         query = select(records).where(records.c.id.in_(newest))
         return self._found(query.order_by(records.c.code, records.c.scope, records.c.period), code, scope)
+
+    def entries(self, codes: Collection[str], scope: str, first: str, last: str) -> list[Record]:
+        """Every entry of these figures of periods from `first` to `last` as text, both included, oldest first."""
+        its = records.c
+        query = select(records).where(its.code.in_(sorted(codes)), its.period >= first, its.period <= last)
+        return self._found(query.order_by(its.id), None, scope)
 
     def history(self, code: str, scope: str, period: str) -> list[Record]:
         """Every entry of one figure, oldest first."""

@@ -7,6 +7,7 @@ a trace. One ingest works on a request at a time: it holds a lease, which every 
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Row, func, insert, or_, select, update
@@ -16,7 +17,7 @@ from store.schema import dead_letters, replay_requests
 from store.transaction import list_unknown, note, raise_counter, require_registry, touch
 
 if TYPE_CHECKING:
-    from store.books import Books, Changed, Unknown
+    from store.books import Books, Changed, Earliest, Unknown
 
 
 class LostClaim(Exception):
@@ -109,6 +110,7 @@ class Replays:
         changed: "Changed",
         unknown: Iterable[tuple[int, Mapping[tuple[str, str], "Unknown"]]],
         now: int,
+        earliest: "Earliest" = MappingProxyType({}),
     ) -> ReplayRequest:
         """Book one slice in one transaction: letters that are stored now, those with (new) refusals, marks, unknown stations
         (when they were seen, a message by station), and how far the request is done. A slice of nothing ends the request.
@@ -140,7 +142,7 @@ class Replays:
                     update(dead_letters).where(dead_letters.c.id.in_(ids)).values(state="replayed", **worked)
                 )
             _book_refused(connection, refused, worked)
-            touch(connection, changed, now)
+            touch(connection, changed, now, earliest)
             for seen, messages in unknown:
                 list_unknown(connection, messages, seen)
             if done:

@@ -1,13 +1,13 @@
 """What ingests that share the work tell each other, over the engine of the books: who writes which series, and which stations
 were heard. Each of them sees only its part of a station's messages, so none can say alone that a station is late."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from sqlalchemy import func, select
 
 from store.books import INGEST_SILENT_MS, Books
-from store.schema import progress, sightings, writers
-from store.sightings import Sighting, add_sightings
+from store.schema import hearing, progress, sightings, writers
+from store.sightings import Limit, Sighting, add_sightings, no_limit
 from store.transaction import insert_into
 
 Station = tuple[str, str]
@@ -33,12 +33,15 @@ class Sharing:
                 connection.execute(insert_into(connection, writers), {"journal": self._journal, "number": found})
             return found
 
-    def exchange(self, heard: Iterable[Sighting], settled_until: int, now: int) -> tuple[dict[Station, int], int]:
-        """Tell which stations we heard, and that what we received until `settled_until` [ms] is stored. Gives when each station
-        was last heard by anybody, and until when everybody is that far; who has told nothing for a while does not hold that
-        up."""
+    def exchange(
+        self, heard: Sequence[Sighting], settled_until: int, now: int, limit: Limit = no_limit
+    ) -> tuple[dict[Station, int], int]:
+        """Tell which stations we heard, with the pauses longer than a station's limit before that, and that what we received
+        until `settled_until` [ms] is stored. Gives when each station was last heard by anybody, and until when everybody is that
+        far; who has told nothing for a while does not hold that up."""
         with self._books.writing() as connection:
-            add_sightings(connection, heard)
+            known_until = connection.execute(select(func.max(hearing.c.until))).scalar() or 0
+            add_sightings(connection, heard, limit, known_until)
             upsert = insert_into(connection, progress)
             connection.execute(
                 upsert.on_conflict_do_update(

@@ -1,13 +1,27 @@
-"""When each station was last heard, and what was last said of its device: battery, link, whether it is online, messages lost."""
+"""When each station was last heard, and what was last said of its device: battery, link, whether it is online, messages lost;
+and the pauses after which it was heard again."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, case, func, select, true
+from sqlalchemy import Connection, bindparam, case, delete, func, select, true
 
+from sensors.instants import HOUR_MS
 from store.books import Books
-from store.schema import sightings
-from store.transaction import insert_into
+from store.hearing import KEPT_MS, NEVER
+from store.schema import pauses, sightings
+from store.transaction import insert_into, touch_alerts
+
+SILENCE = "silence"
+"""Of a station, as what of it changed for alerts."""
+
+Limit = Callable[[str, str, int], int | None]
+"""After how long [ms] a station of (family, id) is silent at an instant [ms]; None where nobody says it."""
+
+
+def no_limit(_family: str, _station: str, _at: int) -> int | None:
+    """Nobody says of any station how often it sends."""
+    return None
 
 
 class Sighting(NamedTuple):
@@ -29,6 +43,8 @@ class Sighting(NamedTuple):
     """The device's own count of its messages."""
     lost: int | None = None
     """Messages that never came, by that count."""
+    first_received: int | None = None
+    """When it was heard first of what is told here; None: at `last_received`. Not kept."""
 
 
 class Sightings:
@@ -37,10 +53,11 @@ class Sightings:
     def __init__(self, books: Books) -> None:
         self._books = books
 
-    def add(self, found: Iterable[Sighting]) -> None:
-        """Take what is newer; `lost` adds up. Raises BooksUnavailable: nothing was written."""
+    def add(self, found: Sequence[Sighting], limit: Limit = no_limit) -> None:
+        """Take what is newer; `lost` adds up; keep pauses longer than a station's limit. Raises BooksUnavailable: nothing was
+        written."""
         with self._books.writing() as connection:
-            add_sightings(connection, found)
+            add_sightings(connection, found, limit)
 
     def all(self) -> dict[tuple[str, str], Sighting]:
         """By family and station. Raises BooksUnavailable."""
@@ -49,11 +66,15 @@ class Sightings:
         return {(row.family, row.station): row for row in rows}
 
 
-def add_sightings(connection: Connection, found: Iterable[Sighting]) -> None:
-    """As `Sightings.add`, within a transaction."""
-    rows = [sighting._asdict() for sighting in found]
+def add_sightings(
+    connection: Connection, found: Sequence[Sighting], limit: Limit, known_until: int | None = None
+) -> None:
+    """As `Sightings.add`, within a transaction. Where several tell, it is known until when everybody has told [ms]: a pause is
+    one only if the station was silent then."""
+    rows = [{name: of for name, of in one._asdict().items() if name != "first_received"} for one in found]
     if not rows:
         return
+    _keep_pauses(connection, found, limit, known_until)
     upsert, its = insert_into(connection, sightings), sightings.c
     new = upsert.excluded
     newer = new.last_received >= its.last_received
@@ -79,3 +100,35 @@ def add_sightings(connection: Connection, found: Iterable[Sighting]) -> None:
         ),
         rows,
     )
+
+
+def _keep_pauses(connection: Connection, found: Sequence[Sighting], limit: Limit, known_until: int | None) -> None:
+    its = sightings.c
+    before: dict[tuple[str, str], int] = {}
+    names: dict[str, list[str]] = {}
+    for one in found:
+        names.setdefault(one.family, []).append(one.station)
+    for family, stations in names.items():
+        for start in range(0, len(stations), 500):
+            chunk = stations[start : start + 500]
+            query = select(its.station, its.last_received).where(its.family == family, its.station.in_(chunk))
+            before |= {(family, station): at for station, at in connection.execute(query)}
+    new: list[dict[str, object]] = []
+    touched: dict[tuple[str, str, int], list[str]] = {}
+    for one in found:
+        last = before.get((one.family, one.station), NEVER)
+        first = one.last_received if one.first_received is None else one.first_received
+        least = limit(one.family, one.station, first)
+        if least is None or first - last <= least:
+            continue
+        if known_until is not None and known_until - last <= least:
+            continue
+        new.append({"family": one.family, "station": one.station, "since": last, "until": first})
+        touched.setdefault((one.family, SILENCE, last // HOUR_MS * HOUR_MS), []).append(one.station)
+    if new:
+        now = max(one.last_received for one in found)
+        connection.execute(insert_into(connection, pauses).on_conflict_do_nothing(), new)
+        of_its = (pauses.c.family == bindparam("of")) & (pauses.c.station == bindparam("its"))
+        forgotten = delete(pauses).where(of_its, pauses.c.until < now - KEPT_MS)
+        connection.execute(forgotten, [{"of": one["family"], "its": one["station"]} for one in new])
+        touch_alerts(connection, touched, now)

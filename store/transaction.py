@@ -3,18 +3,23 @@ lines of the audit. Every function works within the caller's transaction and com
 
 import json
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, cast
 
 from sqlalchemy import Connection, Table, func, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 
+from sensors.instants import HOUR_MS
 from store.schema import audit, counters, unknown_stations
 
 if TYPE_CHECKING:
-    from store.books import Changed, Unknown
+    from store.books import Changed, Earliest, Unknown
 
 # Chosen: enough to see what a device sends; ten thousand unknown stations (ingest's bound) keep 40 MB at most.
 SAMPLE_BYTES = 4 << 10
+
+ALL_TIME = -1
+"""Since when a series changed that did so in all of its time (an adopted or changed station)."""
 
 
 class StaleRegistry(Exception):
@@ -65,11 +70,11 @@ _TOUCH_OF = {
 """The upsert of the marks of one window, stations as a JSON array, in the database's own words."""
 
 _TOUCH_ALERTS = (
-    "INSERT INTO alert_marks (family, period, hour, first_touched, last_touched, sequence, station)"
+    "INSERT INTO alert_marks (family, period, since, first_touched, last_touched, sequence, station)"
     " SELECT {0}, {0}, {0}, {0}, {0}, {0}, value FROM {1}"
     " ON CONFLICT (family, station, period)"
     " DO UPDATE SET sequence = excluded.sequence, last_touched = excluded.last_touched,"
-    " hour = CASE WHEN excluded.hour < alert_marks.hour THEN excluded.hour ELSE alert_marks.hour END"
+    " since = CASE WHEN excluded.since < alert_marks.since THEN excluded.since ELSE alert_marks.since END"
 )
 _TOUCH_ALERTS_OF = {
     "sqlite": _TOUCH_ALERTS.format("?", "json_each(?) WHERE true"),
@@ -78,21 +83,35 @@ _TOUCH_ALERTS_OF = {
 """The same of what alerts have to look at: a row a series, however many of its hours changed."""
 
 
-def touch(connection: Connection, changed: "Changed", now: int) -> None:
-    """Mark windows as changed: a new sequence for each, and the time of the first and the last touch."""
+def touch(connection: Connection, changed: "Changed", now: int, earliest: "Earliest" = MappingProxyType({})) -> None:
+    """Mark windows as changed: a new sequence for each, and the time of the first and the last touch. `earliest` says of a window
+    what changed first in it [ms]."""
     if not changed:
         return
     sequence = raise_counter(connection, "mark_sequence")
     # A statement for each window, not for each station: half the time, and this is the hot path.
     statement, of_alerts = _TOUCH_OF[connection.dialect.name], _TOUCH_ALERTS_OF[connection.dialect.name]
-    earliest: dict[tuple[str, str, str], int] = {}
+    of_series: dict[tuple[str, str, str], int] = {}
     for (family, period, hour), stations in changed.items():
         names = json.dumps(sorted(stations))  # neighbours in the table, one after the other
         connection.exec_driver_sql(statement, (family, period, hour, now, now, sequence, names))
         key = family, period, names
-        earliest[key] = min(hour, earliest.get(key, hour))
-    for (family, period, names), hour in earliest.items():
-        connection.exec_driver_sql(of_alerts, (family, period, hour, now, now, sequence, names))
+        first = earliest.get((family, period, hour))
+        since = hour * HOUR_MS if first is None else first - 1
+        since = ALL_TIME if hour < 0 else since
+        of_series[key] = min(since, of_series.get(key, since))
+    for (family, period, names), since in of_series.items():
+        connection.exec_driver_sql(of_alerts, (family, period, since, now, now, sequence, names))
+
+
+def touch_alerts(connection: Connection, changed: Mapping[tuple[str, str, int], Iterable[str]], now: int) -> None:
+    """Mark series that are no readings as changed, for alerts alone: by (family, what of it, since when [ms]) whose."""
+    if not changed:
+        return
+    sequence, statement = raise_counter(connection, "mark_sequence"), _TOUCH_ALERTS_OF[connection.dialect.name]
+    for (family, what, since), names in changed.items():
+        row = (family, what, since, now, now, sequence, json.dumps(sorted(names)))
+        connection.exec_driver_sql(statement, row)
 
 
 def list_unknown(connection: Connection, unknown: Mapping[tuple[str, str], "Unknown"], seen: int) -> None:

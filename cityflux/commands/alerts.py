@@ -1,16 +1,20 @@
 """`cityflux alerts`: what the operations centre is told, what became of it, and by which rules."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cityflux.composition import now_ms, open_books, open_store, whoami
+from cityflux.composition import alert_rules_of, now_ms, open_books, open_store, traffic_rules_of, whoami
 from cityflux.console import Format, instant, out, print_rows, refused, settings, wrong
 from cityflux.settings import Settings
+from processors.alerts.outage import is_not_known, not_known_since
+from processors.scopes import CITY
 from sensors.instants import DAY_MS, HOUR_MS, iso
-from store.incidents import Draft, Incident, Incidents
+from store.incidents import Draft, Incident, Incidents, Of
 from store.intervals import Intervals
+from store.silences import Silence, Silences
 
 if TYPE_CHECKING:
     from processors.alerts.history import Seen
@@ -22,7 +26,6 @@ alerts = typer.Typer(no_args_is_help=True, help="Alerts: incidents, their rules,
 @alerts.command("rules")
 def rules(style: Annotated[Format, typer.Option("--format", help="table, csv or json")] = Format.TABLE) -> None:
     """The rules: levels, times, who is told, and where each is from. Example: cityflux alerts rules"""
-    from processors.alerts.rules import shipped_rules
     from processors.alerts.signals import SIGNALS
 
     rows = [
@@ -30,13 +33,13 @@ def rules(style: Annotated[Format, typer.Option("--format", help="table, csv or 
             "code": rule.code,
             "subject": SIGNALS[rule.signal].subject.name,
             "name": f"{rule.zh} {rule.en}",
-            "levels": "; ".join(f"{level.colour or level.severity} {_when(level)}" for level in rule.levels),
+            "levels": _levels(rule),
             "dwell_min": rule.dwell_min,
             "clear_min": rule.clear_min,
             "roles": "+".join(rule.roles),
             "source": f"{rule.document}, {rule.clause} ({rule.mark})",
         }
-        for rule in shipped_rules().values()
+        for rule in alert_rules_of(settings()).values()
     ]
     print_rows(rows, ["code", "subject", "name", "levels", "dwell_min", "clear_min", "roles", "source"], style)
 
@@ -45,13 +48,23 @@ def rules(style: Annotated[Format, typer.Option("--format", help="table, csv or 
 def list_alerts(
     days: Annotated[int, typer.Option(min=1, max=3_660, help="those that held in so many days, or hold")] = 7,
     open_only: Annotated[bool, typer.Option("--open", help="only those that hold")] = False,
+    pending: Annotated[bool, typer.Option("--pending", help="instead what has begun and is not told yet")] = False,
     style: Annotated[Format, typer.Option("--format", help="table, csv or json")] = Format.TABLE,
 ) -> None:
     """Incidents, the newest first. Example: cityflux alerts list --open"""
     chosen = settings()
+    rules = alert_rules_of(chosen)
     with open_books(chosen) as books:
         books.prepare()
-        found = Incidents(books).all(open_only=open_only, since=now_ms() - days * DAY_MS)
+        begun = Incidents(books).pending(list(rules)) if pending else {}
+        now = now_ms()
+        found = [] if pending else Incidents(books).all(open_only=open_only, since=now - days * DAY_MS)
+        silences = Silences(books).all(since=now)
+        unknown = not_known_since(Incidents(books).all(open_only=True))
+    if pending:
+        rows = [_begun(rules[code], subject, since, chosen) for (code, subject), since in sorted(begun.items())]
+        print_rows(rows, ["rule", "subject", "name", "since", "said_from"], style, "pending")
+        return
     columns = [
         "id",
         "rule",
@@ -63,9 +76,18 @@ def list_alerts(
         "state",
         "acknowledged",
         "stands_behind",
+        "group",
+        "silenced_until",
         "peak",
     ]
-    print_rows([_stored(one, found, chosen) for one in found], columns, style, "incidents")
+    by: dict[Of, list[Incident]] = {}
+    for one in found:
+        by.setdefault((one.rule, one.subject), []).append(one)
+    shown = [
+        {**_stored(one, by, rules, chosen, unknown), "silenced_until": _silenced(one, silences, now, chosen)}
+        for one in found
+    ]
+    print_rows(shown, columns, style, "incidents")
 
 
 @alerts.command("explain")
@@ -78,14 +100,21 @@ def explain(
     with open_books(chosen) as books:
         books.prepare()
         one, lines = Incidents(books).one(number), Incidents(books).log(number)
+        unknown = not_known_since(Incidents(books).all(open_only=True))
+        group = Incidents(books).group(one.group_id) if one is not None and one.group_id is not None else []
     if one is None:
         refused(f"there is no incident {number}; `cityflux alerts list` shows them")
-    rule = _known_rule(one.rule)
+    rule = alert_rules_of(chosen).get(one.rule)
     if style is Format.TABLE:
         gone = "" if one.gone is None else f", {one.gone}{f' to {one.joined_into}' if one.joined_into else ''}"
         name = f"{one.rule}, which is no rule any more" if rule is None else f"{rule.zh} {rule.en}"
-        said = [f"{number}: {name}, {one.subject}, {one.draft.phase}{gone}", *(_said_of(rule) if rule else ())]
-        for line in [*said, f"its peak: {_peak(one.draft, chosen)}"]:
+        said = [
+            f"{number}: {name}, {one.subject}, {_state_of(one, unknown, chosen)}{gone}",
+            *(_said_of(rule) if rule else ()),
+        ]
+        if len(group) > 1:
+            said.append(f"group {one.group_id}: {_said_of_group(group)}")
+        for line in [*said, f"its peak: {_peak(rule, one.draft, chosen)}"]:
             out.print(line, markup=False)
     rows = [
         {
@@ -104,15 +133,19 @@ def explain(
 def acknowledge(
     number: Annotated[int, typer.Argument(help="of the incident")],
     why: Annotated[str, typer.Option("--note", help="what is known, or done about it")],
+    group: Annotated[bool, typer.Option("--group", help="and of all of its group that ask")] = False,
 ) -> None:
     """Say that somebody knows of an incident at its level of now; a higher level asks again. Example:
     cityflux alerts ack 17 --note 'road works at the station, crew called'"""
     with open_books(settings()) as books:
         books.prepare()
-        found = Incidents(books).acknowledge(number, who=whoami(), why=why.strip(), now=now_ms())
-    if found is None:
+        book, note = Incidents(books), why.strip()
+        one = None if group else book.acknowledge(number, who=whoami(), why=note, now=now_ms())
+        found = book.acknowledge_group(number, who=whoami(), why=note, now=now_ms()) if group else [one] if one else []
+    if not found:
         refused(f"there is no incident {number}; `cityflux alerts list` shows them")
-    out.print(f"incident {number} is acknowledged by {found.acknowledged_by}")
+    others = f" and {len(found) - 1} more of its group are" if len(found) > 1 else " is"
+    out.print(f"incident {number}{others} acknowledged by {found[0].acknowledged_by}")
 
 
 @alerts.command("backtest")
@@ -124,7 +157,8 @@ def backtest(
 ) -> None:
     """What a rule would have told in a span of stored history; nothing is written. Example:
     cityflux alerts backtest air_heavy_chongqing --from 2026-01-01 --to 2026-03-01"""
-    chosen, of = settings(), _rule(rule)
+    chosen = settings()
+    of = _rule(rule, chosen)
     start = instant(since, chosen.zone, "--from")
     end = now_ms() if until is None else instant(until, chosen.zone, "--to")
     if end <= start:
@@ -148,7 +182,8 @@ def why_not(
 ) -> None:
     """What a rule saw around a moment, and why it did or did not tell. Example:
     cityflux alerts why-not air_aqi_station hx-03 2026-03-05T14:00"""
-    chosen, of = settings(), _rule(rule)
+    chosen = settings()
+    of = _rule(rule, chosen)
     at = instant(moment, chosen.zone, "the moment")
     found = _look_back(of, chosen, at - hours * HOUR_MS, at + hours * HOUR_MS)
     if subject not in found:
@@ -160,7 +195,7 @@ def why_not(
             **point.shown,
             "exceeds": "not known" if point.level is None else _level(of, point.level),
             "keeps_up": _level(of, point.keeps),
-            "state": _state(of, seen, point.at),
+            "state": _state(of, seen, point.at, chosen),
         }
         for point in seen.points
     ]
@@ -170,27 +205,33 @@ def why_not(
 
 def _said_of(rule: "Rule") -> list[str]:
     """What a rule asks, and where it is from."""
+    also = [
+        f"told when {rule.coverage_percent} % of that time is known" if rule.coverage_percent else "",
+        f"begins only {'; '.join(map(str, rule.schedule))}" if rule.schedule else "",
+        f"flapping after {rule.flap_times} times in {rule.flap_min} min" if rule.flap_times else "",
+        f"grouped by {rule.group} within {rule.group_min} min" if rule.group else "",
+    ]
     return [
-        f"levels: {'; '.join(f'{level.colour or level.severity} {_when(level)}' for level in rule.levels)}",
-        f"said after {rule.dwell_min} min, over after {rule.clear_min} min below the limits less {rule.margin}",
+        f"levels: {_levels(rule)}",
+        f"said after {rule.dwell_min} min, over after {rule.clear_min} min within the limits by {rule.margin}",
+        *(one for one in also if one),
         f"rule {rule.code}: {rule.document}, {rule.clause} ({rule.mark})",
     ]
 
 
-def _known_rule(code: str) -> "Rule | None":
-    """The rule of a stored incident; None where there is none of that code any more."""
-    from processors.alerts.rules import shipped_rules
+def _said_of_group(group: Sequence[Incident]) -> str:
+    """How many incidents a group has, and what became of them."""
+    states = Counter(
+        "firing or recovering" if one.gone is None and one.draft.phase != "resolved" else "over" for one in group
+    )
+    return f"{len(group)} incidents, {', '.join(f'{count} {state}' for state, count in sorted(states.items()))}"
 
-    return shipped_rules().get(code)
 
-
-def _rule(code: str) -> "Rule":
-    from processors.alerts.rules import shipped_rules
-
-    found = shipped_rules().get(code)
-    if found is None:
-        wrong(f"{code!r} is no rule; there are {', '.join(shipped_rules())}")
-    return found
+def _rule(code: str, chosen: Settings) -> "Rule":
+    rules = alert_rules_of(chosen)
+    if code not in rules:
+        wrong(f"{code!r} is no rule; there are {', '.join(rules)}")
+    return rules[code]
 
 
 def _look_back(rule: "Rule", chosen: Settings, start: int, end: int) -> "dict[str, Seen]":
@@ -200,7 +241,16 @@ def _look_back(rule: "Rule", chosen: Settings, start: int, end: int) -> "dict[st
     with open_books(chosen) as books:
         books.prepare()
         registry, intervals = books.registry(), Intervals(books).all(SIGNALS[rule.signal].family)
-    return dict(look_back(open_store(chosen), registry, intervals, rule, chosen.zone, start, end))
+        store, traffic = open_store(chosen), traffic_rules_of(chosen)
+        return dict(look_back(store, registry, intervals, rule, chosen.zone, start, end, books=books, traffic=traffic))
+
+
+def _levels(rule: "Rule") -> str:
+    said = []
+    for level in rule.levels:
+        own = "" if level.dwell_min is None else f" after {level.dwell_min} min"
+        said.append(f"{level.colour or level.severity} {_when(level)}{own}")
+    return "; ".join(said)
 
 
 def _when(level: Any) -> str:
@@ -211,7 +261,7 @@ def _clause(clause: Any) -> str:
     name = "" if clause.of == "value" else f"{clause.of} "
     windows = "" if clause.windows == 1 else f" in {clause.windows} windows"
     windows += "" if clause.within == 1 else f" in one of {clause.within} windows"
-    return f"{name}> {clause.over}{windows}"
+    return f"{name}{f'> {clause.over}' if clause.over is not None else f'< {clause.below}'}{windows}"
 
 
 def _level(rule: "Rule | None", number: int) -> str:
@@ -223,27 +273,75 @@ def _level(rule: "Rule | None", number: int) -> str:
     return level.colour or level.severity
 
 
-def _stored(one: Incident, all_of_them: Sequence[Incident], chosen: Settings) -> dict[str, Any]:
-    rule = _known_rule(one.rule)
+def _begun(rule: "Rule", subject: str, since: int, chosen: Settings) -> dict[str, Any]:
+    return {
+        "rule": rule.code,
+        "subject": subject,
+        "name": f"{rule.zh} {rule.en}",
+        "since": iso(since, chosen.zone),
+        "said_from": iso(since + min(rule.timing.dwell), chosen.zone),
+    }
+
+
+def _stored(
+    one: Incident,
+    by: Mapping[Of, Sequence[Incident]],
+    rules: "Mapping[str, Rule]",
+    chosen: Settings,
+    unknown: int | None,
+) -> dict[str, Any]:
+    rule = rules.get(one.rule)
     acknowledged = None
     if one.acknowledged_by is not None and one.acknowledged_at is not None:
         acknowledged = (
             f"{one.acknowledged_by} {iso(one.acknowledged_at, chosen.zone)}{' (of a lower level)' if one.asks else ''}"
         )
-    wider = next((other.id for other in all_of_them if rule and rule.stands_behind(one, other)), None)
+    others = (
+        other
+        for code in (rule.inhibited_by if rule else ())
+        for of in (one.subject, CITY)
+        for other in by.get((code, of), ())
+    )
+    wider = next((other.id for other in others if rule and rule.stands_behind(one, other)), None)
     return {
         **_incident(rule, one.subject, one.draft, chosen),
-        **({"state": one.gone} if one.gone else {}),
+        "state": one.gone or _state_of(one, unknown, chosen),
         "id": one.id,
         "rule": one.rule,
         "acknowledged": acknowledged,
         "stands_behind": wider,
+        "group": one.group_id,
     }
 
 
-def _peak(one: Draft, chosen: Settings) -> str:
-    peak = ", ".join(f"{code} {value}" for code, value in one.shown.items() if code != "peak_at")
-    return f"{peak} at {iso(one.shown['peak_at'], chosen.zone)}"
+def _silenced(one: Incident, silences: Sequence[Silence], now: int, chosen: Settings) -> str | None:
+    """Until when nobody is told of it; None where people are."""
+    until = max((silence.until for silence in silences if silence.covers(one, now)), default=None)
+    return None if until is None else iso(until, chosen.zone)
+
+
+def _peak(rule: "Rule | None", one: Draft, chosen: Settings) -> str:
+    """What was measured at its peak, by the names and units that its signal gives."""
+    from processors.alerts.signals import SIGNALS
+
+    names = {} if rule is None else SIGNALS[rule.signal].shows
+    said = [
+        f"{names[code].zh} {names[code].en} {value} {names[code].unit}".rstrip() if code in names else f"{code} {value}"
+        for code, value in one.shown.items()
+        if code != "peak_at"
+    ]
+    return f"{', '.join(said)}, {iso(one.shown['peak_at'], chosen.zone)}"
+
+
+def _state_of(one: Incident, unknown: int | None, chosen: Settings) -> str:
+    """Where it stands; since when an outage of ours keeps that from being known."""
+    if unknown is None or not is_not_known(one, unknown):
+        return _phase(one.draft)
+    return f"{_phase(one.draft)}, not known since {iso(unknown, chosen.zone)}"
+
+
+def _phase(one: Draft) -> str:
+    return f"{one.phase}, flapping" if one.flapping else one.phase
 
 
 def _incident(rule: "Rule | None", subject: str, one: Draft, chosen: Settings) -> dict[str, Any]:
@@ -255,19 +353,27 @@ def _incident(rule: "Rule | None", subject: str, one: Draft, chosen: Settings) -
         "said": iso(one.fired, chosen.zone),
         "well": None if one.well is None else iso(one.well, chosen.zone),
         "resolved": None if one.resolved is None else iso(one.resolved, chosen.zone),
-        "state": one.phase,
+        "state": _phase(one),
         "times": one.episodes,
-        "peak": _peak(one, chosen),
+        "peak": _peak(rule, one, chosen),
     }
 
 
-def _state(rule: "Rule", seen: "Seen", at: int) -> str:
+def _state(rule: "Rule", seen: "Seen", at: int, chosen: Settings) -> str:
     """What the rule's alert was at an instant, with what was missing for one."""
     for one in seen.incidents:
         if one.fired <= at and (one.resolved is None or at < one.resolved):
             return f"firing since {'its beginning' if one.fired == at else 'before'}"
         if one.since <= at < one.fired:
-            return f"pending: {rule.dwell_min} min are needed, {(at - one.since) // 60_000} were over"
-    if seen.pending is not None and at >= seen.pending:
-        return f"pending: {rule.dwell_min} min are needed, {(at - seen.pending) // 60_000} were over"
-    return "quiet"
+            return _waits(rule, one.since, at, chosen)
+    since = seen.pending if seen.pending is not None and at >= seen.pending else seen.run_at(at, rule.timing.gap)
+    return "quiet" if since is None else _waits(rule, since, at, chosen)
+
+
+def _waits(rule: "Rule", since: int, at: int, chosen: Settings) -> str:
+    needed = min(rule.timing.dwell)
+    if at - since < needed:
+        return f"pending: {needed // 60_000} min are needed, {(at - since) // 60_000} were over"
+    if not rule.may_begin(at, chosen.zone):
+        return "pending: it lasted long enough; these are not its hours"
+    return f"pending: it lasted long enough; less than {rule.coverage_percent} % of that time is known"

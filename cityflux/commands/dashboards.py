@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cityflux.composition import now_ms, plan_of
+from cityflux.composition import alert_rules_of, now_ms, plan_of
 from cityflux.console import Format, out, print_rows, refused, settings, wrong
 from cityflux.settings import Settings, read_secret
 
@@ -119,10 +119,9 @@ def check(style: FormatOption = Format.TABLE) -> None:
 def _boards(chosen: Settings) -> "dict[Language, list[dict[str, Any]]]":
     from dashboards.asked import LANGUAGES, Asked
     from dashboards.catalogue import dashboards as boards_of
-    from processors.alerts.rules import shipped_rules
     from processors.windows import civil_day
 
-    plan, rules, day = plan_of(chosen), shipped_rules(), civil_day(now_ms(), chosen.zone)
+    plan, rules, day = plan_of(chosen), alert_rules_of(chosen), civil_day(now_ms(), chosen.zone)
     wall = (chosen.wall_url or f"http://{chosen.wall_host}:{chosen.wall_port}").rstrip("/")
     asked = Asked("en", plan, rules, day, chosen.timezone, wall, chosen.grafana_tiles_url or "")
     return {language: boards_of(replace(asked, language=language)) for language in LANGUAGES}

@@ -158,7 +158,7 @@ def anomalies(
             _known(books, name)
         found = judged_days(
             open_store(chosen), books, names, first, last, chosen.zone,
-            quantity=quantity, holidays=holidays,
+            quantities=[quantity], holidays=holidays,
         )  # fmt: skip
         rows = [
             {

@@ -19,7 +19,7 @@ Scope = Annotated[str, typer.Option(help="city, or district:ID")]
 @record.command("add")
 def add(
     code: Annotated[str, typer.Argument(help="what it is, e.g. gdp; `record list --known` shows all")],
-    period: Annotated[str, typer.Argument(help="a year, quarter or month: 2025, 2026-Q1, 2026-03")],
+    period: Annotated[str, typer.Argument(help="a year, quarter, month or day: 2025, 2026-Q1, 2026-03, 2026-01-13")],
     value: Annotated[str, typer.Argument(help="the figure, in the unit that `record list --known` shows")],
     source: Annotated[str, typer.Option(help="the document, and where it is kept")],
     dated: Annotated[str, typer.Option(help="the day of the source, e.g. 2026-03-20")],
@@ -35,7 +35,9 @@ def add(
 
     cityflux record add gdp 2025 3456789 --source '统计公报 2025, file 12' --dated 2026-03-20
 
-    cityflux record add gdp 2026-Q2 1823456 --to-date --source '统计月报 2026-06, file 31' --dated 2026-07-20"""
+    cityflux record add gdp 2026-Q2 1823456 --to-date --source '统计月报 2026-06, file 31' --dated 2026-07-20
+
+    cityflux record add forecast_aqi 2026-01-13 230 --source '市监测中心会商' --dated 2026-01-11"""
     from processors.records.entries import checked
     from processors.windows import period_bounds
 

@@ -1,4 +1,4 @@
-"""Commands that stay: `demo`, `up`, and the single programs `broker`, `ingest`, `process`, `watch`, `wall`."""
+"""Commands that stay: `demo`, `up`, and the single programs `broker`, `ingest`, `process`, `watch`, `notify`, `wall`."""
 
 import asyncio
 import os
@@ -36,7 +36,7 @@ def demo(
 
 
 def up() -> None:
-    """Broker (where none listens), ingest, process, watch and wall over one store. Example: cityflux up"""
+    """Broker (where none listens), ingest, process, watch, notify and wall over one store. Example: cityflux up"""
     asyncio.run(_up(settings()))
 
 
@@ -79,6 +79,13 @@ def watch() -> None:
     asyncio.run(programs.watch(settings()))
 
 
+def notify() -> None:
+    """Alerts → the people and programs of CITYFLUX_NOTIFY. In the foreground until SIGTERM. Example: cityflux notify"""
+    from cityflux import notifying
+
+    asyncio.run(notifying.run(settings()))
+
+
 def wall() -> None:
     """The status page. In the foreground until SIGTERM. Example: CITYFLUX_WALL_PORT=8080 cityflux wall"""
     asyncio.run(programs.wall(settings()))
@@ -90,6 +97,7 @@ async def _up(chosen: Settings) -> None:
         Part("ingest"),
         Part("process"),
         Part("watch"),
+        Part("notify"),
         Part("wall", ready=partial(listening, chosen.wall_host, chosen.wall_port)),
     ]
     local = broker.host in {"127.0.0.1", "localhost"} and not broker.tls

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pandas as pd
 
 from processors.air.events import covering, effect
@@ -215,7 +216,8 @@ def _while_active(frame: pd.DataFrame, registry: Registry) -> pd.DataFrame:
     """The rows of stations that the registry holds active in the hour they end."""
     ends = _ends(frame)
     active = [registry.entry("air", s, at - 1) is not None for s, at in zip(frame["station"], ends, strict=True)]
-    return frame[active]
+    # As an array: an empty list would choose no columns.
+    return frame[np.array(active, dtype=np.bool_)]
 
 
 def _assessment_at(registry: Registry, at: int) -> tuple[str, ...]:

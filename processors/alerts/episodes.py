@@ -8,24 +8,35 @@
 A level is raised by its own limit and let go by its clear limit (hysteresis): `Point.level` and `Point.keeps`. Of a point that is
 not known nothing follows. A gap ends what is pending, for nobody saw the time between; it never ends what fires: that stays
 until values say otherwise. The same points give the same episodes, in whichever order and batches they came.
+
+What comes and goes so often that nobody believes it any more is flapping: its last episode lasts until the value was well for as
+long as a reopening may take.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 from store.incidents import Phase
 
+_NEVER = 2**62
+
 
 class Timing(NamedTuple):
     """How long, of event time [ms]: `dwell` before a level fires (by level, from 1), `clear` before one is let go, `hold` that an
-    episode lasts at least, and the longest `gap` between points that are one after the other."""
+    episode lasts at least, and the longest `gap` between points that are one after the other. `known` points at least are in
+    the dwell before a level fires (by level). Where `flaps` episodes, each within `calm` of the one before, began within
+    `flap_span`, the last is let go after `calm`; 0 flaps: never."""
 
     dwell: tuple[int, ...]
     clear: int
     hold: int
     gap: int
+    known: tuple[int, ...] = ()
+    flaps: int = 0
+    flap_span: int = 0
+    calm: int = 0
 
 
 class Point(NamedTuple):
@@ -52,7 +63,7 @@ class Step(NamedTuple):
 class Episode(NamedTuple):
     """Times in [ms]: `since` when the condition began, `steps` its levels from when it fired on, `well` when the value was back,
     `resolved` when that could be said; both None before. `last` is its last known point, `peak` the point of its highest level
-    and greatest value since it began, the first of several."""
+    and greatest value since it began, the first of several. `flapping`: too many began shortly before."""
 
     since: int
     steps: tuple[Step, ...]
@@ -60,6 +71,7 @@ class Episode(NamedTuple):
     resolved: int | None
     last: int
     peak: Point
+    flapping: bool = False
 
     @property
     def fired(self) -> int:
@@ -91,56 +103,124 @@ class Course(NamedTuple):
     pending: int | None
 
 
-def course(points: Sequence[Point], timing: Timing) -> Course:
-    """The episodes of points in rising order of time. Raises ValueError where they are not."""
-    if any(after.at <= before.at for before, after in pairwise(points)):
-        raise ValueError("points are in rising order of time, each instant once")
-    found: list[Episode] = []
-    exceeded, cleared = _Runs(len(timing.dwell)), _Runs(len(timing.dwell))
-    current: Episode | None = None
-    last: int | None = None
-    peak: Point | None = None
+def course(points: Sequence[Point], timing: Timing, may_begin: Callable[[int], bool] | None = None) -> Course:
+    """The episodes of points in rising order of time; `may_begin` says of an instant [ms] whether one may fire then. Raises
+    ValueError where they are not in order."""
+    track = Track(timing, may_begin)
     for point in points:
+        track.see(point)
+    return track.course
+
+
+class Track:
+    """The course of one series, point after point: what `course` gives of all points seen so far."""
+
+    __slots__ = (
+        "_cleared",
+        "_current",
+        "_exceeded",
+        "_found",
+        "_known",
+        "_last",
+        "_may_begin",
+        "_peak",
+        "_timing",
+        "at",
+    )
+
+    def __init__(self, timing: Timing, may_begin: Callable[[int], bool] | None = None) -> None:
+        self._timing = timing
+        self._may_begin = may_begin
+        self._found: list[Episode] = []
+        self._exceeded, self._cleared = _Runs(len(timing.dwell)), _Runs(len(timing.dwell))
+        self._current: Episode | None = None
+        self._last: int | None = None
+        self._peak: Point | None = None
+        self._known: deque[int] = deque()
+        self.at: int | None = None
+        """The instant of the last point seen [ms]."""
+
+    @property
+    def course(self) -> Course:
+        """So far."""
+        now = () if self._current is None else (self._current,)
+        return Course((*self._found, *now), self.pending)
+
+    @property
+    def pending(self) -> int | None:
+        """Since when something is pending [ms]."""
+        return None if self._current is not None else self._exceeded.begun(1)
+
+    def see(self, point: Point) -> None:
+        """One more. Raises ValueError where it is not after the last one."""
+        if self.at is not None and point.at <= self.at:
+            raise ValueError("points are in rising order of time, each instant once")
+        self.at = point.at
         if point.level is None:
-            continue
-        if last is not None and point.at - last > timing.gap:
+            return
+        timing, exceeded, cleared = self._timing, self._exceeded, self._cleared
+        if self._last is not None and point.at - self._last > timing.gap:
             exceeded.forget()
             cleared.forget()
-        last = point.at
+        self._last = point.at
         exceeded.see(point.at, point.level, max(point.level, point.perhaps))
         cleared.see_below(point.at, point.keeps, max(point.keeps, point.perhaps_kept))
         # Of what begins: before its dwell is over too.
-        begins = current is None and exceeded.begun(1) == point.at
-        peak = point if peak is None or begins else max(peak, point, key=_greatness)
-        fires = exceeded.lasting(point, timing.dwell)
-        if current is None:
-            if fires:
-                current = Episode(exceeded.since(1), (Step(point.at, fires),), None, None, point.at, peak)
-            continue
-        current = _gone_on(current._replace(peak=peak), point, fires, cleared, timing)
-        if current.resolved is not None:
-            found.append(current)
-            current = None
-    pending = None if current is not None else exceeded.begun(1)
-    return Course(tuple(found if current is None else [*found, current]), pending)
+        begins = self._current is None and exceeded.begun(1) == point.at
+        if self._peak is None or begins or _greatness(point) > _greatness(self._peak):
+            self._peak = point
+        fires = self._fires(point)
+        if self._current is None:
+            if fires and (self._may_begin is None or self._may_begin(point.at)):
+                self._current = self._begun(point, fires, self._peak)
+            return
+        after = _gone_on(self._current, self._peak, point, fires, cleared, timing)
+        if after.resolved is not None:
+            self._found.append(after)
+        self._current = None if after.resolved is not None else after
+
+    def _fires(self, point: Point) -> int:
+        """The highest level that has been exceeded for its dwell, of which enough is known; 0 where none has."""
+        timing, dwells = self._timing, self._timing.dwell
+        if timing.known:
+            self._known.append(point.at)
+            while self._known[0] < point.at - max(timing.dwell):
+                self._known.popleft()
+            dwells = tuple(
+                dwell if sum(at >= point.at - dwell for at in self._known) >= least else _NEVER
+                for dwell, least in zip(timing.dwell, timing.known, strict=True)
+            )
+        return self._exceeded.lasting(point, dwells)
+
+    def _begun(self, point: Point, fires: int, peak: Point) -> Episode:
+        timing, since = self._timing, self._exceeded.since(1)
+        one = Episode(since, (Step(point.at, fires),), None, None, point.at, peak)
+        if not timing.flaps:
+            return one
+        times, after = 1, since
+        for before in reversed(self._found):
+            if before.well is None or after - before.well > timing.calm or before.since < since - timing.flap_span:
+                break
+            times, after = times + 1, before.since
+        return one._replace(flapping=times >= timing.flaps)
 
 
 def _greatness(point: Point) -> tuple[int, Fraction, int]:
     return point.level or 0, point.size, -point.at
 
 
-def _gone_on(current: Episode, point: Point, fires: int, cleared: "_Runs", timing: Timing) -> Episode:
-    """An episode after one more point."""
+def _gone_on(current: Episode, peak: Point, point: Point, fires: int, cleared: "_Runs", timing: Timing) -> Episode:
+    """An episode after one more point; `peak` is its peak then."""
     level = current.level
     if fires > level:
         level = fires
     elif point.at - current.fired >= timing.hold:
-        level = cleared.left_of(level, point, timing.clear)
+        level = cleared.left_of(level, point, max(timing.clear, timing.calm) if current.flapping else timing.clear)
     well = cleared.begun(1)
     if level == 0:
-        return current._replace(well=well, resolved=point.at, last=point.at)
+        return current._replace(well=well, resolved=point.at, last=point.at, peak=peak)
     steps = current.steps if level == current.level else (*current.steps, Step(point.at, level))
-    return current._replace(steps=steps, well=well, last=point.at)
+    return current._replace(steps=steps, well=well, last=point.at, peak=peak)
 
 
 class _Runs:
@@ -151,17 +231,22 @@ class _Runs:
 
     def see(self, at: int, level: int, perhaps: int) -> None:
         """Levels up to this one are exceeded, those above `perhaps` are not; of those between it is not known."""
-        self._since = [
-            (at if since is None else since) if number <= level else (since if number <= perhaps else None)
-            for number, since in enumerate(self._since, start=1)
-        ]
+        since = self._since
+        for index in range(len(since)):
+            if index < level:
+                if since[index] is None:
+                    since[index] = at
+            elif index >= perhaps:
+                since[index] = None
 
     def see_below(self, at: int, keeps: int, perhaps: int) -> None:
         """Levels above `perhaps` are within their clear limits, those up to `keeps` are not; of those between it is not known."""
-        self._since = [
-            (at if since is None else since) if number > perhaps else (since if number > keeps else None)
-            for number, since in enumerate(self._since, start=1)
-        ]
+        since = self._since
+        for index in range(len(since)):
+            if index < keeps:
+                since[index] = None
+            elif index >= perhaps and since[index] is None:
+                since[index] = at
 
     def forget(self) -> None:
         """Nobody saw what was between."""
@@ -180,22 +265,17 @@ class _Runs:
 
     def lasting(self, point: Point, dwell: Sequence[int]) -> int:
         """The highest level that is exceeded and has been for its dwell; 0 where none has."""
-        return max(
-            (
-                number
-                for number, (since, least) in enumerate(zip(self._since, dwell, strict=True), start=1)
-                if number <= (point.level or 0) and since is not None and point.at - since >= least
-            ),
-            default=0,
-        )
+        for number in range(point.level or 0, 0, -1):
+            since = self._since[number - 1]
+            if since is not None and point.at - since >= dwell[number - 1]:
+                return number
+        return 0
 
     def left_of(self, level: int, point: Point, clear: int) -> int:
         """The highest level up to this one that is not known to be within its clear limits so long; 0 where all are."""
-        return max(
-            (
-                number
-                for number, since in enumerate(self._since[:level], start=1)
-                if since is None or point.at - since < clear or number <= max(point.keeps, point.perhaps_kept)
-            ),
-            default=0,
-        )
+        kept = max(point.keeps, point.perhaps_kept)
+        for number in range(level, 0, -1):
+            since = self._since[number - 1]
+            if since is None or point.at - since < clear or number <= kept:
+                return number
+        return 0

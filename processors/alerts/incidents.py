@@ -9,6 +9,7 @@ reopen and resolve. What is stored is compared with what the data say now, and e
     withdrawn    late data say that there was none
     closed       nobody measures it any more, or the rule is out of force
     joined       late data made one of two
+    flapping     it came and went so often that it is not told any more, until it was well for the rule's reopening time
     noted        its last point or its peak moved: written, and nobody is told
 
 Computing again without new data gives no change: a restart, a crash and a second evaluator repeat nothing.
@@ -38,13 +39,15 @@ def _draft(group: Sequence[Episode]) -> Draft:
     peak = max(group, key=lambda one: (one.peak.level or 0, -one.peak.at)).peak
     return Draft(
         group[0].since, group[0].fired, last.level, max(one.greatest for one in group), last.phase, last.well, last.resolved,
-        last.last, len(group), {"peak_at": peak.at, **peak.shown},
+        last.last, len(group), {"peak_at": peak.at, **peak.shown}, any(one.flapping for one in group),
     )  # fmt: skip
 
 
 def changes(known: Sequence[Incident], now: Sequence[Draft], reopen: int, edge: int | None = None) -> list[Change]:
     """From what is stored of a rule at a subject, in the span that was looked at again, to what the data say. What begins at
     `edge` [ms] began before the look: of a stored incident its beginning stays."""
+    if len(known) == len(now) == 1 and known[0].draft.since == now[0].since:
+        return _moved(known[0], _with_its_beginning(now[0], known[0].draft) if now[0].since == edge else now[0])
     found: list[Change] = []
     of_draft = _matched(known, now, reopen)
     for number, draft in enumerate(now):
@@ -100,11 +103,14 @@ def _moved(known: Incident, draft: Draft) -> list[Change]:
     """What became of a stored incident."""
     before = known.draft
     told = _corrected(before, draft)
-    if before.phase == "resolved":
+    if draft.flapping and not before.flapping:
+        told.append(("flapping", f"it has begun {draft.episodes} times; it is told again when it was calm"))
+        told += [("resolved", "it was over when the data came")] if draft.phase == "resolved" else []
+    elif before.phase == "resolved":
         told += _after_its_end(before, draft)
     else:
         told += _level(before, draft)
-        if draft.phase != before.phase:
+        if draft.phase != before.phase and (draft.phase == "resolved" or not draft.flapping):
             told.append(_PHASES[draft.phase])
     if not told and draft != before:
         told.append(("noted", ""))

@@ -9,8 +9,25 @@ VALUE = "value"
 AT_LEAST = "at_least"
 """Under which a signal says that its quantity is at least so much, where it is not known wholly."""
 
-Values = Mapping[int, Mapping[str, Fraction]]
-"""By instant [ms] what is known, by quantity: exact, in the signal's unit."""
+Known = Fraction | str
+"""A number in the signal's unit, or words that are shown beside it; a clause is of numbers alone."""
+Values = Mapping[int, Mapping[str, Known]]
+"""By instant [ms] what is known, by quantity."""
+
+
+class Outlook(dict[str, Known]):
+    """What was said at an instant of windows to come (a forecast): `ahead` what is said of each by its end [ms], windows before
+    it too, as far as a clause looks back at them. While less than `least_ms` [ms] lies ahead, nobody says that it stays well."""
+
+    def __init__(self, ahead: Values, least_ms: int) -> None:
+        super().__init__()
+        self.ahead = ahead
+        self.least_ms = least_ms
+
+
+def least_of(code: str) -> str:
+    """Under which a signal says that one of several quantities is at least so much."""
+    return AT_LEAST if code == VALUE else f"{code}_{AT_LEAST}"
 
 
 class Shown(NamedTuple):

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from processors.energy.days import ENERGY_DAY, totals_of
 from processors.energy.totals import Tally
-from processors.indicators.energy_anomaly import DAYS_BEFORE, DayUse, Verdict, judge
+from processors.indicators.energy_anomaly import DAYS_BEFORE, DaysOff, DayUse, Verdict, against_other_kind, judge
 from processors.scopes import METER
 from processors.windows import civil_day, day_bounds, ends
 from store.books import Books
@@ -22,38 +22,46 @@ _LEAST_HOURS = 18
 
 
 class JudgedDay(NamedTuple):
-    """A day of a meter, how much of it was measured [%], and what was expected of it; None where too few days were like it, or it
-    was not measured whole."""
+    """A day of a meter and a quantity, how much of it was measured [%], what was expected of it, and how it lies between days off
+    and working days; None where too few days were like it, or it was not measured whole."""
 
     meter: str
+    quantity: str
     use: DayUse
     measured_percent: Decimal
     verdict: Verdict | None
+    days_off: DaysOff | None
 
 
 def judged_days(
     store: ReadingsStore, books: Books, names: Sequence[str], first: date, last: date, zone: ZoneInfo, *,
-    quantity: str = "electricity", holidays: Collection[date] = (),
+    quantities: Sequence[str] = ("electricity",), holidays: Collection[date] = (),
 ) -> Iterator[JudgedDay]:  # fmt: skip
-    """The days of meters from `first` to `last`, those measured whole against the sixty before each. Raises
-    StoreUnavailable, StoreMisconfigured, BooksUnavailable."""
+    """The days of meters from `first` to `last` that have one of these quantities, those measured whole against the sixty before
+    each. Raises StoreUnavailable, StoreMisconfigured, BooksUnavailable."""
     judgements = Judgements(books)
     since = first - timedelta(days=DAYS_BEFORE)
     warmth: dict[str, Mapping[date, float]] = {}
     for name in names:
         found = judgements.latest(ENERGY_DAY, scope=METER + name, first=since.isoformat(), last=last.isoformat())
-        uses: list[tuple[DayUse, Decimal]] = []
+        uses: dict[str, list[tuple[DayUse, Decimal]]] = {quantity: [] for quantity in quantities}
         for day in (one.judgement for one in found):
             district = day.detail["district"]
             if district not in warmth:
                 warmth[district] = _temperatures(store, books, district, since, last, zone)
-            if (one := totals_of(day).used.get(quantity)) is not None and day.expected:
-                civil = date.fromisoformat(day.key.period)
-                uses.append((DayUse(civil, one.amount, warmth[district].get(civil)), _measured_percent(one, day)))
-        whole = [use for use, measured in uses if measured == 100]
-        for use, measured in uses:
-            if use.day >= first:
-                yield JudgedDay(name, use, measured, judge(use, whole, holidays) if measured == 100 else None)
+            used, civil = totals_of(day).used, date.fromisoformat(day.key.period)
+            for quantity, of in uses.items():
+                if (one := used.get(quantity)) is not None and day.expected:
+                    of.append((DayUse(civil, one.amount, warmth[district].get(civil)), _measured_percent(one, day)))
+        for quantity, of in uses.items():
+            whole = [use for use, measured in of if measured == 100]
+            for use, measured in of:
+                if use.day >= first:
+                    is_whole = measured == 100
+                    yield JudgedDay(
+                        name, quantity, use, measured, judge(use, whole, holidays) if is_whole else None,
+                        against_other_kind(use, whole, holidays) if is_whole else None,
+                    )  # fmt: skip
 
 
 def _measured_percent(one: Tally, day: Judgement) -> Decimal:

@@ -27,6 +27,9 @@ _WIDTH = Fraction("3.5")
 # Chosen: what differs by less interests nobody.
 _LEAST_SHARE = Fraction(1, 10)
 
+# Chosen: where days off use more than this share of working days, their use says nothing of which they are.
+_CLEARLY_LESS = Fraction(7, 10)
+
 
 class DayUse(NamedTuple):
     """What was used on a day that was measured whole, and how warm it was [°C]; None where nobody knows."""
@@ -45,6 +48,32 @@ class Verdict(NamedTuple):
     days: int
     like: str
     is_anomaly: bool
+
+
+class DaysOff(NamedTuple):
+    """What days off and working days use usually, as medians, and where a day lies between: 0 as a usual day of its own kind, 1
+    as one of the other."""
+
+    off: Fraction
+    working: Fraction
+    like_other: Fraction
+
+
+def against_other_kind(one: DayUse, others: Iterable[DayUse], holidays: Collection[date] = ()) -> DaysOff | None:
+    """A day against the days off and the working days of the 60 days before it. None where too few of either are there; 0 where
+    days off do not use clearly less, for then nothing can be said."""
+    kinds: dict[str, list[Fraction]] = {"working day": [], "day off": []}
+    for other in others:
+        if timedelta(0) < one.day - other.day <= timedelta(days=DAYS_BEFORE):
+            kinds[_kind(other.day, holidays)].append(other.amount)
+    if min(len(amounts) for amounts in kinds.values()) < _LEAST_DAYS:
+        return None
+    off, working = median(kinds["day off"]), median(kinds["working day"])
+    share = Fraction(0)
+    if off <= _CLEARLY_LESS * working and working > 0:
+        share = (one.amount - off) / (working - off)
+        share = share if _kind(one.day, holidays) == "day off" else 1 - share
+    return DaysOff(off, working, share)
 
 
 def judge(one: DayUse, others: Iterable[DayUse], holidays: Collection[date] = ()) -> Verdict | None:

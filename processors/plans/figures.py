@@ -14,7 +14,8 @@ Length = Literal["day", "month", "quarter", "year"]
 
 class Figure(BaseModel):
     """A figure [unit] from `low` to `high`, or greater than `above`, of periods of these lengths. One of a quarter is of 1
-    January until its end; where it `adds_up` it is a sum over that time, which cannot become less within a year."""
+    January until its end; where it `adds_up` it is a sum over that time, which cannot become less within a year. One that is
+    `reissued` is issued anew again and again, of the same period."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -27,6 +28,7 @@ class Figure(BaseModel):
     high: Decimal | None = None
     periods: tuple[Length, ...]
     adds_up: bool = False
+    reissued: bool = False
 
     def admits(self, value: Decimal) -> bool:
         """Whether a value is within the range."""

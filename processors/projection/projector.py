@@ -28,6 +28,7 @@ from store.influx_text import quoted
 from store.judgements import Claims, Judgements, Key
 from store.letters import Letters
 from store.measurements import CURSOR, INCIDENTS, INDICATORS, SCORECARD, STATIONS
+from store.notices import Outbox
 from store.sightings import Sightings
 
 # Chosen: revisions carry details of some KiB each, so that many at once are some MiB.
@@ -59,6 +60,7 @@ class Projector:
         self._clock = clock
         self._judgements = Judgements(books)
         self._incidents = Incidents(books)
+        self._outbox = Outbox(books)
         self._cursor: dict[str, int] | None = None
         self._running: dict[Key, int] = {}
         self._scored = False
@@ -103,13 +105,13 @@ class Projector:
             # In a rebuild too: a later revision of a value may lack what the first one had.
             self._write(shown, over_nothing=False)
             cursor["revision"], self._scored = revised[-1].id, False
-        logged = self._incidents.logged_after(cursor["log"], _LINES_AT_ONCE)
-        changed = {number for _, number in logged}
+        logged = self._outbox.lines(cursor["log"], _LINES_AT_ONCE)
+        changed = {line.incident for line in logged}
         if due:
             changed |= {one.id for one in self._incidents.all(open_only=True)}
         self._project_incidents(changed)
         if logged:
-            cursor["log"] = logged[-1][0]
+            cursor["log"] = logged[-1].id
         registry = self._books.registry()
         if registry.version != cursor["registry"]:
             self._target.clear(STATIONS)

@@ -37,7 +37,17 @@ def checked(record: Record, in_force: Sequence[Record] = (), *, to_date: bool = 
         _check_growth(record, in_force, figure.unit)
     if not record.source.strip():
         raise RecordError("a figure has a source: the document, and where it is kept")
-    return record._replace(unit=figure.unit, source=record.source.strip(), reason=record.reason.strip())
+    reason = record.reason.strip()
+    if figure.reissued and not reason:
+        reason = _issued_anew(record, in_force)
+    return record._replace(unit=figure.unit, source=record.source.strip(), reason=reason)
+
+
+def _issued_anew(record: Record, in_force: Sequence[Record]) -> str:
+    """A later issue than the one in force is reason enough; empty where it is none."""
+    key = (record.code, record.scope, record.period)
+    before = [one for one in in_force if (one.code, one.scope, one.period) == key]
+    return f"issued on {record.dated}" if any(one.dated < record.dated for one in before) else ""
 
 
 def _check_span(record: Record, length: Length, *, to_date: bool) -> None:

@@ -5,11 +5,11 @@ longer than the limit's minutes, for a mean of an hour says nothing of a quarter
 readings did: how many are expected says the entry's interval, else the usual distance of the day's readings.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import tzinfo
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -27,46 +27,75 @@ _MINUTE_MS = 60_000
 _PERCENT_OF_WINDOW = 75
 
 
+class Means(NamedTuple):
+    """The windows of a limit on a day: how many it has, of how many enough came, and the means of these; what a mean may be at
+    most [canonical unit]. `others` are means of windows in which traffic was not in the limit's state."""
+
+    limit: AirLimit
+    most: Fraction
+    windows: int
+    came: int
+    means: Sequence["Mean"]
+    others: Sequence["Mean"]
+
+
+class Mean(NamedTuple):
+    """A mean over the window that ends at `until` [ms], exact, as a quotient [canonical unit]."""
+
+    until: int
+    total: int
+    parts: int
+
+
 def air_of_day(
     frames: Mapping[str, pd.DataFrame], counts: Counts, air: TunnelAir, zone: tzinfo
 ) -> list[dict[str, Any]]:
     """Of each limit whose quantity was measured: how many windows the day has, how many of them came, how many means
     there are (of the limit's state of traffic), how many are above it, the greatest and when it ended. `frames` are the
     station's readings of the day by period."""
+    return [_held(one, zone) for one in means_of_day(frames, counts, air)]
+
+
+def means_of_day(frames: Mapping[str, pd.DataFrame], counts: Counts, air: TunnelAir) -> list[Means]:
+    """Of each limit whose quantity was measured its windows. `frames` as of `air_of_day`."""
     found = []
     for limit in air.limits:
         measured = {period: of[of[limit.quantity].notna()] for period, of in frames.items()}
         if any(len(of) for of in measured.values()):
-            found.append(_held(limit, measured, counts, air, zone))
+            found.append(_means(limit, measured, counts, air))
     return found
 
 
-def _held(
-    limit: AirLimit, measured: Mapping[str, pd.DataFrame], counts: Counts, air: TunnelAir, zone: tzinfo
-) -> dict[str, Any]:
-    quantity = OF_FAMILY["traffic"][limit.quantity]
+def _means(limit: AirLimit, measured: Mapping[str, pd.DataFrame], counts: Counts, air: TunnelAir) -> Means:
     width = limit.minutes * _MINUTE_MS
     windows = -(-(counts.end - counts.start) // width)
     came = {period: _came(period, measured[period], counts, width, windows) for period in PERIODS if period in measured}
     period = max(came, key=lambda one: int(came[one].sum()))
     frame, enough = measured[period], came[period]
     window = (ends(frame) - counts.start - 1) // width
-    n, power = scaled(np.abs(frame[limit.quantity].to_numpy(np.float64)), quantity.scale)
+    n, power = scaled(np.abs(frame[limit.quantity].to_numpy(np.float64)), OF_FAMILY["traffic"][limit.quantity].scale)
     length = counts.entry.length_km
-    most = limit.of(None if length is None else exact(length))
     many = np.bincount(window, minlength=windows)
     totals = np.zeros(windows, n.dtype)
     np.add.at(totals, window, n)
-    means, above = 0, 0
-    worst = 0, 1, 0
+    means: list[Mean] = []
+    others: list[Mean] = []
     for number in np.flatnonzero(enough).tolist():
         until = counts.start + (number + 1) * width
-        if limit.state is not None and limit.state != _state(counts, until - width, until, air.slow_km_h):
-            continue
-        total, parts = int(totals[number]), power * int(many[number])
-        means, above = means + 1, above + (total * most.denominator > most.numerator * parts)
-        if means == 1 or total * worst[1] > worst[0] * parts:
-            worst = total, parts, until
+        is_its = limit.state is None or limit.state == _state(counts, until - width, until, air.slow_km_h)
+        (means if is_its else others).append(Mean(until, int(totals[number]), power * int(many[number])))
+    most = limit.of(None if length is None else exact(length))
+    return Means(limit, most, windows, int(enough.sum()), means, others)
+
+
+def _held(of: Means, zone: tzinfo) -> dict[str, Any]:
+    limit, most = of.limit, of.most
+    quantity = OF_FAMILY["traffic"][limit.quantity]
+    above, worst = 0, Mean(0, 0, 1)
+    for number, one in enumerate(of.means):
+        above += one.total * most.denominator > most.numerator * one.parts
+        if number == 0 or one.total * worst.parts > worst.total * one.parts:
+            worst = one
     return {
         "quantity": limit.quantity,
         "unit": quantity.unit,
@@ -74,13 +103,13 @@ def _held(
         "while": limit.state,
         "limit": f"{float(most):g}",
         "clause": limit.clause,
-        "windows": windows,
-        "came": int(enough.sum()),
+        "windows": of.windows,
+        "came": of.came,
         "percent_of_window": _PERCENT_OF_WINDOW,
-        "means": means,
+        "means": len(of.means),
         "above": above,
-        "greatest": str(decimal(Fraction(worst[0], worst[1]), quantity.scale)) if means else None,
-        "at": iso(worst[2], zone) if means else None,
+        "greatest": str(decimal(Fraction(worst.total, worst.parts), quantity.scale)) if of.means else None,
+        "at": iso(worst.until, zone) if of.means else None,
     }
 
 

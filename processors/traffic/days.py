@@ -6,13 +6,14 @@ service are only of those of them whose vehicles all have passenger car units; w
 others are said to be the least that passed.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date
 from fractions import Fraction
 from itertools import groupby
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pandas as pd
 
 from processors.computation import CODE_VERSION, Block
@@ -24,7 +25,7 @@ from processors.traffic.counts import COUNTED, NUMBERS, PERIODS, Counts, counted
 from processors.traffic.driven import DRIVING, driving, is_whole, level_of, saturation_of
 from processors.traffic.hours import hour_readings
 from processors.traffic.rules import TrafficRules
-from processors.windows import day_bounds
+from processors.windows import day_bounds, ends
 from processors.withheld import withheld
 from sensors.instants import HOUR_MS, iso
 from sensors.stations import Registry, Station
@@ -84,20 +85,63 @@ def counts_of_day(
 ) -> list[DayCounts]:
     """What the stations counted of which anything came on a day, by id; an entry that changes on the day holds for all
     of it."""
-    start, end = day_bounds(day, zone)
-    entries = {
-        name: entry
-        for name in traffic_stations(registry)
-        if (stations is None or name in stations) and (entry := entry_of_day(registry, name, start, end))
-    }
-    by_station = readings_of(store, start, end, entries, rules, intervals)
-    found = []
-    for name, frames in by_station.items():
-        entry = entries[name]
-        classes = classes_of(entry.vehicle_coding or rules.coding, day)
-        hidden = [(of.since, of.until) for of in intervals if of.station == name and of.quantity in {"", *NUMBERS}]
-        counts = counted(frames, entry, start, end, classes, rules.silence_s, now, hidden)
-        found.append(DayCounts(day, counts, frames))
+    return list(counts_of_days(store, registry, [day], zone, rules, intervals, now, stations))
+
+
+def counts_of_days(
+    store: ReadingsStore,
+    registry: Registry,
+    days: Sequence[date],
+    zone: ZoneInfo,
+    rules: TrafficRules,
+    intervals: Sequence[Interval],
+    now: int,
+    stations: Collection[str] | None = None,
+) -> Iterator[DayCounts]:
+    """The same of days one after the other, which are read at once: by day, and by station."""
+    bounds = [day_bounds(day, zone) for day in days]
+    names = [name for name in traffic_stations(registry) if stations is None or name in stations]
+    entries = [
+        {name: entry for name in names if (entry := entry_of_day(registry, name, start, end))} for start, end in bounds
+    ]
+    by_day = _readings_of_days(store, bounds, entries, rules, intervals)
+    for day, (start, end), of_day, by_station in zip(days, bounds, entries, by_day, strict=True):
+        for name, frames in sorted(by_station.items()):
+            entry = of_day[name]
+            classes = classes_of(entry.vehicle_coding or rules.coding, day)
+            hidden = [(of.since, of.until) for of in intervals if of.station == name and of.quantity in {"", *NUMBERS}]
+            counts = counted(frames, entry, start, end, classes, rules.silence_s, now, hidden)
+            yield DayCounts(day, counts, frames)
+
+
+def _readings_of_days(
+    store: ReadingsStore,
+    bounds: Sequence[tuple[int, int]],
+    entries: Sequence[Mapping[str, Station]],
+    rules: TrafficRules,
+    intervals: Sequence[Interval],
+    *,
+    detail: bool = False,
+) -> list[dict[str, dict[str, pd.DataFrame]]]:
+    """By day what `readings_of` gives of one."""
+    names = sorted({name for of_day in entries for name in of_day})
+    codes = [*COUNTED, *sorted({limit.quantity for limit in rules.air.limits})]
+    found: list[dict[str, dict[str, pd.DataFrame]]] = [{} for _ in bounds]
+    for period in PERIODS:
+        if not names:
+            continue
+        # Of single vehicles the doubts say too what passed.
+        wanted = detail or period == "raw"
+        frame = store.readings("traffic", period, bounds[0][0], bounds[-1][1], names, codes, detail=wanted)
+        day = np.searchsorted([end for _, end in bounds], ends(frame))
+        for number in np.unique(day).tolist():
+            of_day = frame if len(bounds) == 1 else frame[day == number]
+            for station, of in of_day.groupby("station", sort=False):
+                entry = entries[number].get(str(station))
+                if entry is not None:
+                    length = 1_000 * step_of(entry) if period == entry.period != "raw" else None
+                    kept = withheld(of.reset_index(drop=True), intervals, period, length)
+                    found[number].setdefault(str(station), {})[period] = kept
     return found
 
 
@@ -113,19 +157,7 @@ def readings_of(
 ) -> dict[str, dict[str, pd.DataFrame]]:
     """The readings in (start, end] [ms] of the stations of `entries` without what `intervals` cover, by station and
     period; stations of which there are none are left out."""
-    codes = [*COUNTED, *sorted({limit.quantity for limit in rules.air.limits})]
-    found: dict[str, dict[str, pd.DataFrame]] = {}
-    for period in PERIODS:
-        if not entries:
-            continue
-        # Of single vehicles the doubts say too what passed.
-        wanted = detail or period == "raw"
-        frame = store.readings("traffic", period, start, end, list(entries), codes, detail=wanted)
-        for station, of in frame.groupby("station", sort=False):
-            entry = entries[str(station)]
-            length = 1_000 * step_of(entry) if period == entry.period != "raw" else None
-            kept = withheld(of.reset_index(drop=True), intervals, period, length)
-            found.setdefault(str(station), {})[period] = kept
+    (found,) = _readings_of_days(store, [(start, end)], [entries], rules, intervals, detail=detail)
     return dict(sorted(found.items()))
 
 

@@ -23,7 +23,7 @@ from tests.faults.lab import run, scratch_environment
 from tests.faults.seeds import setting_of
 from tests.servers.influx import Influx
 
-_SUMS = ("accepted", "journalled", "redelivered", "dead_letters", "readings", "lost_by_broker")
+_SUMS = ("accepted", "journalled", "redelivered", "dead_letters", "readings", "incidents", "lost_by_broker")
 # Chosen: several times what a long run takes; a seed that needs more hangs.
 _SEED_WITHIN_S = 600
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from ingest.pauses import POINTS, Point
 from tests.faults.lab import Lab, ledger_of, remount, second_ingest, until
+from tests.faults.patient import Patient
 from tests.faults.store_link import MODES, Mode
 
 PAUSE_WITHIN_S = 6.0
@@ -97,6 +98,47 @@ async def second_with_same_client_id(lab: Lab) -> None:
         first.start()
         lab.others.append((data, link, environment))
     await asyncio.sleep(1)
+
+
+# The watch.
+
+
+async def kill_watch(lab: Lab) -> None:
+    """Again and again, at any moment of its start and of its work."""
+    for _ in range(lab.rng.randint(1, 3)):
+        lab.watch.kill()
+        lab.watch.start()
+        await asyncio.sleep(lab.rng.uniform(0.5, 4))
+
+
+async def kill_both(lab: Lab) -> None:
+    """As where the machine fails."""
+    lab.patient.kill()
+    lab.watch.kill()
+    await asyncio.sleep(lab.rng.uniform(0, 1))
+    lab.watch.start()
+    lab.patient.start()
+    await asyncio.sleep(lab.rng.uniform(1, 3))
+
+
+async def stop_watch(lab: Lab) -> None:
+    code = await lab.watch.stop()
+    assert code == 0, f"SIGTERM of the watch: exit {code}\n{lab.watch.log()[-2000:]}"
+    await asyncio.sleep(lab.rng.uniform(0, 1))
+    lab.watch.start()
+
+
+async def second_watch(lab: Lab) -> None:
+    """Two over the same books, until one of them is killed."""
+    folder = lab.folder / "second-watch"
+    folder.mkdir(exist_ok=True)
+    second = Patient(folder, lab.environment, program="watch")
+    second.start()
+    try:
+        await asyncio.sleep(lab.rng.uniform(3, 6))
+        assert not second.has_ended(), f"a second watch has ended\n{second.log()[-2000:]}"
+    finally:
+        second.kill()
 
 
 # Broker and network.
@@ -277,6 +319,10 @@ CATALOGUE: dict[str, Fault] = {
     "SIGTERM of ingest": Fault(stop_ingest),
     "second ingest, same folder": Fault(second_in_same_folder),
     "second ingest, same client id": Fault(second_with_same_client_id),
+    "kill -9 of the watch": Fault(kill_watch),
+    "kill -9 of ingest and watch": Fault(kill_both),
+    "SIGTERM of the watch": Fault(stop_watch),
+    "second watch": Fault(second_watch),
     "broker restarted": Fault(restart_broker),
     "kill -9 of the broker": Fault(kill_broker, needs="broker_saves_all"),
     "network cut": Fault(cut_network),

@@ -27,6 +27,7 @@ class Verdict:
     dead_letters: int = 0
     readings: int = 0
     lost_by_broker: int = 0
+    incidents: int = 0
     peak_memory_kib: int = 0
 
     def check(self, holds: bool, otherwise: str) -> None:

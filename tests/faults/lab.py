@@ -21,10 +21,12 @@ from hashlib import sha256
 from pathlib import Path
 
 from ingest.journal import read_ledger
+from tests.faults.alerts import has_looked_at_all, judge_alerts
 from tests.faults.broker_link import BrokerLink
 from tests.faults.judge import MEMORY_BOUND_KIB, Stored, Verdict, judge_delivery, judge_journal
 from tests.faults.messages import CODES, PAYLOAD_CAP, Key, Message, Messages
 from tests.faults.patient import Patient
+from tests.faults.polluted import REGISTRY
 from tests.faults.publisher import Publisher
 from tests.faults.store_link import StoreLink
 from tests.programs import clean_environment
@@ -62,6 +64,7 @@ class Lab:
     broker: Mosquitto
     link: BrokerLink
     patient: Patient
+    watch: Patient
     publisher: Publisher
     influx: Influx | None
     store_link: StoreLink | None
@@ -102,7 +105,9 @@ class Lab:
 
     def waits_for(self, what: str) -> Callable[[], str]:
         """Says what was waited for, and what ingest has said meanwhile."""
-        return lambda: f"{what}\n--- ingest ---\n{self.patient.log()[-3000:]}"
+        return lambda: (
+            f"{what}\n--- ingest ---\n{self.patient.log()[-3000:]}\n--- watch ---\n{self.watch.log()[-1000:]}"
+        )
 
 
 def scratch_environment() -> dict[str, str]:
@@ -145,6 +150,7 @@ async def _experiment(lab: Lab) -> Verdict:
             await asyncio.sleep(lab.rng.uniform(0, 0.08))
 
     lab.patient.start()
+    lab.watch.start()
     await until(lambda: bool(lab.link.legs) and "receiving" in lab.patient.log(), lab.waits_for("ingest to subscribe"))
     working = asyncio.create_task(publish())
     await asyncio.sleep(lab.rng.uniform(0.1, 0.5))
@@ -161,10 +167,14 @@ async def _experiment(lab: Lab) -> Verdict:
     await until(
         lambda: lab.link.has_acknowledged(last.key) and lab.pending() == 0, lab.waits_for("everything to be settled")
     )
+    await until(lambda: has_looked_at_all(lab.data), lab.waits_for("the watch to have looked at everything"))
     verdict = Verdict()
-    code = await lab.patient.stop()
-    verdict.check(code == 0, f"SIGTERM at the end: exit {code}")
-    verdict.check(not lab.patient.unexpected_ends(), f"ingest ended by itself: exits {lab.patient.unexpected_ends()}")
+    for name, program in (("ingest", lab.patient), ("watch", lab.watch)):
+        code = await program.stop()
+        verdict.check(code == 0, f"SIGTERM of {name} at the end: exit {code}")
+        ends = program.unexpected_ends()
+        verdict.check(not ends, f"{name} ended by itself: exits {ends}\n{program.log()[-2000:]}")
+    await judge_alerts(verdict, lab.data, lab.folder, lab.environment)
     verdict.peak_memory_kib = lab.patient.peak_memory_kib
     verdict.check(lab.patient.peak_memory_kib < MEMORY_BOUND_KIB, f"memory: {lab.patient.peak_memory_kib} KiB")
     journalled: Counter[Key] = Counter()
@@ -208,6 +218,7 @@ async def _laboratory(setting: Setting, folder: Path, influx: Influx | None) -> 
             await store_link.open()
         environment = _environment(setting, folder, link.port, influx, store_link)
         patient = Patient(folder, environment, setting.module)
+        watch = Patient(folder, environment, program="watch")
         lab = Lab(
             setting,
             folder,
@@ -216,12 +227,16 @@ async def _laboratory(setting: Setting, folder: Path, influx: Influx | None) -> 
             broker,
             link,
             patient,
+            watch,
             publisher,
             influx,
             store_link,
         )
         lab.set_clock(0)
-        tasks = [asyncio.create_task(publisher.run()), asyncio.create_task(patient.supervise())]
+        tasks = [
+            asyncio.create_task(publisher.run()),
+            *(asyncio.create_task(one.supervise()) for one in (patient, watch)),
+        ]
         try:
             yield lab
         finally:
@@ -229,6 +244,7 @@ async def _laboratory(setting: Setting, folder: Path, influx: Influx | None) -> 
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             patient.kill()
+            watch.kill()
             for _, other, _ in lab.others:
                 await other.close()
             await link.close()
@@ -257,8 +273,10 @@ def _mounted(place: Path, small: bool) -> Iterator[None]:
 def _environment(
     setting: Setting, folder: Path, port: int, influx: Influx | None, store_link: StoreLink | None
 ) -> dict[str, str]:
+    (folder / "stations.toml").write_text(REGISTRY, "utf-8")
     environment = {
         "CITYFLUX_DATA_DIR": str(folder / "data"),
+        "CITYFLUX_STATIONS": str(folder / "stations.toml"),
         "CITYFLUX_MQTT_URL": f"mqtt://{HOST}:{port}" + ("?version=3" if setting.mqtt_version == 3 else ""),
         "CITYFLUX_MQTT_KEEP_ALIVE_S": "2",
         "CITYFLUX_PAYLOAD_CAP_BYTES": str(PAYLOAD_CAP),

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import NamedTuple
 
+from tests.faults.polluted import Air
+
 MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
 
 CODES = ("pm2_5", "pm10", "so2", "no2", "o3", "co")
@@ -60,6 +62,7 @@ class Messages:
         self._count = 0
         self._sent: list[Message] = []
         self._last_issued = self._start
+        self._air = Air(rng, now)
         sorts: dict[Callable[[], Message], int] = {
             self._plain: 40,
             self._many: 8,
@@ -71,6 +74,7 @@ class Messages:
             self._poison: 10,
             self._partly: 4,
             self._oversized: 1,
+            self._polluted: 15,
         }
         if store == "influx":
             sorts[self._refused_by_store] = 3
@@ -88,6 +92,10 @@ class Messages:
     def _plain(self) -> Message:
         identity = self._new_identity()
         return self._good("plain", [Part(identity, self._values())])
+
+    def _polluted(self) -> Message:
+        """An hour that alerts look at."""
+        return self._good("polluted", [Part(*self._air.next(self._count))])
 
     def _many(self) -> Message:
         station, period = self._station()

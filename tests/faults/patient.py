@@ -1,4 +1,4 @@
-"""The `cityflux ingest` under test: a real process, killed and started again, watched for memory and unwanted ends."""
+"""A program under test (`cityflux ingest`, `watch`): a real process, killed and started again, watched for memory and ends."""
 
 import asyncio
 import re
@@ -17,12 +17,19 @@ _WITHIN_S = 60.0
 
 
 class Patient:
-    """Ingest with an environment of its own, its log in `folder`. `module` is what runs: cityflux, or one broken on purpose."""
+    """With an environment of its own, its log in `folder`. `module` is what runs: cityflux, or an ingest broken on purpose."""
 
-    def __init__(self, folder: Path, environment: Mapping[str, str], module: tuple[str, ...] = ("cityflux",)) -> None:
-        self.command = [sys.executable, "-m", *module, "ingest"]
+    def __init__(
+        self,
+        folder: Path,
+        environment: Mapping[str, str],
+        module: tuple[str, ...] = ("cityflux",),
+        *,
+        program: str = "ingest",
+    ) -> None:
+        self.command = [sys.executable, "-m", *module, program]
         self.environment = {**clean_environment(), **environment}
-        self._log = folder / "ingest.log"
+        self._log = folder / f"{program}.log"
         self._hit = folder / "paused"
         self._process: subprocess.Popen[bytes] | None = None
         self._wanted = False
@@ -68,7 +75,7 @@ class Patient:
                 return code
             await asyncio.sleep(_LOOK_EVERY_S)
         self.kill()
-        raise AssertionError(f"ingest did not end within {_WITHIN_S:.0f} s\n{self.log()[-3000:]}")
+        raise AssertionError(f"{self.command[-1]} did not end within {_WITHIN_S:.0f} s\n{self.log()[-3000:]}")
 
     def is_receiving(self) -> bool:
         """Whether it has been connected since it was started."""

@@ -27,6 +27,7 @@ RUNS: dict[str, tuple[str, ...]] = {
         "kill -9 of the broker",
     ),
     "disk and clock": ("clock jumps", "readings locked for 3 s", "journal's disk full", "journal's disk read-only"),
+    "the watch": ("kill -9 of the watch", "second watch", "kill -9 of ingest and watch", "SIGTERM of the watch"),
     "two ingests": ("second ingest, same folder", "second ingest, same client id"),
 }  # fmt: skip
 STORES = {"killed at every step, InfluxDB": "influx", "InfluxDB answers": "influx"}
@@ -62,6 +63,7 @@ def test_nothing_is_lost_and_nothing_doubled(name: str) -> None:
     assert sums["accepted"] > 100
     assert sums["dead_letters"] > 0
     assert sums["readings"] > sums["accepted"] / 2
+    assert sums["incidents"] > 0
 
 
 @pytest.mark.parametrize(

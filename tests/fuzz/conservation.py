@@ -212,7 +212,7 @@ async def stored(verdict: Verdict, folder: Path) -> None:
             registry_version=books.registry_version(),
             now=NOW,
             letters=letters,
-            changed=changed_by(verdict.readings),
+            changed=changed_by(verdict.readings)[0],
             unknown=verdict.unknown,
         )
     booked = [found.letter for found in Letters(books).page(Selection())]

@@ -146,7 +146,7 @@ def test_an_unknown_station_is_stored_flagged_and_marks_nothing() -> None:
     verdict = intake().judge(batch((topic, payload)))
     assert verdict.readings[0].unknown_station
     assert verdict.unknown == {("air", "hx-99"): Unknown(topic, "gaoxin", "hour", "native", None, payload)}
-    assert changed_by(verdict.readings) == {}
+    assert changed_by(verdict.readings) == ({}, {})
 
 
 def test_past_ten_thousand_unknown_stations_new_ones_are_refused() -> None:
@@ -175,7 +175,18 @@ def test_a_window_is_the_utc_hour_in_which_the_reading_ends() -> None:
     records = [{"at": NOON + offset, "values": {"o3": 1}} for offset in (0, -1, 1)]
     readings = intake().judge(batch((TOPIC, encode(records)))).readings
     hour = NOON // HOUR_MS
-    assert changed_by(readings) == {("air", "hour", hour - 1): {"hx-01"}, ("air", "hour", hour): {"hx-01"}}
+    before, after = ("air", "hour", hour - 1), ("air", "hour", hour)
+    assert changed_by(readings) == ({before: {"hx-01"}, after: {"hx-01"}}, {before: NOON - 1, after: NOON + 1})
+
+
+def test_of_each_window_the_earliest_instant_is_known_in_whichever_order_readings_come() -> None:
+    offsets = (2, 5 - HOUR_MS, 1, 3 - HOUR_MS, 4 - HOUR_MS, 3)
+    readings = intake().judge(batch((TOPIC, encode([{"at": NOON + o, "values": {"o3": 1}} for o in offsets])))).readings
+    hour = NOON // HOUR_MS
+    assert changed_by(readings)[1] == {
+        ("air", "hour", hour): NOON + 1,
+        ("air", "hour", hour - 1): NOON + 3 - HOUR_MS,
+    }
 
 
 def test_a_second_verdict_equals_the_first() -> None:

@@ -47,11 +47,14 @@ class Road:
         await self.world.store.write(readings)
         self._batch += 1
         changed: dict[tuple[Any, Any, int], set[str]] = {}
+        earliest: dict[tuple[Any, Any, int], int] = {}
         for one in readings:
-            changed.setdefault(("traffic", one.period, (one.observed_at - 1) // HOUR_MS), set()).add(one.station)
+            key = "traffic", one.period, (one.observed_at - 1) // HOUR_MS
+            changed.setdefault(key, set()).add(one.station)
+            earliest[key] = min(one.observed_at, earliest.get(key, one.observed_at))
         self.world.books.settle(
             "road", self._batch, registry_version=self.world.books.registry().version, now=self.world.now, letters=(),
-            changed=changed, unknown={},
+            changed=changed, unknown={}, earliest=earliest,
         )  # fmt: skip
 
     async def compute(self, until: date | None = None, hour: int = 12) -> None:

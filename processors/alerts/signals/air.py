@@ -6,21 +6,22 @@
     day windows             the city's daily AQI, PM2.5 and MDA8 of any 24 hours, one window an hour, across midnight too
 
 A window is judged by the edition of the civil day in which it begins. What counts is what counts for indicators: active stations,
-without what people have withheld. An index is that of the pollutants that are there; where one is missing that was there at
-another time of the look, it may be too low: then only what it exceeds is known, and nothing is taken for clean.
+without what people have withheld. An index is that of the pollutants that are there; where one is missing that the place had
+within two weeks before, it may be too low: then only what it exceeds is known, and nothing is taken for clean.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from fractions import Fraction
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pandas as pd
 
 from processors.air.days import counting_hours, runs
-from processors.alerts.signals.look import Look, Signal
+from processors.alerts.signals.look import Extremes, Look, Signal
 from processors.alerts.signals.subjects import STATION, THE_CITY
-from processors.alerts.values import AT_LEAST, VALUE, Shown, Values
+from processors.alerts.values import AT_LEAST, VALUE, Known, Shown, Values
 from processors.indicators.air_daily import city_days, station_days
 from processors.indicators.air_realtime import PRACTICE, city_realtime, city_statistic, realtime
 from processors.indicators.exact import exact
@@ -31,7 +32,13 @@ from sensors.instants import DAY_MS, HOUR_MS
 from sensors.reading import Period
 
 _DAY_HOURS = 24
+# Chosen: a pollutant that is not measured for two weeks is none of the place's any more.
+_HAD_H = 14 * 24
+_HAD_MS = _HAD_H * HOUR_MS
 _HOURLY: tuple[Period, ...] = ("hour",)
+
+_AT_HOUR = "+"
+"""Between a station's name and the hour at which its windows begin; no station id has it."""
 
 
 class _Part(NamedTuple):
@@ -45,6 +52,8 @@ class _Part(NamedTuple):
 
 def _station_aqi(look: Look) -> Mapping[str, Values]:
     hours = counting_hours(look.store, look.registry, look.start, look.end, look.intervals, look.subjects)
+    if hours.empty:
+        return {}
     frame = realtime(hours, look.zone, PRACTICE)
     return {str(station): _indices(of) for station, of in frame.groupby("station", sort=False)}
 
@@ -53,14 +62,32 @@ def _city_aqi(part: _Part, zone: ZoneInfo) -> Values:
     return _indices(city_realtime(part.hours, part.assessment, zone, PRACTICE))
 
 
+def _aqi_extremes(look: Look) -> Extremes:
+    """Of each station the least and the greatest index, whichever pollutants it is of."""
+    hours = counting_hours(look.store, look.registry, look.start, look.end, look.intervals, look.subjects)
+    if hours.empty:
+        return Extremes([], dict.fromkeys(_AQI, np.empty(0)), dict.fromkeys(_AQI, np.empty(0)), lambda *_: {})
+    indices = realtime(hours, look.zone, PRACTICE).groupby("station", sort=False)["aqi"].agg(["min", "max"])
+    least, greatest = (indices[name].to_numpy(np.float64, na_value=np.nan) for name in ("min", "max"))
+    start = look.start - _HAD_MS
+
+    def values(subjects: Collection[str], _: Collection[str]) -> Mapping[str, Values]:
+        return _station_aqi(look._replace(start=start, subjects=subjects))
+
+    names = [str(name) for name in indices.index]
+    return Extremes(names, dict.fromkeys(_AQI, least), dict.fromkeys(_AQI, greatest), values)
+
+
 def _indices(frame: pd.DataFrame) -> dict[int, Mapping[str, Fraction]]:
     """The index of each hour of a place where all pollutants that the place has are there; else only that it is at least so
     much."""
-    there = frame[[name for name in frame.columns if name.startswith("iaqi_")]].notna()
-    whole = (there | ~there.any()).all(axis=1)
+    at = np.array(_ends(frame), dtype=np.int64)
+    there = frame[[name for name in frame.columns if name.startswith("iaqi_")]].notna().to_numpy()
+    last = np.maximum.accumulate(np.where(there, at[:, None], at.min(initial=0) - _HAD_MS - 1), axis=0)
+    whole = np.all(there | (at[:, None] - last > _HAD_MS), axis=1).tolist()
     return {
-        at: {} if pd.isna(aqi) else {VALUE if is_whole else AT_LEAST: Fraction(int(aqi))}
-        for at, aqi, is_whole in zip(_ends(frame), frame["aqi"], whole, strict=True)
+        end: {} if pd.isna(aqi) else {VALUE if is_whole else AT_LEAST: Fraction(int(aqi))}
+        for end, aqi, is_whole in zip(at.tolist(), frame["aqi"], whole, strict=True)
     }
 
 
@@ -73,14 +100,23 @@ def _running(pollutant: str, statistic: Statistic) -> "_OfPart":
 
 
 def _windows_of(part: _Part, zone: ZoneInfo) -> Values:
+    # Moved back by so many hours the windows that begin at that hour are civil days. All hours of the day are made days at once.
+    moved = [
+        part.hours.assign(
+            observed_at=part.hours["observed_at"] - pd.Timedelta(hours=hour),
+            station=part.hours["station"] + f"{_AT_HOUR}{hour}",
+        )
+        for hour in range(_DAY_HOURS)
+    ]
+    days = station_days(pd.concat(moved, ignore_index=True), zone)
+    names = days["station"].str.split(_AT_HOUR, n=1)
+    days["station"] = names.str[0]
     found: dict[int, Mapping[str, Fraction]] = {}
-    for hour in range(_DAY_HOURS):
-        # Moved back by so many hours the windows that begin at that hour are civil days.
-        moved = part.hours.assign(observed_at=part.hours["observed_at"] - pd.Timedelta(hours=hour))
-        for row in city_days(station_days(moved, zone), part.assessment, zone).to_dict("records"):
-            named = {"aqi": row["aqi"], "pm2_5": row["pm2_5"], "mda8": row["o3"]}
-            found[day_bounds(row["day"], zone)[1] + hour * HOUR_MS] = {
-                code: exact(float(value)) for code, value in named.items() if not pd.isna(value)
+    for hour, of_hour in days.groupby(names.str[1].astype(int).to_numpy()):
+        its = city_days(of_hour.reset_index(drop=True), part.assessment, zone)
+        for day, *values in zip(its["day"], its["aqi"], its["pm2_5"], its["o3"], strict=True):
+            found[day_bounds(day, zone)[1] + int(hour) * HOUR_MS] = {
+                code: exact(float(value)) for code, value in zip(_DAYS, values, strict=True) if not pd.isna(value)
             }
     return found
 
@@ -94,7 +130,7 @@ def _of_city(make: "_OfPart") -> Callable[[Look], Mapping[str, Values]]:
             return {}
         at = hours["observed_at"].astype("datetime64[ms, UTC]").astype("int64")
         days = days_between(civil_day(int(at.min()), look.zone), civil_day(int(at.max()), look.zone))
-        found: dict[int, Mapping[str, Fraction]] = {}
+        found: dict[int, Mapping[str, Known]] = {}
         for assessment, run in runs(look.registry, days, CITY, look.zone):
             start, end = day_bounds(run[0], look.zone)[0], day_bounds(run[-1], look.zone)[1]
             own = hours[hours["station"].isin(assessment) & (at <= end)]
@@ -123,8 +159,8 @@ _DAYS = {
 }
 
 SIGNALS: Mapping[str, Signal] = {
-    "air_aqi_of_station": Signal(STATION, _AQI, "air", _HOURLY, _station_aqi, 0, HOUR_MS),
-    "air_aqi_of_city": Signal(THE_CITY, _AQI, "air", _HOURLY, _of_city(_city_aqi), 0, HOUR_MS),
+    "air_aqi_of_station": Signal(STATION, _AQI, "air", _HOURLY, _station_aqi, _HAD_H, HOUR_MS, _aqi_extremes),
+    "air_aqi_of_city": Signal(THE_CITY, _AQI, "air", _HOURLY, _of_city(_city_aqi), _HAD_H, HOUR_MS),
     "air_pm2_5_24h": Signal(
         THE_CITY, {VALUE: Shown("PM2.5 二十四小时均值", "PM2.5, 24-hour mean", "µg/m³")}, "air", _HOURLY,
         _of_city(_running("pm2_5", "24h_running")), 23, HOUR_MS,

@@ -3,8 +3,7 @@
 from collections.abc import Callable, Collection
 from typing import NamedTuple
 
-from processors.scopes import CITY
-from sensors.quantities import Family
+from processors.scopes import CITY, METER
 from sensors.stations import Registry
 from store.events import EVERYWHERE
 
@@ -14,12 +13,12 @@ class Subject(NamedTuple):
     one is no more at an instant [ms], empty where it is. `all_at_once`: to know one is to read all stations."""
 
     name: str
-    changed: Callable[[Family, Collection[str], Registry], list[str]]
-    ended: Callable[[Family, str, Registry, int], str]
+    changed: Callable[[str, Collection[str], Registry], list[str]]
+    ended: Callable[[str, str, Registry, int], str]
     all_at_once: bool = False
 
 
-def stations_named(family: Family, changed: Collection[str], registry: Registry) -> set[str]:
+def stations_named(family: str, changed: Collection[str], registry: Registry) -> set[str]:
     """The stations that changed by their ids, those of the registry too where all did."""
     named = set(changed)
     if EVERYWHERE in named:
@@ -27,24 +26,65 @@ def stations_named(family: Family, changed: Collection[str], registry: Registry)
     return named - {EVERYWHERE}
 
 
-def _city_ended(family: Family, _: str, registry: Registry, now: int) -> str:
-    counts = any(one.kind == "assessment" for one in registry.active(family, now - 1))
+def _city_ended(family: str, _: str, registry: Registry, now: int) -> str:
+    names = {one.id for one in registry if one.family == family}
+    entries = (registry.entry(family, name, now - 1) for name in names)
+    counts = any(entry is not None and entry.kind == "assessment" for entry in entries)
     return "" if counts else "no station counts for the city any more"
 
 
-def _stations(family: Family, changed: Collection[str], registry: Registry) -> list[str]:
+def _stations(family: str, changed: Collection[str], registry: Registry) -> list[str]:
     return sorted(stations_named(family, changed, registry))
 
 
-def _sections(family: Family, changed: Collection[str], registry: Registry) -> list[str]:
+def _sections(family: str, changed: Collection[str], registry: Registry) -> list[str]:
     named = stations_named(family, changed, registry)
     return sorted({one.section or one.id for one in registry if one.family == family and one.id in named})
 
 
-def _entry_ended(family: Family, subject: str, registry: Registry, now: int) -> str:
+def _sections_below(family: str, changed: Collection[str], registry: Registry) -> list[str]:
+    """The sections that changed, and all below them."""
+    below = {one.id: one.downstream for one in registry if one.family == family and one.downstream is not None}
+    found: set[str] = set()
+    for name in _sections(family, changed, registry):
+        section: str | None = name
+        while section is not None and section not in found:
+            found.add(section)
+            section = below.get(section)
+    return sorted(found)
+
+
+def _entry_ended(family: str, subject: str, registry: Registry, now: int) -> str:
     return "" if registry.entry(family, subject, now - 1) is not None else f"{subject} is out of service"
+
+
+def _meters(_: str, changed: Collection[str], registry: Registry) -> list[str]:
+    """The meters of scopes of judgements."""
+    del registry
+    return sorted({name.removeprefix(METER) for name in changed if name.startswith(METER)})
+
+
+def _meter_ended(_: str, subject: str, registry: Registry, now: int) -> str:
+    return _entry_ended("energy", subject, registry, now)
+
+
+def _parts(_: str, changed: Collection[str], registry: Registry) -> list[str]:
+    return sorted(set(changed) - {EVERYWHERE})
+
+
+def _never_ended(*_: object) -> str:
+    return ""
 
 
 THE_CITY = Subject("city", lambda *_: [CITY], _city_ended, all_at_once=True)
 STATION = Subject("station", _stations, _entry_ended)
 SECTION = Subject("section", _sections, _entry_ended)
+SECTION_BELOW = Subject("section", _sections_below, _entry_ended)
+"""A section of which something above it says something too."""
+ENTERED = Subject("city", lambda *_: [CITY], lambda *_: "", all_at_once=True)
+"""The city, of what people enter about it."""
+METER_OF_DAYS = Subject("meter", _meters, _meter_ended)
+"""A meter, of its judged days."""
+ROW = Subject("row of the plan", lambda _, changed, __: sorted(changed), lambda *_: "")
+"""A year's value by indicator and scope."""
+PART = Subject("part of cityflux", _parts, _never_ended)

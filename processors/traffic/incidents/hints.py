@@ -96,13 +96,15 @@ def _drops(
     station: str, slots: Sequence[Slot], usual: Sequence[_Usual | None], step_ms: int, until: int, rules: IncidentRules
 ) -> list[Hint]:
     rule = rules.drop
-    recent = [_recent(slots, n, rule.recent, step_ms) for n in range(len(slots))]
 
     def begins(n: int, first: int) -> bool:
-        slot, of_time, of_recent = slots[n], usual[n], recent[first]
-        if slot.vehicles is None or slot.speed is None or of_time is None or of_recent is None:
+        slot, of_time = slots[n], usual[n]
+        if slot.vehicles is None or slot.speed is None or of_time is None:
             return False
-        if of_time.vehicles < rule.least_vehicles:
+        if of_time.vehicles < rule.least_vehicles or slot.vehicles > rule.flow * of_time.vehicles:
+            return False
+        of_recent = _recent(slots, first, rule.recent, step_ms)
+        if of_recent is None:
             return False
         flow, speed = min(of_time.vehicles, of_recent.vehicles), min(of_time.speed, of_recent.speed)
         return slot.vehicles <= rule.flow * flow and slot.speed <= rule.speed * speed
@@ -113,7 +115,7 @@ def _drops(
 
     found = []
     for first, said, last in _spans(slots, begins, is_well, rule.dwell, rule.clear, _gap_ms(rules, step_ms)):
-        of_time, of_recent = usual[said], recent[first]
+        of_time, of_recent = usual[said], _recent(slots, first, rule.recent, step_ms)
         detail = {
             "vehicles": slots[said].vehicles,
             "usual_vehicles": None if of_time is None else round(of_time.vehicles),

@@ -1,13 +1,13 @@
 """The hints at incidents of stations from the stored readings: what began in the last days, or still lasts."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from processors.traffic.counts import Counts
-from processors.traffic.days import counts_of_day
+from processors.traffic.days import DayCounts, counts_of_days
 from processors.traffic.incidents.hints import Hint, Slot, hints, stopped_vehicles
 from processors.traffic.incidents.rules import IncidentRules
 from processors.traffic.rules import TrafficRules
@@ -42,17 +42,13 @@ def watch(
     since = until - days * DAY_MS
     slots: dict[tuple[str, int], list[Slot]] = {}
     passed: dict[str, list[tuple[int, float]]] = {}
-    for day in days_between(civil_day(since - rules.usual.days * DAY_MS, zone), civil_day(until, zone)):
-        for one in counts_of_day(store, registry, day, zone, traffic, intervals, until, only):
-            counts = one.counts
-            of = slots.setdefault((counts.entry.id, counts.step), [])
-            of += [slot for slot in slots_of(counts) if slot.at <= until]
-            if counts.entry.period == "raw" and counts.end > since:
-                frame = one.frames.get("raw")
-                known = None if frame is None else frame[frame["speed"].notna()]
-                if known is not None:
-                    moments = zip(ends(known).tolist(), known["speed"].tolist(), strict=True)
-                    passed.setdefault(counts.entry.id, []).extend((at, speed) for at, speed in moments if at <= until)
+    days_read = days_between(civil_day(since - rules.usual.days * DAY_MS, zone), civil_day(until, zone))
+    for one in counts_of_days(store, registry, days_read, zone, traffic, intervals, until, only):
+        counts = one.counts
+        of = slots.setdefault((counts.entry.id, counts.step), [])
+        of += [slot for slot in slots_of(counts) if slot.at <= until]
+        if counts.end > since:
+            passed.setdefault(counts.entry.id, []).extend(vehicles_of(one, until))
     found = [hint for (name, step), of in slots.items() for hint in hints(name, of, step, until, rules, zone)]
     found += [hint for name, of in passed.items() for hint in stopped_vehicles(name, of, until, rules)]
     shown = [one for one in found if one.said > since or (one.until is None and not one.silent)]
@@ -81,3 +77,12 @@ def slots_of(counts: Counts) -> list[Slot]:
             )
         )
     return found
+
+
+def vehicles_of(one: DayCounts, until: int) -> Iterator[tuple[int, float]]:
+    """(instant [ms], speed [km/h]) of the single vehicles of a day that had passed by `until` [ms], in order of time."""
+    frame = one.frames.get("raw") if one.counts.entry.period == "raw" else None
+    if frame is not None:
+        known = frame[frame["speed"].notna()]
+        moments = zip(ends(known).tolist(), known["speed"].tolist(), strict=True)
+        yield from ((at, speed) for at, speed in moments if at <= until)

@@ -49,8 +49,7 @@ def class_drops(section: str, cycles: Sequence[Cycle], kind: Kind, rules: Warnin
     """Runs of cycles, in order of time, in which the section is of a worse class than the medians of the days before."""
     rule = rules.class_drop
     at = [cycle.at for cycle in cycles]
-    classes = [_class(cycle.values, kind) for cycle in cycles]
-    usual = _usual(cycles, at, classes, kind, rules)
+    classes, usual = zip(*usual_classes(cycles, kind, rules), strict=True) if cycles else ((), ())
     bad = [None if cls is None or was is None else cls > was for cls, was in zip(classes, usual, strict=True)]
     found = []
     for run in runs(bad, at, rule.cycles, rule.clear_cycles, rules.cycles.most_gap_h):
@@ -64,6 +63,13 @@ def class_drops(section: str, cycles: Sequence[Cycle], kind: Kind, rules: Warnin
             )
         )  # fmt: skip
     return found
+
+
+def usual_classes(cycles: Sequence[Cycle], kind: Kind, rules: WarningRules) -> list[tuple[int | None, int | None]]:
+    """Of each cycle, in order of time, the section's class and its usual one before it; None where it is not known."""
+    classes = [_class(cycle.values, kind) for cycle in cycles]
+    usual = _usual(cycles, [cycle.at for cycle in cycles], classes, kind, rules)
+    return list(zip(classes, usual, strict=True))
 
 
 def _usual(

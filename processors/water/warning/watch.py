@@ -41,7 +41,7 @@ def watch(
     start = until - (days + usual) * DAY_MS
     sections = {one.id: one for one in registry.active("water", until - 1) if one.section is None}
     # A pulse comes from above: so all sections are read, whichever are asked for.
-    cycles = _cycles(store, registry, intervals, start, until, sections)
+    cycles = cycles_of(store, registry, intervals, start, until, sections)
     changes = {name: sudden_changes(name, of, rules) for name, of in cycles.items()}
     reaches, without = _reaches(sections, changes, rules)
     pulses = announced(changes, reaches, cycles, until)
@@ -63,7 +63,7 @@ def watch(
     )
 
 
-def _cycles(
+def cycles_of(
     store: ReadingsStore,
     registry: Registry,
     intervals: Sequence[Interval],
@@ -71,7 +71,8 @@ def _cycles(
     until: int,
     sections: Collection[str],
 ) -> dict[str, list[Cycle]]:
-    """What the automatic stations of each section measured, in order of time."""
+    """What the automatic stations of each of these sections measured, in order of time; sections of which nothing came are left
+    out. Raises StoreUnavailable, StoreMisconfigured."""
     found: dict[str, dict[int, dict[str, float]]] = {name: {} for name in sections}
     for period in PERIODS:
         for row in sample_rows(store, registry, period, start, until, intervals, sections):

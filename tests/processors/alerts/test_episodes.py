@@ -108,6 +108,25 @@ def test_the_peak_is_of_the_greatest_value_since_it_began() -> None:
     assert one.peak.shown == {"value": 149}
 
 
+@pytest.mark.parametrize(
+    ("levels", "known", "fired"),
+    [
+        # Four windows and the first: all five, or four of them.
+        ("011111", 5, 5), ("01 11111", 5, 7), ("01 1111", 4, 5), ("01?1 11111", 5, 9), ("01  1  1  1", 4, None),
+    ],
+)  # fmt: skip
+def test_it_fires_when_enough_of_its_dwell_is_known(levels: str, known: int, fired: int | None) -> None:
+    found = course(hours(levels), Timing((4 * HOUR,), HOUR, 0, 3 * HOUR, (known,))).episodes
+    assert [one.fired // HOUR for one in found] == ([] if fired is None else [fired])
+
+
+def test_it_begins_in_its_hours_alone_and_goes_on_outside_them() -> None:
+    found = course(hours("011111100"), Timing((HOUR,), HOUR, 0, 3 * HOUR), lambda at: at // HOUR == 4)
+    (one,) = found.episodes
+    assert (one.since // HOUR, one.fired // HOUR, one.last // HOUR) == (1, 4, 8)
+    assert course(hours("0111"), Timing((HOUR,), HOUR, 0, 3 * HOUR), lambda _: False).pending == HOUR
+
+
 def test_points_out_of_order_are_refused() -> None:
     with pytest.raises(ValueError, match="rising order"):
         course([Point(2, 0), Point(1, 0)], TWO)
@@ -129,6 +148,10 @@ timings = st.builds(
     st.sampled_from([0, HOUR, 3 * HOUR]),
     st.sampled_from([0, 4 * HOUR]),
     st.just(3 * HOUR),
+    st.sampled_from([(), (1, 1), (3, 2)]),
+    st.sampled_from([0, 2, 3]),
+    st.just(12 * HOUR),
+    st.sampled_from([2 * HOUR, 5 * HOUR]),
 )
 
 

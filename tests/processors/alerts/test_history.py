@@ -39,7 +39,7 @@ async def filled(folder: Path, raised: Mapping[int, Mapping[str, float]], until:
 def seen(world: World, rule: str, until: int, start: int = FIRST) -> dict[str, Seen]:
     of = shipped_rules()[rule]
     intervals = Intervals(world.books).all("air")
-    return dict(look_back(world.store, world.books.registry(), intervals, of, ZONE, start, until))
+    return dict(look_back(world.store, world.books.registry(), intervals, of, ZONE, start, until, books=world.books))
 
 
 def times(found: Seen) -> list[tuple[str, str, str, int]]:

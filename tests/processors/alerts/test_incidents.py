@@ -68,6 +68,40 @@ def test_it_reopens_within_its_window_and_is_another_one_after_it() -> None:
     assert [one.draft.episodes for one in book.known] == [2, 1]
 
 
+FLAPPING = Timing((0,), HOUR, 0, 3 * HOUR, (), 3, 12 * HOUR, REOPEN)
+
+
+def test_what_flaps_is_told_once_and_its_end_when_it_was_calm() -> None:
+    book, told = Book(FLAPPING), []
+    for upto in range(1, 24):
+        told.append(whats(book.see(hours("01001001010100000100000"[:upto]))))
+    # At hour 7 it begins for the third time. From then on its coming and going is not told, until four hours after hour 12.
+    assert {n: one for n, one in enumerate(told) if one} == {
+        1: ["opened"], 2: ["recovering"], 3: ["resolved"], 4: ["reopened"], 5: ["recovering"], 6: ["resolved"], 7: ["flapping"],
+        16: ["resolved"], 17: ["opened"], 18: ["recovering"], 19: ["resolved"],
+    }  # fmt: skip
+    assert [(one.draft.episodes, one.draft.flapping) for one in book.known] == [(3, True), (1, False)]
+
+
+def test_what_rises_while_it_flaps_is_told() -> None:
+    book = Book(FLAPPING._replace(dwell=(0, 0)))
+    for upto in range(1, 13):
+        book.see(hours("010010010120"[:upto]))
+    assert whats(book.told)[-2:] == ["flapping", "raised"]
+
+
+def test_what_flapped_and_is_over_when_the_data_came_is_told_so() -> None:
+    book = Book(FLAPPING)
+    book.see(hours("0100"))
+    assert whats(book.see(hours("010010010000000"))) == ["flapping", "resolved"]
+
+
+def test_slow_repetition_is_no_flapping() -> None:
+    book = Book(FLAPPING._replace(flap_span=6 * HOUR))
+    book.see(hours("01000100010001000"))
+    assert not any(one.draft.flapping for one in book.known)
+
+
 def test_late_data_open_correct_join_and_withdraw() -> None:
     book = Book()
     assert whats(book.see(hours("0000000000"))) == []

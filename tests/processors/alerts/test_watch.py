@@ -321,3 +321,9 @@ def test_what_somebody_knows_of_an_incident_he_knows_of_the_one_it_is_joined_to(
     book.save({("r", "s"): (1, [Change(2, "joined", "", None, 1)])}, (), 3)
     (one,) = book.all()
     assert (one.id, one.acknowledged_by, one.asks) == (1, "li", False)
+
+
+async def test_a_city_of_which_nothing_came_yet_is_told_nothing(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    look(world, rules=shipped_rules())
+    assert told(world) == []

@@ -1,0 +1,17 @@
+"""How long a server asks to wait before it is asked again (RFC 9110, 10.2.3)."""
+
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+
+def retry_after(said: str | None, now: datetime) -> float | None:
+    """The wait [s] of a Retry-After: a number, or a date; None where it says nothing readable."""
+    if said is None:
+        return None
+    if said.strip().isdigit():
+        return float(said)
+    try:
+        moment = parsedate_to_datetime(said)
+    except ValueError:
+        return None
+    return max(0.0, (moment.astimezone(UTC) - now).total_seconds())

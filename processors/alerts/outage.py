@@ -1,0 +1,37 @@
+"""Outages of ours: while one lasts nothing is known of the city, so what holds is *not known since*, never over.
+
+Nothing is changed by an outage: incidents are of the time of data, and silence ends none. When it is over and data came, they go
+on by themselves. What is said here is derived from the incidents that hold.
+"""
+
+from collections.abc import Sequence
+
+from store.conditions import OURSELVES
+from store.incidents import Change, Incident
+
+OUTAGES = frozenset({"cityflux_ingest_dead", "cityflux_broker_lost", "cityflux_store_down", "cityflux_store_refuses"})
+"""The rules whose incidents say that nothing new is known of the city."""
+
+
+def not_known_since(holding: Sequence[Incident]) -> int | None:
+    """Since when nothing new is known of the city [ms], by the incidents that hold; None where all is known."""
+    return min((one.draft.since for one in holding if one.rule in OUTAGES and _holds(one)), default=None)
+
+
+def is_not_known(one: Incident, since: int | None) -> bool:
+    """Whether an outage that began at `since` [ms] keeps an incident from being known: it holds, and is of the city."""
+    return since is not None and _holds(one) and not one.rule.startswith(f"{OURSELVES}_")
+
+
+def said_of_others(rule: str, change: Change, holding: Sequence[Incident]) -> Change:
+    """The opening of an outage says of how many incidents nothing is known while it lasts; other changes stay as they are."""
+    if rule not in OUTAGES or change.what not in {"opened", "reopened"}:
+        return change
+    count = sum(is_not_known(one, 0) for one in holding)
+    return (
+        change._replace(why=f"{change.why}; open incidents that are not known meanwhile: {count}") if count else change
+    )
+
+
+def _holds(one: Incident) -> bool:
+    return one.gone is None and one.draft.phase != "resolved"

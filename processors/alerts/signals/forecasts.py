@@ -1,0 +1,76 @@
+"""Of the air as it is forecast officially: what people enter as `forecast_aqi`, `forecast_pm2_5`, `forecast_mda8`, by civil day.
+
+An issue is all that was entered with one `dated`; its instant is that of its first entry. It says what is known then of the days
+to come: of a day that it says nothing of, what the issue before said. An entry of the same `dated` corrects that issue, and with
+it what was told of it; a later issue is news. Where the AQI of a day is within 150, so are the others, entered or not.
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from fractions import Fraction
+
+from processors.alerts.signals.look import Look, Signal, books_of
+from processors.alerts.signals.subjects import ENTERED
+from processors.alerts.values import Known, Outlook, Shown, Values
+from processors.scopes import CITY
+from processors.windows import civil_day, period_bounds
+from sensors.instants import DAY_MS, HOUR_MS
+from store.records import RECORDS, Record, Records
+
+_OF = {"forecast_aqi": "aqi", "forecast_pm2_5": "pm2_5", "forecast_mda8": "mda8"}
+# How far ahead a forecast reaches, and how far back a clause of three days looks [days]. Chosen: official ones are a week's.
+_AHEAD, _BACK = 15, 3
+# Lifted where it is below yellow and forecast to stay so for more than 36 hours (Yangzhou 2026: standards §5.1, one source).
+_STAYS_MS = 36 * HOUR_MS
+
+# HJ 633, Table 1, both editions: at an IAQI of 150.
+_ALLOWS = 150
+_AT_150 = {"pm2_5": Fraction(115), "mda8": Fraction(215)}
+
+
+def _forecasts(look: Look) -> Mapping[str, Values]:
+    first = civil_day(look.start + 1, look.zone) - timedelta(days=_BACK)
+    last = civil_day(look.end, look.zone) + timedelta(days=_AHEAD)
+    entries = Records(books_of(look)).entries(_OF, CITY, first.isoformat(), last.isoformat())
+    issued: dict[str, int] = {}
+    for one in entries:
+        issued[one.dated] = min(one.entered_at, issued.get(one.dated, one.entered_at))
+    found = {
+        at: Outlook(_ahead([one for one in entries if one.dated <= dated], look), _STAYS_MS)
+        for dated, at in sorted(issued.items())
+        if look.start < at <= look.end
+    }
+    return {CITY: dict(sorted(found.items()))} if found else {}
+
+
+def _ahead(entries: list[Record], look: Look) -> Values:
+    """What is said of each day: of each quantity the newest issue, of that its last entry."""
+    days: dict[int, dict[str, Known]] = {}
+    for one in sorted(entries, key=lambda entry: (entry.dated, entry.id)):
+        of_day = days.setdefault(period_bounds(one.period, look.zone)[1], {})
+        of_day[_OF[one.code]] = Fraction(one.value)
+        of_day |= {"day": one.period, "issued": one.dated, "source": one.source}
+    for of_day in days.values():
+        aqi = of_day.get("aqi")
+        lacking = [code for code in _AT_150 if code not in of_day]
+        if lacking and isinstance(aqi, Fraction) and aqi <= _ALLOWS:
+            of_day |= {code: _AT_150[code] for code in lacking}
+            of_day["not_entered"] = f"{', '.join(lacking)}: at most what the AQI allows"
+    return days
+
+
+SIGNALS: Mapping[str, Signal] = {
+    "air_forecast_days": Signal(
+        ENTERED,
+        {
+            "aqi": Shown("空气质量指数预报", "AQI, forecast"),
+            "pm2_5": Shown("PM2.5 日均预报", "PM2.5, forecast", "µg/m³"),
+            "mda8": Shown("臭氧日最大八小时均值预报", "ozone MDA8, forecast", "µg/m³"),
+            "not_entered": Shown("未录入", "not entered"),
+            "day": Shown("预报日", "of the day"),
+            "issued": Shown("发布日期", "issued"),
+            "source": Shown("发布来源", "by"),
+        },
+        RECORDS, ("entry",), _forecasts, 24 * _BACK, DAY_MS,
+    )
+}  # fmt: skip

@@ -1,0 +1,107 @@
+"""Of stations themselves: for how long one was not heard, whether its values stand still, whether its messages changed.
+
+silence   at the instants of `processors/alerts/silence.py`, in periods of the station and in minutes, and 0 when it was heard
+          again; of the books: pauses, who was heard last, when ingest could hear
+stuck     with each reading how many of its quantities have had one value for too long, by the rules of `processors/quality.py`
+drift     how many changes of its messages nobody has accepted, when one is seen and when one is accepted
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from fractions import Fraction
+from itertools import accumulate
+from math import ceil
+
+from processors.alerts.signals.look import Look, Signal, books_of
+from processors.alerts.signals.subjects import STATION
+from processors.alerts.silence import MINUTES, expected, silences
+from processors.alerts.values import VALUE, Shown, Values
+from processors.quality import stuck_at
+from processors.quality_rules import RULES, Stuck
+from processors.withheld import withheld
+from sensors.quantities import MEASURED_FAMILIES, Family
+from sensors.stations import Station
+from store.drifts import DRIFT, Drifts
+from store.hearing import Hearing
+from store.intervals import Interval
+from store.sightings import SILENCE
+
+_SILENCE = {
+    VALUE: Shown("未上报的周期数", "periods without a message"),
+    MINUTES: Shown("未上报时长", "without a message for", "min"),
+}
+
+_STUCK = {VALUE: Shown("长时间不变的监测项", "quantities that stand still")}
+_DRIFT = {VALUE: Shown("未确认的报文变化", "changes of its messages that nobody accepted")}
+
+
+def _silence(family: Family) -> Signal:
+    def made(look: Look) -> dict[str, Values]:
+        entries: dict[str, list[Station]] = defaultdict(list)
+        for entry in look.registry:
+            if entry.family == family and (look.subjects is None or entry.id in look.subjects):
+                entries[entry.id].append(entry)
+        worked_on: dict[str, list[Interval]] = defaultdict(list)
+        for one in look.intervals:
+            worked_on[one.station].append(one)
+        hearing = Hearing(books_of(look))
+        spans, pauses, heard = (
+            hearing.spans(),
+            hearing.pauses(family, entries, look.start),
+            hearing.heard(family, entries),
+        )
+        found: dict[str, Values] = {}
+        for station, its in entries.items():
+            values = silences(
+                pauses.get(station, ()), heard.get(station), expected(its, worked_on.get(station, ())), spans
+            )
+            found[station] = {at: value for at, value in values.items() if at <= look.end}
+        return found
+
+    return Signal(STATION, _SILENCE, family, (SILENCE,), made, 0, 0)
+
+
+def _stuck(rule: Stuck) -> Signal:
+    # The others have a say where it asks whether they moved; else each station is read alone.
+    def made(look: Look) -> dict[str, Values]:
+        found: dict[str, dict[int, Mapping[str, Fraction]]] = defaultdict(dict)
+        for period in rule.periods:
+            stations = None if rule.among else look.subjects
+            frame = look.store.readings(rule.family, period, look.start, look.end, stations, rule.codes)
+            if frame.empty:
+                continue
+            frame = withheld(frame, look.intervals, period).dropna(subset=list(rule.codes), how="all")
+            at = frame["observed_at"].astype("datetime64[ms, UTC]").astype("int64")
+            frame = frame.assign(observed_at=at).sort_values(["observed_at", "station"], ignore_index=True)
+            counted = Counter((flag.station, flag.observed_at) for flag in stuck_at(rule, frame))
+            for station, instant in zip(frame["station"], frame["observed_at"], strict=True):
+                if look.subjects is None or station in look.subjects:
+                    found[str(station)][int(instant)] = {VALUE: Fraction(counted[station, instant])}
+        return {station: dict(sorted(values.items())) for station, values in found.items()}
+
+    return Signal(STATION, _STUCK, rule.family, rule.periods, made, ceil(rule.reach_h), 0)
+
+
+def _drift(family: Family) -> Signal:
+    def made(look: Look) -> dict[str, Values]:
+        turns: dict[str, Counter[int]] = defaultdict(Counter)
+        for station, seen, accepted in Drifts(books_of(look)).told(family, look.end):
+            if look.subjects is None or station in look.subjects:
+                turns[station][seen] += 1
+                if accepted is not None:
+                    turns[station][accepted] -= 1
+        found: dict[str, Values] = {}
+        for station, its in turns.items():
+            times = sorted(at for at in its if at <= look.end)
+            open_then = accumulate(its[at] for at in times)
+            found[station] = {at: {VALUE: Fraction(count)} for at, count in zip(times, open_then, strict=True)}
+        return found
+
+    return Signal(STATION, _DRIFT, family, (DRIFT,), made, 0, 0)
+
+
+SIGNALS: Mapping[str, Signal] = {
+    **{f"{family}_silence": _silence(family) for family in MEASURED_FAMILIES},
+    **{f"{rule.family}_stuck": _stuck(rule) for rule in RULES if isinstance(rule, Stuck)},
+    **{f"{family}_drift": _drift(family) for family in MEASURED_FAMILIES},
+}

@@ -1,0 +1,33 @@
+"""A story from its first turn to its last."""
+
+import tempfile
+from pathlib import Path
+
+from processors.alerts.rules import shipped_rules
+from simulators.alerts import Story
+from tests.alerts.city import City
+from tests.alerts.judge import Judge, Verdict
+from tests.alerts.watchers import Watcher
+
+
+async def play(story: Story, folder: Path) -> Verdict:
+    """What was found wrong with what was told of it."""
+    city = City(folder, story.stations)
+    try:
+        watcher = Watcher(city, {code: shipped_rules()[code] for code in story.rules})
+        judge = Judge(story)
+        for turn in story.turns:
+            city.now = turn.at
+            await city.take(turn.messages)
+            watcher.look(turn.upset)
+            judge.look(turn, city)
+            city.acknowledge(turn)
+        return judge.end(city)
+    finally:
+        await city.close()
+
+
+async def play_seed(story: Story) -> Verdict:
+    """The same in a folder of its own, gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="cityflux-alerts-") as folder:
+        return await play(story, Path(folder))

@@ -1,0 +1,107 @@
+"""A few seeds of each scenario: what is told is what is so. And the judge must fail what is wrong on purpose."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from sqlalchemy import insert, select
+
+from processors.alerts.rules import Rule, shipped_rules
+from simulators.alerts import SCENARIOS, Story
+from simulators.alerts.air import HOURS_OF
+from store.schema import incident_log
+from tests.alerts.city import City
+from tests.alerts.judge import Judge
+from tests.alerts.play import play
+from tests.alerts.watchers import Watcher
+
+SEEDS = (1, 2, 3)
+_COLUMNS = ("incident", "at", "what", "why", "who", "level")
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("name", SCENARIOS)
+async def test_what_is_told_is_what_is_so(tmp_path: Path, name: str, seed: int) -> None:
+    verdict = await play(SCENARIOS[name](seed), tmp_path)
+    assert not verdict.wrong, "\n".join(verdict.wrong)
+    assert verdict.incidents, "a scenario of which nothing is told shows nothing"
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_one_seed_is_one_story_and_another_is_another(name: str) -> None:
+    assert SCENARIOS[name](5) == SCENARIOS[name](5)
+    assert SCENARIOS[name](5) != SCENARIOS[name](6)
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_messages_are_sent_after_what_they_say_and_turns_follow_each_other(name: str) -> None:
+    story = SCENARIOS[name](4)
+    moments = [turn.at for turn in story.turns]
+    assert moments == sorted(set(moments))
+    assert all(until <= turn.at for turn in story.turns for until in turn.seen.values())
+
+
+def test_the_truth_knows_the_times_of_the_rules() -> None:
+    for code, (dwell_h, clear_h) in HOURS_OF.items():
+        rule = shipped_rules()[code]
+        assert (rule.dwell_min, rule.clear_min) == (dwell_h * 60, clear_h * 60), code
+
+
+async def wrong_of(story: Story, folder: Path, changes: dict[str, object], *, looks_every: int = 1) -> Counter[str]:
+    """How much is found wrong, by kind, where the rules are others than the truth takes them for."""
+    city, rules = City(folder, story.stations), dict[str, Rule]()
+    for code in story.rules:
+        rules[code] = shipped_rules()[code].model_copy(update=changes)
+    judge, watcher = Judge(story), Watcher(city, rules)
+    for number, turn in enumerate(story.turns):
+        city.now = turn.at
+        await city.take(turn.messages)
+        if number % looks_every == 0:
+            watcher.look()
+        judge.look(turn, city)
+    verdict = judge.end(city)
+    await city.close()
+    return Counter({kind: len(getattr(verdict, kind)) for kind in ("missed", "false", "twice", "late")})
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "kinds"),
+    [
+        ("flapping at the threshold", {"dwell_min": 0}, {"false", "missed"}),
+        ("flapping at the threshold", {"margin": 0}, {"false", "late"}),
+        ("flapping at the threshold", {"reopen_min": 0}, {"false", "late"}),
+        ("through the levels", {"dwell_min": 120}, {"late"}),
+        ("silent weekend", {"gap_min": 7_200}, {"false"}),
+        ("late upload", {"clear_min": 180}, {"late"}),
+        ("spill at a section", {"clear_min": 480}, {"late"}),
+    ],
+)
+async def test_the_judge_sees_a_rule_that_is_wrong(
+    tmp_path: Path, name: str, changes: dict[str, object], kinds: set[str]
+) -> None:
+    found = await wrong_of(SCENARIOS[name](1), tmp_path, changes)
+    assert kinds <= set(+found), found
+
+
+async def test_the_judge_sees_what_is_told_late(tmp_path: Path) -> None:
+    found = await wrong_of(SCENARIOS["through the levels"](1), tmp_path, {}, looks_every=2)
+    assert found["late"]
+    assert not found["twice"]
+
+
+async def test_the_judge_sees_what_is_told_twice(tmp_path: Path) -> None:
+    story = SCENARIOS["restart in each state"](1)
+    city = City(tmp_path, story.stations)
+    judge, watcher = Judge(story), Watcher(city, {code: shipped_rules()[code] for code in story.rules})
+    for turn in story.turns:
+        city.now = turn.at
+        await city.take(turn.messages)
+        watcher.look()
+        judge.look(turn, city)
+    first = insert(incident_log).from_select(
+        _COLUMNS, select(*(incident_log.c[name] for name in _COLUMNS)).where(incident_log.c.what == "raised").limit(1)
+    )
+    with city.books.writing() as connection:
+        connection.execute(first)
+    assert [line for line in judge.end(city).twice if "raised" in line]
+    await city.close()

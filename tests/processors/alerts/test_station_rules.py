@@ -1,0 +1,87 @@
+"""Stations that are stuck, and whose messages changed: through the watch, with real books and a real store."""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from processors.alerts.history import look_back
+from processors.alerts.rules import shipped_rules
+from processors.alerts.watch import Watch
+from sensors.instants import HOUR_MS
+from store.drifts import Drift, Drifts
+from store.incidents import Incidents
+from store.intervals import Interval, Intervals
+from tests.processors.world import CLEAN, ZONE, World
+
+DAY = date(2026, 3, 5)
+ALL = ("hx-01", "hx-02", "hx-03", "hx-04")
+
+
+def told(world: World, rule: str) -> list[tuple[str, str]]:
+    """(subject, what) of all that was told by a rule, after the watch has looked."""
+    world.now += 2_000
+    rules = {rule: shipped_rules()[rule]}
+    watch = Watch(world.store, world.books, rules, prepare=lambda: None, zone=ZONE, clock=lambda: world.now)
+    while watch.step():
+        pass
+    found = [
+        (one.id, one.subject, line.what)
+        for one in Incidents(world.books).all()
+        for line in Incidents(world.books).log(one.id)
+    ]
+    return [(subject, what) for _, subject, what in sorted(found, key=lambda one: one[0])]
+
+
+async def day(world: World, first: int, last: int, stuck: float | None) -> None:
+    """Hours of a day in which PM2.5 moves everywhere, but at hx-01 where it is stuck."""
+    for hour in range(first, last):
+        moves = {**CLEAN, "pm2_5": 20.0 + 3 * (hour % 8)}
+        await world.hours(DAY, moves, stations=ALL[1:], hours=[hour])
+        await world.hours(DAY, {**moves, "pm2_5": stuck or 21.0 + hour}, stations=ALL[:1], hours=[hour])
+
+
+async def test_a_value_that_stands_still_while_others_move_is_told_once_and_is_over_when_it_moves(
+    tmp_path: Path,
+) -> None:
+    world = World(tmp_path)
+    await day(world, 0, 6, 33.0)
+    assert told(world, "air_station_stuck") == [], "six hours from the first to the last are needed"
+    await day(world, 6, 10, 33.0)
+    assert told(world, "air_station_stuck") == [("hx-01", "opened")]
+    await day(world, 10, 12, None)
+    assert told(world, "air_station_stuck") == [("hx-01", "opened"), ("hx-01", "resolved")]
+    start = world.now - 48 * HOUR_MS
+    rule = shipped_rules()["air_station_stuck"]
+    seen = look_back(world.store, world.books.registry(), (), rule, ZONE, start, world.now, books=world.books)
+    (one,) = [one.incidents[0] for one in seen.values() if one.incidents]
+    (stored,) = Incidents(world.books).all()
+    assert one == stored.draft
+
+
+async def test_a_station_that_people_work_on_is_not_stuck(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    work = Interval("air", "hx-01", "", 0, world.now, "maintenance", "pump")
+    Intervals(world.books).add(work, period="hour", who="test", now=world.now)
+    await day(world, 0, 10, 33.0)
+    assert told(world, "air_station_stuck") == []
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_change_of_messages_is_told_until_somebody_accepts_it(tmp_path: Path, number: int) -> None:
+    world = World(tmp_path)
+    drifts = Drifts(world.books)
+    found = [
+        Drift(
+            "native", "air", "hx-01", "missing", f"values.{field}", "there", "not there", world.now + field, "t", b"{}"
+        )
+        for field in range(number)
+    ]
+    drifts.add({}, found)
+    drifts.add({}, found)
+    assert told(world, "air_station_drifts") == [("hx-01", "opened")]
+    world.now += HOUR_MS
+    for accepted in range(1, number + 1):
+        assert told(world, "air_station_drifts") == [("hx-01", "opened")]
+        drifts.accept([accepted], who="test", now=world.now)
+    assert told(world, "air_station_drifts") == [("hx-01", "opened"), ("hx-01", "resolved")]
