@@ -49,8 +49,8 @@ class Lifecycle(RuleBasedStateMachine):
         self._loop = asyncio.new_event_loop()
         self.city = City(Path(self._folder.name), [entry(name) for name in STATIONS])
         self.city.now = START + 40 * HOUR_MS
-        self.rules: dict[str, Rule] = {code: shipped_rules()[code] for code in (STATION_AQI, CITY_AQI)}
-        self.watcher = Watcher(self.city, self.rules)
+        self.alert_rules: dict[str, Rule] = {code: shipped_rules()[code] for code in (STATION_AQI, CITY_AQI)}
+        self.watcher = Watcher(self.city, self.alert_rules)
 
     @initialize()
     def begin(self) -> None:
@@ -105,7 +105,7 @@ class Lifecycle(RuleBasedStateMachine):
     def change_of_rules(self, dwell_min: int, margin: int) -> None:
         """Other rules, and everything is looked at with them."""
         changes = {"dwell_min": dwell_min, "margin": margin}
-        self.rules[STATION_AQI] = shipped_rules()[STATION_AQI].model_copy(update=changes)
+        self.alert_rules[STATION_AQI] = shipped_rules()[STATION_AQI].model_copy(update=changes)
         self._touch_all()
         self.watcher.look("restart")
 
@@ -155,7 +155,7 @@ class Lifecycle(RuleBasedStateMachine):
             once.now, once.store, once.folder = self.city.now, self.city.store, self.city.folder
             for interval in Intervals(self.city.books).all("air"):
                 Intervals(once.books).add(interval, period="hour", who="li", now=0)
-            Watcher(once, self.rules).look()
+            Watcher(once, self.alert_rules).look()
             found, stored = _by_series(once.every_incident()), _by_series(self.city.every_incident())
             once.books.close()
         assert stored == found

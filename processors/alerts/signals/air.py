@@ -112,10 +112,11 @@ def _windows_of(part: _Part, zone: ZoneInfo) -> Values:
     names = days["station"].str.split(_AT_HOUR, n=1)
     days["station"] = names.str[0]
     found: dict[int, Mapping[str, Fraction]] = {}
-    for hour, of_hour in days.groupby(names.str[1].astype(int).to_numpy()):
-        its = city_days(of_hour.reset_index(drop=True), part.assessment, zone)
+    hours = names.str[1].astype(int)
+    for hour in sorted(set(hours.tolist())):
+        its = city_days(days[hours == hour].reset_index(drop=True), part.assessment, zone)
         for day, *values in zip(its["day"], its["aqi"], its["pm2_5"], its["o3"], strict=True):
-            found[day_bounds(day, zone)[1] + int(hour) * HOUR_MS] = {
+            found[day_bounds(day, zone)[1] + hour * HOUR_MS] = {
                 code: exact(float(value)) for code, value in zip(_DAYS, values, strict=True) if not pd.isna(value)
             }
     return found
