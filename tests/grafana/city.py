@@ -33,8 +33,10 @@ from tests.servers.mosquitto import Mosquitto
 
 ZONE = ZoneInfo("Asia/Shanghai")
 SEED = 1
-DAYS = 12
+DAYS = 8
 DATABASE = "gaoxin"
+_PATIENCE_S = 400.0
+"""Chosen: half a minute on a machine of its own, several where others work on it."""
 _DIRTY = {"pm2_5": 180.0, "pm10": 240.0, "so2": 5.0, "no2": 15.0, "co": 0.5, "o3": 60.0}
 
 
@@ -91,17 +93,30 @@ def drawn(folder: Path, server: Influx) -> Iterator[DrawnCity]:
             )  # fmt: skip
             count = asyncio.run(publish(everything, host="127.0.0.1", port=broker.port))
             settled = "SELECT coalesce(sum(written + refused), 0) FROM ledgers"
-            wait_for("all to be stored", lambda: _asked(environment, settled) >= count, ingest)
+            wait_for("all to be stored", lambda: _asked(environment, settled) >= count, ingest, within_s=_PATIENCE_S)
             left = "SELECT (SELECT count(*) FROM marks) + (SELECT count(*) FROM alert_marks)"
-            wait_for("all to be computed", lambda: not _asked(environment, left), ingest, process, watch)
+            wait_for(
+                "all to be computed",
+                lambda: not _asked(environment, left),
+                ingest,
+                process,
+                watch,
+                within_s=_PATIENCE_S,
+            )
+            # Whoever writes ends first, so that what is projected is all there will be.
+            assert watch.stop() == 0, watch.log()
+            assert ingest.stop() == 0, ingest.log()
             newest = (
                 "SELECT (SELECT max(id) FROM revisions), (SELECT max(id) FROM incident_log),"
                 " (SELECT count(*) FROM running), (SELECT max(computed_at) FROM running)"
             )
-            wait_for("all to be projected", lambda: _projected(server, secrets) == _row(environment, newest), process)
+            wait_for(
+                "all to be projected",
+                lambda: _projected(server, secrets) == _row(environment, newest),
+                process,
+                within_s=_PATIENCE_S,
+            )
             assert process.stop() == 0, process.log()
-            assert watch.stop() == 0, watch.log()
-            assert ingest.stop() == 0, ingest.log()
         with closing(_target(server, secrets)) as target:
             as_it_came = all_points(target)
         cityflux("project", environment=process_settings)
