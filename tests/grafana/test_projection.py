@@ -262,7 +262,7 @@ def test_the_whole_city_is_drawn_as_the_books_have_it(drawn_city: DrawnCity) -> 
         " UNION SELECT indicator, scope, period, standard FROM running)"
     )
     drawn = _target(drawn_city).stored(INDICATORS, ["status"])
-    assert len(drawn) == in_books > 500
+    assert len(drawn) == in_books > 300
     assert len(_target(drawn_city).stored(INCIDENTS, ["id"])) == drawn_city.books("SELECT count(*) FROM incidents") > 1
 
 
