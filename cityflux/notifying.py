@@ -98,7 +98,8 @@ def _say(
             "`cityflux alerts list` shows them"
         )
         return
-    log.info("telling", file=str(settings.notify), **{name: receiver.shown for name, receiver in receivers.items()})
+    shown = {name: receiver.shown for name, receiver in receivers.items()}
+    log.info("telling", file=str(settings.notify), channels=shown)
     named = {name for role in directory.role for name in role.names}
     missing = sorted({role for rule in rules.values() for role in rule.roles} - named)
     if missing:

@@ -213,6 +213,10 @@ class Registry:
         """The station's entry at `at` [ms since the epoch]."""
         return next((e for e in self._entries.get((family, station), []) if e.active_at(at)), None)
 
+    def entries(self, family: str, station: str) -> Sequence[Station]:
+        """All entries of a station."""
+        return self._entries.get((family, station), ())
+
     def entries_of(self, device: str) -> Sequence[Station]:
         """The entries that name the device, of all times."""
         return self._by_device.get(device.casefold(), ())

@@ -113,7 +113,8 @@ class Withheld(NamedTuple):
 
 class Plan(NamedTuple):
     """What one look decided, saved as a whole: the line up to which the log is read, what is told, which ladders begin or go on
-    and which end (incidents), what is withheld (incident, why), and what is withheld no more (number, why)."""
+    and which end (incidents), what is withheld (incident, why; where it is already it stays so), and what is withheld no more
+    (number, why)."""
 
     cursor: int
     told: Sequence[NoticeDraft] = ()
@@ -196,8 +197,10 @@ class Outbox:
                 ended = update(withheld).where(withheld.c.id == number, withheld.c.ended_at.is_(None))
                 if connection.execute(ended.values(ended_at=now, ended_why=why)).rowcount != 1:
                     raise Superseded
-            if plan.withheld:
-                rows = [{"incident": incident, "why": why, "at": now} for incident, why in plan.withheld]
+            # A ladder that is due moves no cursor: of two planners both may withhold its incident.
+            there = set(connection.execute(select(withheld.c.incident).where(withheld.c.ended_at.is_(None))).scalars())
+            rows = [{"incident": one, "why": why, "at": now} for one, why in plan.withheld if one not in there]
+            if rows:
                 connection.execute(insert(withheld), rows)
             if plan.told:
                 connection.execute(_new_notice(connection), [_values(draft, now) for draft in plan.told])

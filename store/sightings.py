@@ -9,7 +9,7 @@ from sqlalchemy import Connection, bindparam, case, delete, func, select, true
 from sensors.instants import HOUR_MS
 from store.books import Books
 from store.hearing import KEPT_MS, NEVER
-from store.schema import pauses, sightings
+from store.schema import hearing, pauses, sightings
 from store.transaction import insert_into, touch_alerts
 
 SILENCE = "silence"
@@ -113,6 +113,7 @@ def _keep_pauses(connection: Connection, found: Sequence[Sighting], limit: Limit
             chunk = stations[start : start + 500]
             query = select(its.station, its.last_received).where(its.family == family, its.station.in_(chunk))
             before |= {(family, station): at for station, at in connection.execute(query)}
+    first_heard = connection.execute(select(func.min(hearing.c.since))).scalar()
     new: list[dict[str, object]] = []
     touched: dict[tuple[str, str, int], list[str]] = {}
     for one in found:
@@ -124,7 +125,9 @@ def _keep_pauses(connection: Connection, found: Sequence[Sighting], limit: Limit
         if known_until is not None and known_until - last <= least:
             continue
         new.append({"family": one.family, "station": one.station, "since": last, "until": first})
-        touched.setdefault((one.family, SILENCE, last // HOUR_MS * HOUR_MS), []).append(one.station)
+        # Who was never heard is silent from when ingest heard at all.
+        since = (first_heard or first) if last == NEVER else last
+        touched.setdefault((one.family, SILENCE, since // HOUR_MS * HOUR_MS), []).append(one.station)
     if new:
         now = max(one.last_received for one in found)
         connection.execute(insert_into(connection, pauses).on_conflict_do_nothing(), new)

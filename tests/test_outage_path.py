@@ -194,6 +194,9 @@ def test_a_broker_that_is_away_is_told_after_a_minute_and_silences_nobody(place:
     wait_for("ingest to see it", lambda: place.asked(lost) == "1", place.ingest, place.watch)
     place.pass_by(30 * 60)
     place.wait("the broker to be told as lost", "cityflux_broker_lost", "firing")
+    (one,) = place.alerts("cityflux_broker_lost")
+    explained = cityflux("alerts", "explain", str(one["id"]), environment=place.environment)
+    assert "as cityflux says: mqtt://" in explained.replace("\n", " ")
     back = place.now
     place.broker.restart()
     place.wait("the broker to be told as back", "cityflux_broker_lost", "resolved")

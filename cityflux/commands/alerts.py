@@ -9,7 +9,7 @@ import typer
 from cityflux.composition import alert_rules_of, now_ms, open_books, open_store, traffic_rules_of, whoami
 from cityflux.console import Format, instant, out, print_rows, refused, settings, wrong
 from cityflux.settings import Settings
-from processors.alerts.outage import is_not_known, not_known_since
+from processors.alerts.outage import is_not_known, not_known_since, said_of_ourselves
 from processors.scopes import CITY
 from sensors.instants import DAY_MS, HOUR_MS, iso
 from store.incidents import Draft, Incident, Incidents, Of
@@ -102,6 +102,7 @@ def explain(
         one, lines = Incidents(books).one(number), Incidents(books).log(number)
         unknown = not_known_since(Incidents(books).all(open_only=True))
         group = Incidents(books).group(one.group_id) if one is not None and one.group_id is not None else []
+        ourselves = "" if one is None else said_of_ourselves(books, one)
     if one is None:
         refused(f"there is no incident {number}; `cityflux alerts list` shows them")
     rule = alert_rules_of(chosen).get(one.rule)
@@ -114,6 +115,8 @@ def explain(
         ]
         if len(group) > 1:
             said.append(f"group {one.group_id}: {_said_of_group(group)}")
+        if ourselves:
+            said.append(f"as cityflux says: {ourselves}")
         for line in [*said, f"its peak: {_peak(rule, one.draft, chosen)}"]:
             out.print(line, markup=False)
     rows = [

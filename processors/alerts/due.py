@@ -112,7 +112,8 @@ class Due:
     def _mark(self, names: Iterable[Name], heard: Mapping[Name, int], now: int) -> None:
         changed: dict[tuple[str, str, int], list[str]] = defaultdict(list)
         for name in names:
-            changed[name[0], SILENCE, heard.get(name, 0) // HOUR_MS * HOUR_MS].append(name[1])
+            since = heard.get(name, self._spans[0].since)
+            changed[name[0], SILENCE, since // HOUR_MS * HOUR_MS].append(name[1])
         self._hearing.mark(changed, now)
 
 

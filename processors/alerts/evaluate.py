@@ -8,9 +8,9 @@ deep       everything else is looked at from before its beginning: that of its o
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from processors.alerts.courses import Course, Courses
@@ -49,7 +49,7 @@ class Found(NamedTuple):
 
 class Scene(NamedTuple):
     """What is looked at: a signal by its rules, in stored data, at an instant [ms]; `intervals` are of its family; `ended` says
-    why a subject is no more then; `books` are for signals that are no readings."""
+    why a subject is no more then; `books` are for signals that are no readings; `shared` is what looks of one step share."""
 
     store: ReadingsStore
     incidents: Incidents
@@ -62,6 +62,7 @@ class Scene(NamedTuple):
     ended: Callable[[str], str]
     books: Books
     traffic: TrafficRules
+    shared: dict[Hashable, Any]
 
     def look(self, start: int, subjects: Collection[str], *, before: bool) -> Look:
         """At subjects after an instant [ms]; with what its signal needs `before`, else only with what its rules' clauses do."""
@@ -70,7 +71,7 @@ class Scene(NamedTuple):
         return Look(
             self.store, self.registry, self.intervals, self.zone, start, self.now + FUTURE_MS,
             None if self.signal.subject.all_at_once else subjects,
-            frozenset[str]().union(*(rule.asks_of for rule in self.rules)), self.books, self.traffic, self.now,
+            frozenset[str]().union(*(rule.asks_of for rule in self.rules)), self.books, self.traffic, self.now, self.shared,
         )  # fmt: skip
 
 

@@ -47,7 +47,7 @@ def changes(known: Sequence[Incident], now: Sequence[Draft], reopen: int, edge: 
     """From what is stored of a rule at a subject, in the span that was looked at again, to what the data say. What begins at
     `edge` [ms] began before the look: of a stored incident its beginning stays."""
     if len(known) == len(now) == 1 and known[0].draft.since == now[0].since:
-        return _moved(known[0], _with_its_beginning(now[0], known[0].draft) if now[0].since == edge else now[0])
+        return _moved(known[0], now[0])
     found: list[Change] = []
     of_draft = _matched(known, now, reopen)
     for number, draft in enumerate(now):
@@ -60,7 +60,8 @@ def changes(known: Sequence[Incident], now: Sequence[Draft], reopen: int, edge: 
             Change(one.id, "joined", f"late data made one incident of {first.id} and {one.id}", None, first.id)
             for one in same[1:]
         ]
-        found += _moved(first, _with_its_beginning(draft, first.draft) if draft.since == edge else draft)
+        is_cut = first.draft.since < draft.since == edge
+        found += _moved(first, _with_its_beginning(draft, first.draft) if is_cut else draft)
     matched = {one.id for same in of_draft.values() for one in same}
     found += [
         Change(one.id, "withdrawn", "late data say that it was not so", None) for one in known if one.id not in matched

@@ -4,13 +4,27 @@ Nothing is changed by an outage: incidents are of the time of data, and silence 
 on by themselves. What is said here is derived from the incidents that hold.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from store.conditions import OURSELVES
+from store.books import Books
+from store.conditions import OURSELVES, Code, Conditions
 from store.incidents import Change, Incident
 
 OUTAGES = frozenset({"cityflux_ingest_dead", "cityflux_broker_lost", "cityflux_store_down", "cityflux_store_refuses"})
 """The rules whose incidents say that nothing new is known of the city."""
+
+RULE_OF: Mapping[Code, str] = {
+    "ledger_off": "cityflux_ledger_off",
+    "journal_percent": "cityflux_journal_fills",
+    "store_down": "cityflux_store_down",
+    "store_refuses": "cityflux_store_refuses",
+    "broker_lost": "cityflux_broker_lost",
+    "disk_percent": "cityflux_disk_low",
+    "clock_percent": "cityflux_clock_off",
+    "ingest_dead": "cityflux_ingest_dead",
+    "processor_min": "cityflux_processor_behind",
+}
+"""The shipped rule of each condition."""
 
 
 def not_known_since(holding: Sequence[Incident]) -> int | None:
@@ -31,6 +45,17 @@ def said_of_others(rule: str, change: Change, holding: Sequence[Incident]) -> Ch
     return (
         change._replace(why=f"{change.why}; open incidents that are not known meanwhile: {count}") if count else change
     )
+
+
+def said_of_ourselves(books: Books, one: Incident) -> str:
+    """What was said last of a part of cityflux while an incident of it held; empty where it is of the city. Raises
+    BooksUnavailable."""
+    code = next((code for code, rule in RULE_OF.items() if rule == one.rule), None)
+    if code is None:
+        return ""
+    until = one.draft.last if one.draft.well is None else one.draft.well - 1
+    said = [each.why for each in Conditions(books).series(code, [one.subject], until) if each.why]
+    return said[-1] if said else ""
 
 
 def _holds(one: Incident) -> bool:

@@ -10,8 +10,9 @@ repeats nothing. What is older than `BACK_DAYS` is history: it is found by `city
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import cache
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -118,6 +119,7 @@ class Watch:
 
     def _look(self, marks: Sequence[AlertMark], now: int) -> Found:
         registry, found = self._books.registry(), Found({}, {}, {})
+        shared: dict[Hashable, Any] = {}
         series: dict[tuple[str, str], list[AlertMark]] = defaultdict(list)
         for mark in marks:
             series[mark.family, mark.period].append(mark)
@@ -130,7 +132,7 @@ class Watch:
                 ended = _ended(signal, registry, now)
                 scene = Scene(
                     self._store, self._incidents, signal, rules, registry, intervals, self._zone, now, ended, self._books,
-                    self._traffic,
+                    self._traffic, shared,
                 )  # fmt: skip
                 changed, pending, groups = evaluate(scene, since, self._courses)
                 found.changes.update(changed)

@@ -75,7 +75,8 @@ def city_days(
     standard: str | None = None,
     variant: str = PRACTICE,
 ) -> pd.DataFrame:
-    """The city's daily values and verdict, of each day that `station_days_frame` has an assessment station of.
+    """The city's daily values and verdict, of each day that `station_days_frame` has an assessment station of. Where the frame
+    has a column `begins`, days of another value there are other days, and the result has it too.
 
     `assessment` are the ids of the assessment stations, None for all in the frame. `standard` and `variant` as for
     `station_days`, and the same as the frame was made with.
@@ -86,9 +87,11 @@ def city_days(
     if assessment is not None:
         frame = frame[frame["station"].isin(list(assessment))]
     expected = frame["station"].nunique() if assessment is None else len(set(assessment))
-    days = sorted(set(frame["day"]))
-    position = {day: place for place, day in enumerate(days)}
-    day_of_row = np.array([position[day] for day in frame["day"]], dtype=np.intp)
+    keys = list(zip(*(frame[name] for name in ("day", "begins") if name in frame), strict=True))
+    own = sorted(set(keys))
+    days = [key[0] for key in own]
+    position = {key: place for place, key in enumerate(own)}
+    day_of_row = np.array([position[key] for key in keys], dtype=np.intp)
     parts = []
     for rules, rows in by_rules(days, np.arange(len(days)), standard):
         chosen = rules.index.variant("daily", variant)
@@ -101,7 +104,8 @@ def city_days(
         hours = np.array([len(hours_of_day(days[row], zone)) for row in rows.tolist()], dtype=np.int64)
         part["expected_hours"] = len(POLLUTANTS) * expected * hours
         parts.append(_finished(part, rules, chosen, of_day, of_day.lack).assign(**of_day.counts()).set_index(rows))
-    return pd.concat([pd.DataFrame({"day": days}, dtype=object), pd.concat(parts).sort_index()], axis=1)
+    named = {"day": days, **({"begins": [key[1] for key in own]} if "begins" in frame else {})}
+    return pd.concat([pd.DataFrame(named, dtype=object), pd.concat(parts).sort_index()], axis=1)
 
 
 class _StationDay:

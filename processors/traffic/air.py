@@ -7,7 +7,6 @@ readings did: how many are expected says the entry's interval, else the usual di
 
 from collections.abc import Mapping, Sequence
 from datetime import tzinfo
-from decimal import Decimal
 from fractions import Fraction
 from typing import Any, NamedTuple
 
@@ -78,11 +77,13 @@ def _means(limit: AirLimit, measured: Mapping[str, pd.DataFrame], counts: Counts
     many = np.bincount(window, minlength=windows)
     totals = np.zeros(windows, n.dtype)
     np.add.at(totals, window, n)
+    slow = Fraction(air.slow_km_h)
     means: list[Mean] = []
     others: list[Mean] = []
     for number in np.flatnonzero(enough).tolist():
         until = counts.start + (number + 1) * width
-        is_its = limit.state is None or limit.state == _state(counts, until - width, until, air.slow_km_h)
+        # Where no speed is known as if it moved, of which the limits are stricter.
+        is_its = limit.state is None or (limit.state == "slow") == counts.is_slower(until - width, until, slow)
         (means if is_its else others).append(Mean(until, int(totals[number]), power * int(many[number])))
     most = limit.of(None if length is None else exact(length))
     return Means(limit, most, windows, int(enough.sum()), means, others)
@@ -122,9 +123,3 @@ def _came(period: str, of: pd.DataFrame, counts: Counts, width: int, windows: in
         step = int(np.median(np.diff(instants))) if len(instants) > 1 else width + 1
     many = np.bincount((instants - counts.start - 1) // width, minlength=windows)
     return (100 * step * many >= _PERCENT_OF_WINDOW * width) & (step <= width)
-
-
-def _state(counts: Counts, since: int, until: int, slow: Decimal) -> str:
-    """How traffic is; where no speed is known as if it moved, of which the limits are stricter."""
-    speed = counts.mean_speed(since, until)
-    return "slow" if speed is not None and speed < Fraction(slow) else "moving"

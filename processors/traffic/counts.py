@@ -125,6 +125,12 @@ class Counts:
         number = _between(self.sums.measured, of)
         return Fraction(_between(self.sums.speeds, of), number * _FINE) if number else None
 
+    def is_slower(self, since: int, until: int, than: Fraction) -> bool:
+        """Whether the mean speed is known and below another one [km/h]."""
+        of = self.slots(since, until)
+        number, speeds = _between(self.sums.measured, of), _between(self.sums.speeds, of)
+        return number > 0 and speeds * than.denominator < than.numerator * number * _FINE
+
     def travel(self, since: int, until: int) -> Fraction | None:
         """The mean time that they take for a kilometre [h]; where something stood still there is none."""
         of = self.slots(since, until)

@@ -69,7 +69,7 @@ def _haze(name: str, seed: int, day: date | None, *, over_midnight: bool) -> Sto
         _of_scheme(NATIONAL, means, start, orange_in_two=True),
     )
     rules = (STATION_AQI, CITY_AQI, PM_DAY, CHONGQING, NATIONAL)
-    its = turns(rng, rows, Way(most_hours=10), "air", "hour", city=True)
+    its = turns(rng, rows, Way(most=10), "air", "hour", city=True)
     return Story(name, seed, tuple(entry(one) for one in names), rules, its, (Stage(0, truth),))
 
 

@@ -32,10 +32,13 @@ class Row(NamedTuple):
 
 
 class Way(NamedTuple):
-    """How it is sent: the most hours of a turn; how likely a message is sent twice, once more much later, or a quantity at a
-    time; how likely something becomes of the evaluator. Chosen, for scenarios of some hundred messages."""
+    """How it is sent: the most windows of a turn, and how long they are [ms]; how late a station sends [min]; how likely a
+    message is sent twice, once more much later, or a quantity at a time; how likely something becomes of the evaluator. Chosen,
+    for scenarios of some hundred messages."""
 
-    most_hours: int = 3
+    most: int = 3
+    window: int = HOUR_MS
+    delay_min: int = 20
     twice: float = 0.1
     again: float = 0.04
     split: float = 0.15
@@ -58,19 +61,18 @@ def turns(
 ) -> tuple[Turn, ...]:
     """Turns that send rows in order of the hours they come in, shuffled within a turn. `city`: that rows of an hour are there is
     enough to know of the city too."""
-    of_hour: dict[int, list[Row]] = {}
+    of_window: dict[int, list[Row]] = {}
     for row in rows:
-        of_hour.setdefault(-(-row.at // HOUR_MS) * HOUR_MS + row.late_h * HOUR_MS, []).append(row)
-    hours = sorted(of_hour)
+        of_window.setdefault(-(-row.at // way.window) * way.window + row.late_h * HOUR_MS, []).append(row)
+    windows = sorted(of_window)
     found: list[Turn] = []
     sent: list[OutMessage] = []
     seen: dict[str, int] = {}
-    while hours:
-        count = rng.randint(1, way.most_hours)
-        its = [row for hour in hours[:count] for row in of_hour[hour]]
-        # Chosen: a station sends its hour within twenty minutes.
-        at = hours[:count][-1] + rng.randint(1, 20) * _MINUTE_MS
-        hours = hours[count:]
+    while windows:
+        count = rng.randint(1, way.most)
+        its = [row for window in windows[:count] for row in of_window[window]]
+        at = windows[:count][-1] + rng.randint(1, way.delay_min) * _MINUTE_MS
+        windows = windows[count:]
         messages = messages_of(rng, its, way, family, period)
         again = [rng.choice(sent) for message in messages if sent and rng.random() < way.again]
         sent += messages

@@ -70,7 +70,7 @@ def flapping(seed: int, day: date | None = None) -> Story:
     ]
     rows += [Row("hx-02", row.at, air(rng.uniform(*LEVELS[0]))) for row in rows]
     truth = (_at(start, first, states), _at(start, second, others))
-    its = turns(rng, rows, Way(most_hours=rng.choice([1, 3])), "air", "hour", city=False)
+    its = turns(rng, rows, Way(most=rng.choice([1, 3])), "air", "hour", city=False)
     stations = tuple(entry(one) for one in ("hx-01", "hx-02"))
     return Story("flapping at the threshold", seed, stations, (STATION_AQI,), its, (Stage(0, truth),))
 
@@ -100,7 +100,7 @@ def weekend(seed: int, day: date | None = None) -> Story:
         start, begins, [(begins + 1, "opened", level), (well, "recovering", level), (well + 2, "resolved", level)]
     )
     rows = _rows(rng, start, levels)
-    its = turns(rng, rows, Way(most_hours=6), "air", "hour", city=False)
+    its = turns(rng, rows, Way(most=6), "air", "hour", city=False)
     stations = tuple(entry(one) for one in levels)
     return Story("silent weekend", seed, stations, (STATION_AQI,), its, (Stage(0, (truth,)),))
 
@@ -161,7 +161,7 @@ def late(seed: int, day: date | None = None) -> Story:
     dirty("hx-06", range(a, b), level)
     before_of["hx-06"] = after_of["hx-06"] = [told("hx-06", a, b, level)]
 
-    its = list(turns(rng, _rows(rng, start, live), IN_ORDER._replace(most_hours=4), "air", "hour", city=False))
+    its = list(turns(rng, _rows(rng, start, live), IN_ORDER._replace(most=4), "air", "hour", city=False))
     stages = [Stage(0, tuple(one for of in before_of.values() for one in of))]
     now, changed = dict(before_of), [name for name in live if after[name]]
     rng.shuffle(changed)
@@ -196,7 +196,7 @@ def restarts(seed: int, day: date | None = None) -> Story:
     }
     plateaus = [Plateau(first, level), Plateau(rise, level + 1), Plateau(fall, 0)]
     rows = _rows(rng, start, {"hx-01": levels})
-    its = turns(rng, rows, USUAL._replace(most_hours=1), "air", "hour", city=True)
+    its = turns(rng, rows, USUAL._replace(most=1), "air", "hour", city=True)
     known = Acknowledged(STATION_AQI, "hx-01")
     said = {start + (first + 2) * HOUR_MS: (known,), start + (rise + 2) * HOUR_MS: (known,)}
     order = rng.sample(UPSETS, len(UPSETS))

@@ -37,7 +37,7 @@ def spill(seed: int, day: date | None = None) -> Story:
             if cycle and cycle not in missing
         ]
         later += rng.randint(1, 3)
-    its = turns(rng, sorted(rows, key=lambda row: row.at), Way(most_hours=2), "water", "raw", city=False)
+    its = turns(rng, sorted(rows, key=lambda row: row.at), Way(most=2), "water", "raw", city=False)
     stations = tuple(entry(name, "water", period="raw", target_class=3, water_body="river") for name in names)
     return Story("spill at a section", seed, stations, (WATER,), its, (Stage(0, tuple(truth)),))
 

@@ -94,3 +94,18 @@ def test_an_older_sighting_fills_only_what_is_missing(sightings: Sightings) -> N
     sightings.add([Sighting("air", "a", 50, True, 40, 70.0)])
     sightings.add([Sighting("air", "a", 30, False, 30, 90.0, -40.0)])
     assert sightings.all()[A] == Sighting("air", "a", 50, True, 40, 70.0, -40.0)
+
+
+def test_what_is_told_says_when_it_was_heard_first_and_what_is_not_told_since_when() -> None:
+    devices = Devices(counts_lost=True)
+    assert devices.untold_since() is None
+    for name, at in [("a", 10), ("b", 20), ("a", 30)]:
+        devices.stored({("air", "hour", 1): [name]}, at, ())
+    assert devices.untold_since() == 10
+    (a,) = devices.take(1)
+    assert (a.station, a.first_received, a.last_received) == ("a", 10, 30)
+    assert devices.untold_since() == 20
+    devices.stored({("air", "hour", 1): ["a"]}, 40, [(A, Vitals(battery=50.0))])
+    devices.give_back([a])
+    (again,) = [one for one in devices.take() if one.station == "a"]
+    assert (again.first_received, again.last_received, again.battery) == (10, 40, 50.0)

@@ -5,7 +5,10 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any
 
-from processors.traffic.incidents.hints import Hint, Slot, hints, stopped_vehicles
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from processors.traffic.incidents.hints import Hint, Slot, hints, may_begin, stopped_vehicles
 from processors.traffic.incidents.rules import incident_rules
 from sensors.instants import HOUR_MS
 from simulators.vehicles import INTERVAL_MS, counted, incidents, midnight_of
@@ -163,3 +166,23 @@ def test_simulated_incidents_are_seen_where_they_were() -> None:
     for one in of_day:
         assert incident.start - INTERVAL_MS <= one.since <= incident.end + INTERVAL_MS
         assert one.said - incident.start <= 4 * INTERVAL_MS
+
+
+_SPANS = st.lists(
+    st.tuples(
+        st.integers(1, 260), st.integers(1, 28), st.sampled_from([0, 10, 20, 41, 42, 60]),
+        st.sampled_from([None, 2.0, 15.0, 32.0, 34.0, 60.0]), st.sampled_from([None, 8.0, 35.0, 80.0]),
+    ),
+    max_size=3,
+)  # fmt: skip
+
+
+@settings(deadline=None, max_examples=25)
+@given(_SPANS)
+def test_where_nothing_may_begin_nothing_does(spans: list[tuple[int, int, int, float | None, float | None]]) -> None:
+    slots = usual()
+    for first, length, vehicles, speed, occupancy in spans:
+        slots = changed(slots, first, first + length, vehicles=vehicles, speed=speed, occupancy=occupancy)
+    if [one for one in found(slots) if one.since > START]:
+        assert may_begin([slot for slot in slots if slot.at > START], RULES)
+    assert not may_begin(usual(), RULES)

@@ -41,6 +41,17 @@ def test_of_two_planners_the_second_writes_nothing(outbox: Outbox) -> None:
     assert outbox.due_ladders(NOW, 10) == [Ladder(1, "duty", 1, 0, NOW)]
 
 
+def test_an_incident_is_withheld_once_whoever_says_so(outbox: Outbox) -> None:
+    for _ in range(2):
+        outbox.save(Plan(0, withheld=[(1, "the silence 1 is over")]), knowing=0, now=NOW)
+    (one,) = outbox.withheld()
+    outbox.save(Plan(0, released=[(one.id, "told")]), knowing=0, now=NOW)
+    with pytest.raises(Superseded):
+        outbox.save(Plan(0, released=[(one.id, "told")]), knowing=0, now=NOW)
+    outbox.save(Plan(0, withheld=[(1, "again")]), knowing=0, now=NOW)
+    assert [each.why for each in outbox.withheld()] == ["again"]
+
+
 def test_of_one_cause_a_channel_is_told_once(outbox: Outbox) -> None:
     outbox.save(Plan(5, [told(), told(), told(channel="mail")]), knowing=0, now=NOW)
     outbox.save(Plan(6, [told()]), knowing=5, now=NOW)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from sensors.reading import Doubt, Reading
 from store.books import Books
+from store.hearing import Hearing, Span
 from store.influx import InfluxStore
 from store.merge import Point, join, merge
 from store.sharing import Sharing
@@ -172,3 +173,16 @@ def test_what_one_has_heard_the_others_know(tmp_path: Path) -> None:
     assert two.exchange([], 130, 130)[1] == 120
     assert one.exchange([], 200_000, 200_000)[1] == 200_000, "who has stopped does not hold the others up"
     books.close()
+
+
+def test_a_pause_is_one_only_where_everybody_had_told_until_it_was(tmp_path: Path) -> None:
+    books = Books(f"sqlite:///{tmp_path}/books.sqlite")
+    books.prepare()
+    one, hearing = Sharing(books, "one"), Hearing(books)
+    one.exchange([Sighting("air", "a", 100)], 100, 100, lambda *_: 50)
+    hearing.keep("one", Span(90, 140))
+    one.exchange([Sighting("air", "a", 200)], 200, 200, lambda *_: 50)
+    assert hearing.pauses("air", ["a"], 0) == {}, "another may have heard it after 140"
+    hearing.keep("one", Span(90, 260))
+    one.exchange([Sighting("air", "a", 300)], 300, 300, lambda *_: 50)
+    assert hearing.pauses("air", ["a"], 0) == {"a": [Span(200, 300)]}

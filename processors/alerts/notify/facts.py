@@ -12,6 +12,8 @@ from zoneinfo import ZoneInfo
 from processors.alerts.notify.texts import Facts, Measured, Named
 from processors.alerts.rules import Rule
 from processors.alerts.signals import SIGNALS
+from processors.alerts.signals.subjects import METER_OF_DAYS, PART, ROW
+from processors.alerts.values import least_of
 from processors.scopes import CITY
 from sensors.instants import iso
 from sensors.stations import Registry
@@ -53,7 +55,7 @@ def facts_of(
         one.draft.shown.get("peak_at"),
         _values(one.draft, rule),
         signal.basis,
-        f"{runbooks}/{_topics().get(rule.code, 'own')}.md#{rule.runbook}",
+        f"{runbooks}/{topics_of_rules().get(rule.code, 'own')}.md#{rule.runbook}",
         step,
         others,
     )
@@ -87,9 +89,14 @@ def as_data(facts: Facts, one: Incident, zone: ZoneInfo) -> dict[str, Any]:
 
 
 def _subject(one: Incident, rule: Rule, registry: Registry) -> Named:
+    signal = SIGNALS[rule.signal]
     if one.subject == CITY:
         return _THE_CITY
-    family = SIGNALS[rule.signal].family
+    if signal.subject is PART:
+        return Named(f"cityflux {one.subject}", f"cityflux {one.subject}")
+    if signal.subject is ROW:
+        return Named(f"规划指标 {one.subject}", f"row {one.subject} of the plan")
+    family = "energy" if signal.subject is METER_OF_DAYS else signal.family
     entry = registry.entry(family, one.subject, one.draft.last - 1)
     if entry is None:
         return _plain(one.subject)
@@ -101,16 +108,23 @@ def _plain(subject: str) -> Named:
 
 
 def _values(draft: Draft, rule: Rule) -> Sequence[Measured]:
-    """What showed it at its peak: quantities over a limit of the rule, with what stands beside them; else all that are known."""
+    """What was so at its peak: of the quantities that the rule asks of those beyond a limit, with what was measured of them;
+    and what stands beside all of them."""
     shows, shown = SIGNALS[rule.signal].shows, draft.shown
-    over = [code for code in shows if code in shown and _is_over(code, shown, rule)]
-    chosen = [
-        code for code in shows if code in shown and any(code == one or code.startswith(f"{one}_") for one in over)
-    ]
+    asked = {code: code in shown and _is_over(code, shown, rule) for code in rule.asks_of}
     return [
         Measured(Named(shows[code].zh, shows[code].en), str(shown[code]), shows[code].unit)
-        for code in chosen or [code for code in shows if code in shown]
+        for code in shows
+        if code in shown and (not rule.shows or code in rule.shows) and _is_of_it(code, asked)
     ]
+
+
+def _is_of_it(code: str, asked: Mapping[str, bool]) -> bool:
+    """Whether a quantity is shown, of those that are asked of, by whether they are beyond a limit."""
+    if code in asked:
+        return asked[code]
+    beside = [name for name in asked if code.startswith(f"{name}_")]
+    return not beside or code in {least_of(name) for name in asked} or any(asked[name] for name in beside)
 
 
 def _is_over(code: str, shown: Mapping[str, Any], rule: Rule) -> bool:
@@ -121,7 +135,7 @@ def _is_over(code: str, shown: Mapping[str, Any], rule: Rule) -> bool:
 
 
 @cache
-def _topics() -> Mapping[str, str]:
+def topics_of_rules() -> Mapping[str, str]:
     """Of which topic each shipped rule is: the name of its file, and of its page of runbooks."""
     folder = files("processors.alerts.shipped")
     return {

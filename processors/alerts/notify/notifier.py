@@ -120,11 +120,10 @@ class Notifier:
     def _decide(
         self, cursor: int, lines: Sequence[Line], due: Sequence[Ladder], held: Sequence[Withheld], now: int
     ) -> None:
-        planner = Planner(self._city, self._known(lines, due, held, now))
+        planner = Planner(self._city, self._known(lines, due, held, now), held)
         if self._city.directory.channel:
-            waiting = {one.incident: one for one in held}
             for line in lines:
-                planner.line(line, waiting)
+                planner.line(line)
             for one in held:
                 planner.again(one)
             for ladder in due:

@@ -59,7 +59,9 @@ class City(NamedTuple):
 class Planner:
     """Decisions of one look, gathered into a plan."""
 
-    def __init__(self, city: City, known: Known) -> None:
+    def __init__(self, city: City, known: Known, held: Sequence[Withheld]) -> None:
+        """`held`: what is withheld."""
+        self._held = {one.incident: one for one in held}
         self._city = city
         self._known = known
         self._told: list[NoticeDraft] = []
@@ -70,9 +72,11 @@ class Planner:
         self._holding: dict[str, list[Incident]] = {}
         for one in known.holding:
             self._holding.setdefault(one.rule, []).append(one)
-        self._groups: dict[int | None, list[Incident]] = {}
+        self._groups: dict[int, list[Incident]] = {}
+        self._leaders: dict[int, Incident] = {}
         for one in known.grouped:
-            self._groups.setdefault(one.group_id, []).append(one)
+            if one.group_id is not None:
+                self._groups.setdefault(one.group_id, []).append(one)
         # Of this look too: who is told of a beginning is told of what follows it.
         self._reached = {number: set(reached) for number, reached in known.told.items()}
 
@@ -88,18 +92,17 @@ class Planner:
         """Whether nothing was decided."""
         return not (self._told or self._ladders or self._ended or self._withheld or self._released)
 
-    def line(self, line: Line, waiting: Mapping[int, Withheld]) -> None:
-        """Of a line of the log; `waiting`: what is withheld, by incident."""
+    def line(self, line: Line) -> None:
+        """Of a line of the log."""
         one = self._known.incidents.get(line.incident)
         if one is None or line.what not in WHATS:
             return
         if line.what in BEGINNINGS:
             if one.gone in {"withdrawn", "joined"}:
                 return  # nobody was told of it yet, and there is nothing to tell
-            why, held = self._why_withheld(one), waiting.get(one.id)
+            why, held = self._why_withheld(one), self._held.get(one.id)
             if why:
-                if held is None:
-                    self._withheld[one.id] = why
+                self._withheld[one.id] = why
                 self._add(one, line, (), f"line {line.id}", withheld=why)
                 return
             if held is not None:
@@ -136,7 +139,7 @@ class Planner:
         if self._why_withheld(one) or ladder.step + 1 >= len(role.step):
             # A silence ends the ladder: where the incident outlives it, people are told from the first step on.
             self._ended.add((ladder.incident, ladder.role))
-            if one.id not in self._withheld and (why := self._why_withheld(one)):
+            if why := self._why_withheld(one):
                 self._withheld[one.id] = why
             return
         rung = rung_at(directory, role, ladder.step + 1, now, self._city.zone)
@@ -201,7 +204,7 @@ class Planner:
         facts = facts_of(
             one, rule, self._known.registry,
             what=line.what, level=line.level, why=line.why, runbooks=self._city.directory.runbooks, step=step,
-            others=sum(other.id != one.id for other in self._group_of(one)),
+            others=self._others_of(one),
         )  # fmt: skip
         channels = self._city.directory.channels
         programs = [(name, "") for name, channel in channels.items() if not channel.is_for_people]
@@ -233,12 +236,19 @@ class Planner:
     def _leader_of(self, one: Incident) -> Incident | None:
         """The incident that is told for one of its group: of those that hold and are not silenced the gravest, the first of
         several; None where that is itself."""
-        speaking = [other for other in self._group_of(one) if self._silence_of(other) is None]
-        leader = min(speaking, key=lambda other: (-other.draft.greatest, other.id), default=one)
+        group = one.group_id
+        if group is None or group not in self._groups:
+            return None
+        if group not in self._leaders:
+            speaking = [other for other in self._groups[group] if self._silence_of(other) is None]
+            self._leaders[group] = min(speaking, key=lambda other: (-other.draft.greatest, other.id), default=one)
+        leader = self._leaders[group]
         return None if leader.id == one.id else leader
 
-    def _group_of(self, one: Incident) -> Sequence[Incident]:
-        return () if one.group_id is None else self._groups.get(one.group_id, ())
+    def _others_of(self, one: Incident) -> int:
+        """How many more of its group hold."""
+        group = [] if one.group_id is None else self._groups.get(one.group_id, [])
+        return len(group) - (1 if _holds(one) and group else 0)
 
     def _silence_of(self, one: Incident) -> Silence | None:
         return next((each for each in self._known.silences if each.covers(one, self._known.now)), None)

@@ -177,12 +177,14 @@ def level_of(severity: str, colour: str, language: Language) -> str:
 
 def reason(why: str, language: Language) -> str:
     """A reason of the log in a language; one that the catalogue does not know as it was written."""
-    if language == "en":
-        return why
+    return why if language == "en" else "；".join(_in_chinese(part) for part in why.split("; "))
+
+
+def _in_chinese(sentence: str) -> str:
     for one in _catalogue().why:
-        if found := re.fullmatch(one.en, why):
+        if found := re.fullmatch(one.en, sentence):
             return found.expand(one.zh)
-    return why
+    return sentence
 
 
 def _measured(one: Measured, language: Language) -> str:

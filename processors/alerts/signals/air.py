@@ -3,7 +3,7 @@
     station AQI, city AQI   real-time AQI of the hour [1]
     PM2.5, 24 h             the city's running 24-hour mean [µg/m³]
     ozone, 8 h              the city's running 8-hour mean [µg/m³]
-    day windows             the city's daily AQI, PM2.5 and MDA8 of any 24 hours, one window an hour, across midnight too
+    day windows             the city's daily AQI, PM2.5 and MDA8 of any 24 hours whose last hour came, across midnight too
 
 A window is judged by the edition of the civil day in which it begins. What counts is what counts for indicators: active stations,
 without what people have withheld. An index is that of the pollutants that are there; where one is missing that the place had
@@ -110,15 +110,16 @@ def _windows_of(part: _Part, zone: ZoneInfo) -> Values:
     ]
     days = station_days(pd.concat(moved, ignore_index=True), zone)
     names = days["station"].str.split(_AT_HOUR, n=1)
-    days["station"] = names.str[0]
+    days = days.assign(station=names.str[0], begins=names.str[1].astype(int))
+    of_city = city_days(days, part.assessment, zone)
+    # A day that is not over yet is none: its last hour has come.
+    came = set(_ends(part.hours))
     found: dict[int, Mapping[str, Fraction]] = {}
-    hours = names.str[1].astype(int)
-    for hour in sorted(set(hours.tolist())):
-        its = city_days(days[hours == hour].reset_index(drop=True), part.assessment, zone)
-        for day, *values in zip(its["day"], its["aqi"], its["pm2_5"], its["o3"], strict=True):
-            found[day_bounds(day, zone)[1] + hour * HOUR_MS] = {
-                code: exact(float(value)) for code, value in zip(_DAYS, values, strict=True) if not pd.isna(value)
-            }
+    for day, hour, *values in of_city[["day", "begins", "aqi", "pm2_5", "o3"]].itertuples(index=False, name=None):
+        end = day_bounds(day, zone)[1] + hour * HOUR_MS
+        if end in came:
+            named = zip(_DAYS, values, strict=True)
+            found[end] = {code: exact(float(value)) for code, value in named if not pd.isna(value)}
     return found
 
 

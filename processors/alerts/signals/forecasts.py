@@ -71,6 +71,6 @@ SIGNALS: Mapping[str, Signal] = {
             "issued": Shown("发布日期", "issued"),
             "source": Shown("发布来源", "by"),
         },
-        RECORDS, ("entry",), _forecasts, 24 * _BACK, DAY_MS,
+        RECORDS, ("entry",), _forecasts, 24 * _BACK, DAY_MS, basis="forecast",
     )
 }  # fmt: skip

@@ -1,7 +1,7 @@
 """What a signal is asked: where it looks, and what it is."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Literal, NamedTuple
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from typing import Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -32,6 +32,8 @@ class Look(NamedTuple):
     books: Books | None = None
     traffic: TrafficRules = traffic_rules()
     now: int | None = None
+    shared: dict[Hashable, Any] | None = None
+    """What looks of one step at the same data need not make again."""
 
     @property
     def over_by(self) -> int:

@@ -7,7 +7,7 @@ drift     how many changes of its messages nobody has accepted, when one is seen
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from itertools import accumulate
 from math import ceil
@@ -19,28 +19,36 @@ from processors.alerts.values import VALUE, Shown, Values
 from processors.quality import stuck_at
 from processors.quality_rules import RULES, Stuck
 from processors.withheld import withheld
+from sensors.instants import DAY_MS, HOUR_MS
 from sensors.quantities import MEASURED_FAMILIES, Family
-from sensors.stations import Station
+from sensors.reading import Period
 from store.drifts import DRIFT, Drifts
-from store.hearing import Hearing
+from store.hearing import Hearing, Span
 from store.intervals import Interval
 from store.sightings import SILENCE
+
+_MINUTE_MS = 60_000
+# Readings of minutes are left out: to look at each of ten thousand stations' minutes costs more than it tells.
+_LATE_PERIODS: Mapping[Period, int] = {"hour": HOUR_MS, "day": DAY_MS}
+# Chosen: what a logger has kept comes within a week; what is older is loaded by somebody, who knows it.
+_LOADED_MS = 7 * DAY_MS
 
 _SILENCE = {
     VALUE: Shown("未上报的周期数", "periods without a message"),
     MINUTES: Shown("未上报时长", "without a message for", "min"),
 }
 
+_LATE = {VALUE: Shown("迟到的周期数", "periods late"), MINUTES: Shown("迟到时长", "late by", "min")}
 _STUCK = {VALUE: Shown("长时间不变的监测项", "quantities that stand still")}
 _DRIFT = {VALUE: Shown("未确认的报文变化", "changes of its messages that nobody accepted")}
 
 
 def _silence(family: Family) -> Signal:
     def made(look: Look) -> dict[str, Values]:
-        entries: dict[str, list[Station]] = defaultdict(list)
-        for entry in look.registry:
-            if entry.family == family and (look.subjects is None or entry.id in look.subjects):
-                entries[entry.id].append(entry)
+        subjects = (
+            {entry.id for entry in look.registry if entry.family == family} if look.subjects is None else look.subjects
+        )
+        entries = {name: its for name in subjects if (its := look.registry.entries(family, name))}
         worked_on: dict[str, list[Interval]] = defaultdict(list)
         for one in look.intervals:
             worked_on[one.station].append(one)
@@ -59,6 +67,33 @@ def _silence(family: Family) -> Signal:
         return found
 
     return Signal(STATION, _SILENCE, family, (SILENCE,), made, 0, 0)
+
+
+def _late(family: Family) -> Signal:
+    def made(look: Look) -> dict[str, Values]:
+        spans = Hearing(books_of(look)).spans()
+        found: dict[str, dict[int, Mapping[str, Fraction]]] = defaultdict(dict)
+        for period, length in _LATE_PERIODS.items():
+            frame = look.store.readings(family, period, look.start, look.end, look.subjects, (), detail=True)
+            if frame.empty:
+                continue
+            at = frame["observed_at"].astype("datetime64[ms, UTC]").astype("int64")
+            for station, observed, received in zip(frame["station"], at, frame["received_at"], strict=True):
+                minutes = late_min(int(observed), int(received), spans)
+                if minutes is not None:
+                    values = {VALUE: Fraction(minutes * _MINUTE_MS, length), MINUTES: Fraction(minutes)}
+                    found[str(station)][int(observed)] = values
+        return {station: dict(sorted(values.items())) for station, values in found.items()}
+
+    return Signal(STATION, _LATE, family, tuple(_LATE_PERIODS), made, 0, 0)
+
+
+def late_min(observed: int, received: int, spans: Sequence[Span]) -> int | None:
+    """How long a reading was on its way [min], as far as ingest is known to have heard meanwhile; None where somebody loads what
+    was long ago. All in [ms]."""
+    if received - observed > _LOADED_MS:
+        return None
+    return sum(max(0, min(received, span.until) - max(observed, span.since)) for span in spans) // _MINUTE_MS
 
 
 def _stuck(rule: Stuck) -> Signal:
@@ -101,6 +136,7 @@ def _drift(family: Family) -> Signal:
 
 
 SIGNALS: Mapping[str, Signal] = {
+    **{f"{family}_late": _late(family) for family in MEASURED_FAMILIES},
     **{f"{family}_silence": _silence(family) for family in MEASURED_FAMILIES},
     **{f"{rule.family}_stuck": _stuck(rule) for rule in RULES if isinstance(rule, Stuck)},
     **{f"{family}_drift": _drift(family) for family in MEASURED_FAMILIES},

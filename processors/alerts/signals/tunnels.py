@@ -6,11 +6,12 @@
     hints        how long a drop, standing traffic or stopped vehicles last, from when it could be said on [min]; and `standing`
 
 What counts is what counts for the day of a station (`processors/traffic/`). A quantity of air that the station had within three
-days before and not now makes its share one that is known in part.
+days before (of hints: a day) and not now makes its share one that is known in part.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -19,15 +20,16 @@ from processors.alerts.signals.subjects import STATION
 from processors.alerts.values import VALUE, Known, Shown, Values, least_of
 from processors.indicators.exact import exact
 from processors.standards.tunnel_air import State
-from processors.traffic.air import Means, means_of_day
+from processors.traffic.air import Mean, means_of_day
 from processors.traffic.counts import PERIODS
-from processors.traffic.days import DayCounts, counts_of_days
+from processors.traffic.days import DayCounts, counts_of_days, traffic_stations
 from processors.traffic.driven import is_whole, saturation_of
-from processors.traffic.incidents.hints import Hint, Slot, hints, stopped_vehicles
+from processors.traffic.incidents.hints import Hint, Slot, hints, may_begin, stopped_vehicles
 from processors.traffic.incidents.rules import incident_rules
 from processors.traffic.incidents.watch import slots_of, vehicles_of
-from processors.windows import civil_day, days_between
-from sensors.instants import HOUR_MS
+from processors.windows import civil_day, day_bounds, days_between, ends
+from processors.withheld import withheld
+from sensors.instants import DAY_MS, HOUR_MS
 from sensors.quantities import OF_FAMILY
 
 STANDING = "standing"
@@ -36,38 +38,39 @@ LASTS = "lasts"
 """How long the longest of all hints lasts."""
 
 _MINUTE_MS = 60_000
+# Chosen: today, and what a change of today is felt in.
+_SHARED_DAYS = 3
 _QUARTER_MIN = 15
 # Chosen: a quantity of air that does not come for three days is none of the station's any more.
 _HAD_H = 72
 # Which intervals came, and by which readings a window is known, is of the day.
 _FELT_H = 24
-# What is usual of a station, or what of the air it has.
-_HINTS_BEFORE_H = max(24 * incident_rules().usual.days, _HAD_H)
+_HINTS_BEFORE_H = 24 * incident_rules().usual.days
 _AIR = ("tunnel_co", "tunnel_extinction", "tunnel_no2")
 _HINTS = ("drop", "standing", "stopped")
 
 
 class _Window(NamedTuple):
-    """A mean as a share of its limit; `applies`: traffic was in the limit's state."""
+    """A mean; `applies`: traffic was in the limit's state."""
 
     until: int
-    share: Fraction
-    mean: Fraction
+    mean: Mean
     applies: bool
+
+    @property
+    def value(self) -> Fraction:
+        """The mean itself [canonical unit]."""
+        return Fraction(self.mean.total, self.mean.parts)
 
 
 class _Limit(NamedTuple):
-    """The windows of one limit at a station, in order of time; the state of traffic that it is of."""
+    """The windows of one limit at a station, in order of time; the state of traffic that it is of, what a mean may be at most."""
 
     quantity: str
     width: int
     state: State | None
+    most: Fraction
     windows: list[_Window]
-
-    def last(self, instant: int) -> int | None:
-        """When the newest window ended that had come then [ms]."""
-        place = bisect_right(self.windows, instant, key=lambda one: one.until)
-        return self.windows[place - 1].until if place else None
 
     def at(self, instant: int) -> _Window | None:
         """The newest window that has ended then; None where it did not come."""
@@ -77,64 +80,98 @@ class _Limit(NamedTuple):
         return self.windows[place - 1]
 
 
+class _Air:
+    """The air of a station: its limits by their number, and when each of its quantities came [ms]; one that has not come for
+    `had_ms` [ms] is none of the station's."""
+
+    def __init__(self, had_ms: int) -> None:
+        self.had_ms = had_ms
+        self.limits: dict[tuple[int, Fraction], _Limit] = {}
+        self.came: dict[str, list[int]] = {}
+
+    def add(self, one: DayCounts, look: Look) -> None:
+        """What came on a day, and its windows."""
+        for quantity in _limited(look):
+            there = [ends(frame[frame[quantity].notna()]) for frame in one.frames.values()]
+            at = sorted({int(instant) for of in there for instant in of})
+            if at:
+                self.came.setdefault(quantity, []).extend(at)
+        air = look.traffic.air
+        for of in means_of_day(one.frames, one.counts, air):
+            if of.limit.quantity in self.came:
+                width = of.limit.minutes * _MINUTE_MS
+                new = _Limit(of.limit.quantity, width, of.limit.state, of.most, [])
+                limit = self.limits.setdefault((air.limits.index(of.limit), of.most), new)
+                found = [_Window(mean.until, mean, True) for mean in of.means]
+                found += [_Window(mean.until, mean, False) for mean in of.others]
+                limit.windows.extend(sorted(window for window in found if window.until <= look.over_by))
+
+    def instants(self) -> list[int]:
+        """At which a window has ended [ms]."""
+        return sorted({window.until for limit in self.limits.values() for window in limit.windows})
+
+    def at(self, instant: int) -> dict[str, Known]:
+        """The shares of an instant, of the quantities that the station has: whole where all are known."""
+        found: dict[str, Known] = {}
+        quantities = [quantity for quantity, came in self.came.items() if self._has(came, instant)]
+        shares: dict[str, list[Fraction]] = {VALUE: [], STANDING: []}
+        for quantity in quantities:
+            its = [(limit, limit.at(instant)) for limit in self.limits.values() if limit.quantity == quantity]
+            came = [(limit, window) for limit, window in its if window is not None]
+            if came:
+                found[quantity] = max(came, key=lambda pair: pair[1].until)[1].value
+            now = [window.value / limit.most for limit, window in came if window.applies]
+            slow = [window.value / limit.most for limit, window in came if limit.state == "slow"]
+            # What has no limit of such traffic cannot be beyond one.
+            slow = slow or [Fraction(0) for _ in now if not any(limit.state == "slow" for limit, _ in its)]
+            shares[VALUE] += [max(now)] if now else []
+            shares[STANDING] += [max(slow)] if slow else []
+        for code, known in shares.items():
+            if known:
+                found[code if len(known) == len(quantities) else least_of(code)] = max(known)
+        return found
+
+    def _has(self, came: Sequence[int], instant: int) -> bool:
+        place = bisect_right(came, instant)
+        return place > 0 and instant - came[place - 1] <= self.had_ms
+
+
 def _air(look: Look) -> Mapping[str, Values]:
-    limits: dict[str, dict[int, _Limit]] = {}
+    if not _limited(look):
+        return {}
     shown_from = look.start + _HAD_H * HOUR_MS
-    for one in _days(look, look.start):
-        _add_windows(limits.setdefault(one.counts.entry.id, {}), one, look)
-    found: dict[str, Values] = {}
-    for name, of in limits.items():
-        at = sorted({window.until for limit in of.values() for window in limit.windows})
-        if at:
-            found[name] = {instant: _air_at(list(of.values()), instant) for instant in at if instant > shown_from}
-    return found
+    newest = shown_from - max(limit.minutes for limit in look.traffic.air.limits) * _MINUTE_MS
+    days_from = day_bounds(civil_day(newest, look.zone), look.zone)[0]
+    stations: dict[str, _Air] = {}
+    for name, quantity, came in _came(look, days_from):
+        stations.setdefault(name, _Air(_HAD_H * HOUR_MS)).came[quantity] = came
+    for one in _days(look, days_from):
+        stations.setdefault(one.counts.entry.id, _Air(_HAD_H * HOUR_MS)).add(one, look)
+    found = {
+        name: {instant: air.at(instant) for instant in air.instants() if instant > shown_from}
+        for name, air in stations.items()
+    }
+    return {name: of for name, of in found.items() if of}
 
 
-def _add_windows(limits: dict[int, _Limit], one: DayCounts, look: Look) -> None:
-    air = look.traffic.air
-    of_day = {air.limits.index(of.limit): of for of in means_of_day(one.frames, one.counts, air)}
-    for number, of in sorted(of_day.items()):
-        if of.limit.quantity not in _AIR:
-            continue
-        limit = limits.setdefault(number, _Limit(of.limit.quantity, of.limit.minutes * _MINUTE_MS, of.limit.state, []))
-        limit.windows.extend(window for window in _windows(of) if window.until <= look.over_by)
+def _came(look: Look, until: int) -> Iterator[tuple[str, str, list[int]]]:
+    """When the quantities of air of stations came until then [ms], in order of time."""
+    names = [name for name in traffic_stations(look.registry) if look.subjects is None or name in look.subjects]
+    found: dict[tuple[str, str], set[int]] = {}
+    for period in PERIODS:
+        frame = withheld(
+            look.store.readings("traffic", period, look.start, until, names, _limited(look)), look.intervals, period
+        )
+        for quantity in _limited(look):
+            there = frame[frame[quantity].notna()]
+            for station, at in zip(there["station"].tolist(), ends(there).tolist(), strict=True):
+                found.setdefault((station, quantity), set()).add(at)
+    yield from ((station, quantity, sorted(at)) for (station, quantity), at in found.items())
 
 
-def _windows(of: Means) -> list[_Window]:
-    found = []
-    for its, applies in ((of.means, True), (of.others, False)):
-        for one in its:
-            mean = Fraction(one.total, one.parts)
-            found.append(_Window(one.until, mean / of.most, mean, applies))
-    return sorted(found)
-
-
-def _air_at(limits: Sequence[_Limit], instant: int) -> dict[str, Known]:
-    """The shares of an instant, of the quantities that the station has: whole where all are known."""
-    found: dict[str, Known] = {}
-    quantities = sorted(
-        {
-            one.quantity
-            for one in limits
-            if (last := one.last(instant)) is not None and instant - last <= _HAD_H * HOUR_MS
-        }
-    )
-    shares: dict[str, list[Fraction]] = {VALUE: [], STANDING: []}
-    for quantity in quantities:
-        its = [(limit, limit.at(instant)) for limit in limits if limit.quantity == quantity]
-        came = [(limit, window) for limit, window in its if window is not None]
-        if came:
-            found[quantity] = max(came, key=lambda pair: pair[1].until)[1].mean
-        now = [window.share for _, window in came if window.applies]
-        slow = [window.share for limit, window in came if limit.state == "slow"]
-        # What has no limit of such traffic cannot be beyond one.
-        slow = slow or [Fraction(0) for _ in now if not any(limit.state == "slow" for limit, _ in its)]
-        shares[VALUE] += [max(now)] if now else []
-        shares[STANDING] += [max(slow)] if slow else []
-    for code, known in shares.items():
-        if known:
-            found[code if len(known) == len(quantities) else least_of(code)] = max(known)
-    return found
+def _limited(look: Look) -> list[str]:
+    """The quantities of air that the city has a limit of."""
+    return [code for code in _AIR if any(limit.quantity == code for limit in look.traffic.air.limits)]
 
 
 def _saturation(look: Look) -> Mapping[str, Values]:
@@ -154,30 +191,49 @@ def _saturation(look: Look) -> Mapping[str, Values]:
     return found
 
 
+class _Driven:
+    """What was counted of stations: intervals by station and length [ms], and single vehicles."""
+
+    def __init__(self, days: Iterable[DayCounts], until: int) -> None:
+        self.slots: dict[tuple[str, int], list[Slot]] = {}
+        self.passed: dict[str, list[tuple[int, float]]] = {}
+        self.days: list[DayCounts] = []
+        for one in days:
+            name = one.counts.entry.id
+            its = [slot for slot in slots_of(one.counts) if slot.at <= until]
+            self.slots.setdefault((name, one.counts.step), []).extend(its)
+            self.passed.setdefault(name, []).extend(vehicles_of(one, until))
+            self.days.append(one)
+
+    def suspicious(self) -> set[str]:
+        """The stations at which a hint may have begun."""
+        rules = incident_rules()
+        slow = {name for name, of in self.passed.items() if any(speed <= rules.stopped.speed_km_h for _, speed in of)}
+        return slow | {name for (name, _), of in self.slots.items() if may_begin(of, rules)}
+
+
 def _hints(look: Look) -> Mapping[str, Values]:
-    rules = incident_rules()
+    # What is usual is read of those alone at which something may have begun, a day before the first point at the earliest.
     shown_from = look.start + _HINTS_BEFORE_H * HOUR_MS
-    slots: dict[tuple[str, int], list[Slot]] = {}
-    passed: dict[str, list[tuple[int, float]]] = {}
-    limits: dict[str, dict[int, _Limit]] = {}
-    for one in _days(look, look.start):
-        counts = one.counts
-        name = counts.entry.id
-        slots.setdefault((name, counts.step), []).extend(slot for slot in slots_of(counts) if slot.at <= look.over_by)
-        if counts.end > shown_from - _HAD_H * HOUR_MS:
-            passed.setdefault(name, []).extend(vehicles_of(one, look.over_by))
-            _add_windows(limits.setdefault(name, {}), one, look)
+    driven = _Driven(_days(look, shown_from - DAY_MS), look.over_by)
+    suspicious = driven.suspicious()
+    known = _Driven(_days(look._replace(subjects=suspicious), look.start), look.over_by) if suspicious else driven
+    rules = incident_rules()
+    air: dict[str, _Air] = {}
+    for one in driven.days:
+        air.setdefault(one.counts.entry.id, _Air(DAY_MS)).add(one, look)
     found: dict[str, dict[int, Mapping[str, Known]]] = {}
-    for (name, step), of in slots.items():
-        its = hints(name, of, step, look.over_by, rules, look.zone)
-        its += stopped_vehicles(name, passed.get(name, []), look.over_by, rules)
-        air = list(limits.get(name, {}).values())
+    for (name, step), of in driven.slots.items():
+        its: list[Hint] = []
+        if name in suspicious:
+            its = hints(name, known.slots[name, step], step, look.over_by, rules, look.zone)
+            its += stopped_vehicles(name, known.passed[name], look.over_by, rules)
         found.setdefault(name, {}).update(
-            (slot.at, {**_lasting(its, slot, step), **_only_standing(_air_at(air, slot.at))})
+            (slot.at, {**_lasting(its, slot, step), **_only_standing(air[name].at(slot.at))})
             for slot in of
             if slot.at > shown_from
         )
-    return {name: dict(sorted(of.items())) for name, of in found.items()}
+    return {name: dict(sorted(of.items())) for name, of in found.items() if of}
 
 
 def _lasting(found: Sequence[Hint], slot: Slot, step: int) -> dict[str, Known]:
@@ -203,12 +259,25 @@ def _only_standing(air: Mapping[str, Known]) -> dict[str, Known]:
 
 
 def _days(look: Look, since: int) -> Iterator[DayCounts]:
-    """The days of the stations that are asked for."""
+    """The days of the stations that are asked for; the newest are shared by the looks of a step."""
     days = days_between(civil_day(since + 1, look.zone), civil_day(look.over_by, look.zone))
-    traffic = look.traffic
-    return counts_of_days(
-        look.store, look.registry, days, look.zone, traffic, look.intervals, look.over_by, look.subjects
-    )
+    shared = {} if look.shared is None else look.shared
+    stations = None if look.subjects is None else frozenset(look.subjects)
+    newest = [("traffic", day, stations) for day in days[-_SHARED_DAYS:]]
+    yield from _counted(look, days[: len(days) - len(newest)])
+    lacking = [key[1] for key in newest if key not in shared]
+    shared |= {("traffic", day, stations): [] for day in lacking}
+    for one in _counted(look, lacking):
+        shared["traffic", one.day, stations].append(one)
+    for key in newest:
+        yield from shared[key]
+
+
+def _counted(look: Look, days: Sequence[date]) -> Iterator[DayCounts]:
+    if days:
+        yield from counts_of_days(
+            look.store, look.registry, days, look.zone, look.traffic, look.intervals, look.over_by, look.subjects
+        )
 
 
 _MEASURED = {

@@ -92,6 +92,24 @@ def stopped_vehicles(station: str, passed: Sequence[tuple[int, float]], until: i
     return found
 
 
+def may_begin(slots: Sequence[Slot], rules: IncidentRules) -> bool:
+    """Whether a drop, or standing traffic, may begin in any of the intervals, whatever is usual of their time of day."""
+    return any(
+        (slot.occupancy or 0.0) >= rules.standing.occupancy
+        or _falls(slot, slots[max(0, n - rules.drop.recent) : n], rules)
+        for n, slot in enumerate(slots)
+    )
+
+
+def _falls(slot: Slot, before: Sequence[Slot], rules: IncidentRules) -> bool:
+    """Whether flow and speed fall against any of the intervals before, of which a drop asks the median."""
+    if slot.vehicles is None or slot.speed is None:
+        return False
+    speed = max((one.speed for one in before if one.speed is not None), default=0.0)
+    vehicles = max((one.vehicles for one in before if one.vehicles is not None), default=0)
+    return slot.speed <= rules.drop.speed * speed and slot.vehicles <= rules.drop.flow * vehicles
+
+
 def _drops(
     station: str, slots: Sequence[Slot], usual: Sequence[_Usual | None], step_ms: int, until: int, rules: IncidentRules
 ) -> list[Hint]:

@@ -13,7 +13,7 @@ from ingest.health import Snapshot
 from ingest.intake import Verdict
 from ingest.journal import Counts, JournalBatch, Ledger
 from ingest.settle import Failing
-from processors.alerts.outage import OUTAGES, is_not_known, not_known_since
+from processors.alerts.outage import OUTAGES, RULE_OF, is_not_known, not_known_since, said_of_ourselves
 from processors.alerts.own import Own
 from processors.alerts.rules import shipped_rules
 from processors.alerts.watch import Watch
@@ -95,6 +95,9 @@ def test_limits_and_clear_limits_of_rules_are_among_the_steps_of_their_condition
             assert int(clause.over) in steps, rule.code
             assert int(clause.over - rule.margin) in steps, rule.code
     assert set(OURS) >= OUTAGES
+    assert {rule: f"cityflux_{code}" for code, rule in RULE_OF.items()} == {
+        one.code: one.signal for one in OURS.values()
+    }
 
 
 @pytest.mark.parametrize(
@@ -194,6 +197,9 @@ def test_a_condition_that_lasts_fires_after_its_dwell_if_who_says_it_lives(tmp_p
     assert place.told("cityflux_broker_lost") == [], "nobody knows whether it lasted"
     place.go(3, ingest=True)
     assert place.told("cityflux_broker_lost") == ["opened"]
+    (one,) = Incidents(books).all()
+    assert said_of_ourselves(books, one) == "refused"
+    assert said_of_ourselves(books, one._replace(rule="air_aqi_city")) == ""
     Conditions(books).add([Condition("broker", "broker_lost", place.now, Decimal(0), "", "j")], place.now)
     place.go(3, ingest=True)
     assert place.told("cityflux_broker_lost") == ["opened", "resolved"]

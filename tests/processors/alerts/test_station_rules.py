@@ -7,9 +7,12 @@ import pytest
 
 from processors.alerts.history import look_back
 from processors.alerts.rules import shipped_rules
+from processors.alerts.signals.stations import late_min
 from processors.alerts.watch import Watch
+from processors.windows import day_bounds
 from sensors.instants import HOUR_MS
 from store.drifts import Drift, Drifts
+from store.hearing import Hearing, Span
 from store.incidents import Incidents
 from store.intervals import Interval, Intervals
 from tests.processors.world import CLEAN, ZONE, World
@@ -85,3 +88,44 @@ def test_a_change_of_messages_is_told_until_somebody_accepts_it(tmp_path: Path, 
         assert told(world, "air_station_drifts") == [("hx-01", "opened")]
         drifts.accept([accepted], who="test", now=world.now)
     assert told(world, "air_station_drifts") == [("hx-01", "opened"), ("hx-01", "resolved")]
+
+
+@pytest.mark.parametrize(
+    ("observed", "received", "spans", "found"),
+    [
+        (100, 190, [(0, 500)], 90),
+        (100, 190, [(0, 120), (180, 500)], 30),
+        # Nobody heard before 150: what is loaded at first is not late.
+        (100, 190, [(150, 500)], 40),
+        (100, 190, [], 0),
+        (100, 90, [(0, 500)], 0),
+        (100, 100 + 7 * 24 * 60 + 1, [(0, 50_000)], None),
+    ],
+)
+def test_how_late_a_reading_is(observed: int, received: int, spans: list[tuple[int, int]], found: int | None) -> None:
+    heard = [Span(since * 60_000, until * 60_000) for since, until in spans]
+    assert late_min(observed * 60_000, received * 60_000, heard) == found
+
+
+async def late_hours(world: World, hours: range, late_h: int, not_before: int = 0) -> None:
+    start = day_bounds(DAY, ZONE)[0]
+    for hour in hours:
+        world.now = max(start + (hour + 1 + late_h) * HOUR_MS, not_before) + 5 * 60_000
+        await world.hours(DAY, CLEAN, stations=ALL[:1], hours=[hour])
+
+
+@pytest.mark.parametrize("outage", [False, True])
+async def test_hours_that_come_late_are_told_but_not_where_we_were_away(tmp_path: Path, outage: bool) -> None:
+    world = World(tmp_path)
+    start, hearing = day_bounds(DAY, ZONE)[0], Hearing(world.books)
+    hearing.keep("j", Span(start, start + 6 * HOUR_MS))
+    # Away until the tenth hour, when all that waited comes.
+    back = start + 10 * HOUR_MS if outage else start + 6 * HOUR_MS + 1
+    await late_hours(world, range(5), 0)
+    assert told(world, "air_station_late") == []
+    hearing.keep("j", Span(back, start + 30 * HOUR_MS))
+    await late_hours(world, range(5, 9), 0 if outage else 3, back)
+    assert told(world, "air_station_late") == ([] if outage else [("hx-01", "opened")])
+    await late_hours(world, range(9, 13), 0)
+    expected = [] if outage else [("hx-01", "opened"), ("hx-01", "resolved")]
+    assert told(world, "air_station_late") == expected

@@ -300,6 +300,17 @@ async def test_a_silence_that_comes_while_a_ladder_stands_stops_it_until_it_ends
     assert (room.whats("group"), room.shelves["group"].kept[-1].incident) == (["opened", "still holds"], one)
 
 
+async def test_what_is_raised_and_whose_ladder_is_due_while_it_is_silenced_is_told_once_after_it(room: Room) -> None:
+    one = opens(room)
+    await room.look()
+    Silences(room.books).add(Silence("", "hx-01", room.now, room.now + HOUR_MS, "drill"), who="wang")
+    write(room.books, "raised", draft(room.now - HOUR_MS, 3), now=room.now, number=one)
+    await room.look(1)
+    await room.look(20)
+    await room.look(60)
+    assert room.whats("group") == ["opened", "still holds"]
+
+
 async def test_what_stands_behind_a_wider_incident_is_told_when_that_is_over(room: Room) -> None:
     city = opens(room, "city", 2, "air_aqi_city")
     station = opens(room, "hx-01", 1)
