@@ -1,5 +1,5 @@
-"""`cityflux dashboards export|push|diff|check`: twice the same, what a person changed by hand is told and kept, nothing is said
-of secrets. Against a server that answers as Grafana's API is documented, and for `check` against a real InfluxDB."""
+"""`cityflux dashboards export|push|diff`: twice the same, what a person changed by hand is told and kept, nothing is said of
+secrets. Against a server that answers as Grafana's API is documented."""
 
 import copy
 import json
@@ -10,10 +10,9 @@ from typing import Any
 import pytest
 
 from cityflux.grafana import different
-from tests.grafana.city import DrawnCity
 from tests.grafana.drawn_boards import ALL
 from tests.grafana.grafana_server import TOKEN, GrafanaServer, grafana_server
-from tests.programs import Asked, cityflux
+from tests.programs import Asked
 
 SECRET = "token-of-influx"
 AIR = "cityflux-air-en"
@@ -113,19 +112,6 @@ def test_exported_is_what_is_pushed(asks: Any, grafana: GrafanaServer, tmp_path:
             different(board, {k: v for k, v in grafana.boards[board["uid"]].items() if k not in {"id", "version"}})
             == []
         )
-
-
-def test_check_asks_every_query_of_influxdb(drawn_city: DrawnCity) -> None:
-    settings = dict(drawn_city.environment) | {
-        "CITYFLUX_INFLUX_TOKEN_FILE": str(drawn_city.secrets / "influx-grafana-token")
-    }
-    rows = json.loads(cityflux("dashboards", "check", "--format", "json", environment=settings))
-    assert len(rows) > 80
-    assert not [row for row in rows if row["refused"]]
-    # Who may read only readings is told of each query that is not of these.
-    settings["CITYFLUX_INFLUX_TOKEN_FILE"] = str(drawn_city.secrets / "influx-read-token")
-    said = cityflux("dashboards", "check", environment=settings, expect=1)
-    assert "books" in said
 
 
 @pytest.mark.parametrize(

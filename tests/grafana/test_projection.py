@@ -1,7 +1,6 @@
-"""What Grafana draws is what the books say: of the whole simulated city, while they change, after a rebuild, and nothing else."""
+"""What Grafana draws is what the books say, while they change, after a restart and after a rebuild, and nothing else."""
 
 from collections.abc import Iterator
-from contextlib import closing
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -16,13 +15,11 @@ from processors.projection.projector import SAMPLE_EVERY_MS, Projector
 from processors.windows import period_bounds
 from store.books import Books
 from store.incidents import Change, Draft, Incidents
-from store.influx_http import InfluxHttp
 from store.influx_projected import Projected, ProjectedStore, line_of
 from store.judgements import Closed, Judgement, Judgements, Key, Running
 from store.measurements import INCIDENTS, INDICATORS, MEASUREMENTS, PIPELINE, SCORECARD, STATIONS
 from store.port import StoreMisconfigured
 from store.reviews import Reviews
-from tests.grafana.city import DATABASE, DrawnCity, all_points
 from tests.processors.world import World
 from tests.servers.influx import Influx
 
@@ -251,48 +248,3 @@ def test_only_what_the_table_has_can_be_written() -> None:
         line_of(Projected(SCORECARD, {"code": "c"}, dict(whole), 0))
     with pytest.raises(ValueError, match=r"scorecard: status is always there"):
         line_of(Projected(SCORECARD, {"code": "c", "year": "2026"}, {**whole, "status": None}, 0))
-
-
-# The whole city
-
-
-def test_the_whole_city_is_drawn_as_the_books_have_it(drawn_city: DrawnCity) -> None:
-    in_books = drawn_city.books(
-        "SELECT count(*) FROM (SELECT DISTINCT indicator, scope, period, standard FROM revisions WHERE finality != 'proposed'"
-        " UNION SELECT indicator, scope, period, standard FROM running)"
-    )
-    drawn = _target(drawn_city).stored(INDICATORS, ["status"])
-    assert len(drawn) == in_books > 300
-    assert len(_target(drawn_city).stored(INCIDENTS, ["id"])) == drawn_city.books("SELECT count(*) FROM incidents") > 1
-
-
-def test_drawn_again_is_as_it_came(drawn_city: DrawnCity) -> None:
-    with closing(_target(drawn_city)) as target:
-        again = all_points(target)
-    assert (drawn_city.as_it_came - again, again - drawn_city.as_it_came) == (set(), set())
-
-
-def test_series_are_counted(drawn_city: DrawnCity) -> None:
-    with closing(_target(drawn_city)) as target:
-        series, rows = target.cardinality(), target.stored(INDICATORS, ["status"])
-    assert series["indicators"] == len({tuple(row[name] for name in INDICATORS.tags) for row in rows})
-    # The ten of the registry, and one that nobody knows.
-    assert series["air_hour"] == 11
-    assert series["pipeline"] == 1
-
-
-def test_what_the_table_calls_them_is_what_is_there(drawn_city: DrawnCity) -> None:
-    """Every tag and field that the server has of ours is in the table, with its kind, and the other way round where it is a
-    projection of the city."""
-    http = InfluxHttp(drawn_city.server.url, drawn_city.token("grafana"))
-    for one in MEASUREMENTS.values():
-        (fields,) = http.ask(DATABASE, [f"SHOW FIELD KEYS FROM {one.place}"])
-        found = {name: kind for series in fields for name, kind in series["values"]}
-        assert found.items() <= dict(one.fields).items(), one.name
-        if found and one.policy != "autogen":
-            assert set(one.fields) - set(found) <= one.optional, one.name
-    http.close()
-
-
-def _target(city: DrawnCity) -> ProjectedStore:
-    return ProjectedStore(city.server.url, DATABASE, DATABASE, city.token("grafana"))
