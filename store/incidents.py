@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, insert, select, update
+from sqlalchemy import ColumnElement, Connection, func, insert, select, update
 
 from store import incident_writes
 from store.books import Books
@@ -279,6 +279,11 @@ class Incidents:
         with self._books.reading() as connection:
             rows = connection.execute(select(incidents).where(of.group_id == number).order_by(of.fired, of.id))
             return [_incident(row._mapping) for row in rows]
+
+    def waiting(self) -> int:
+        """How many changed series are still to be looked at."""
+        with self._books.reading() as connection:
+            return connection.execute(select(func.count()).select_from(alert_marks)).scalar_one()
 
     def log(self, number: int) -> list[LogLine]:
         """What happened to an incident, oldest first."""
