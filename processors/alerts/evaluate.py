@@ -66,12 +66,13 @@ class Scene(NamedTuple):
 
     def look(self, start: int, subjects: Collection[str], *, before: bool) -> Look:
         """At subjects after an instant [ms]; with what its signal needs `before`, else only with what its rules' clauses do."""
-        windows = max(rule.looks_at for rule in self.rules)
+        windows, after = max(rule.looks_at for rule in self.rules), start
         start -= (windows - 1) * self.signal.window + (self.signal.before_h * HOUR_MS if before else 0)
         return Look(
             self.store, self.registry, self.intervals, self.zone, start, self.now + FUTURE_MS,
             None if self.signal.subject.all_at_once else subjects,
             frozenset[str]().union(*(rule.asks_of for rule in self.rules)), self.books, self.traffic, self.now, self.shared,
+            after,
         )  # fmt: skip
 
 

@@ -34,6 +34,8 @@ class Look(NamedTuple):
     now: int | None = None
     shared: dict[Hashable, Any] | None = None
     """What looks of one step at the same data need not make again."""
+    after: int | None = None
+    """Values are for points after this instant [ms]: of those before it only such as lie whole windows before one are needed."""
 
     @property
     def over_by(self) -> int:
