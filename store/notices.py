@@ -10,7 +10,7 @@ same `uid`. So everything is sent at least once, and a receiver that remembers u
 
 import json
 import secrets
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
@@ -159,14 +159,23 @@ class Outbox:
             return [Line(*row) for row in connection.execute(query)]
 
     def told(self, numbers: Collection[int]) -> dict[int, set[tuple[str, str]]]:
-        """By incident whom people were told of it: (channel, person)."""
+        """By incident who was told of it, or of one that was joined to it: (channel, person)."""
         found: dict[int, set[tuple[str, str]]] = {number: set() for number in numbers}
         its = notices.c
         with self._books.reading() as connection:
             for chunk in _chunks(sorted(found)):
                 query = select(its.incident, its.channel, its.person).where(its.incident.in_(chunk)).distinct()
-                for row in connection.execute(query):
-                    found[row.incident].add((row.channel, row.person))
+                # What was joined to an incident, of the same rule and subject, goes on as that one.
+                one, other = incidents.alias(), incidents.alias()
+                same = (other.c.rule == one.c.rule) & (other.c.subject == one.c.subject)
+                joined = (
+                    select(one.c.id, its.channel, its.person)
+                    .join(other, same & (other.c.joined_into == one.c.id))
+                    .join(notices, its.incident == other.c.id)
+                    .where(one.c.id.in_(chunk))
+                )
+                for number, channel, person in [*connection.execute(query), *connection.execute(joined)]:
+                    found[number].add((channel, person))
         return found
 
     def due_ladders(self, now: int, most: int) -> list[Ladder]:
@@ -226,6 +235,17 @@ class Outbox:
         query = select(*columns).where(its.channel == channel, its.state == "waiting").order_by(its.id).limit(most)
         with self._books.reading() as connection:
             return [Waiting(*row) for row in connection.execute(query)]
+
+    def in_digests(self, channel: str) -> Set[tuple[int, str]]:
+        """Of which incidents notices are in digests of a channel that wait, with the person that is told."""
+        its, digest = notices.c, notices.alias()
+        query = (
+            select(its.incident, its.person)
+            .join(digest, its.digest == digest.c.id)
+            .where(its.channel == channel, its.state == "in digest", digest.c.state == "waiting", its.incident > 0)
+        )
+        with self._books.reading() as connection:
+            return {(row.incident, row.person) for row in connection.execute(query)}
 
     def sent_since(self, channel: str, since: int, most: int) -> list[int]:
         """When notices of a channel went out after that time [ms], oldest first, the last `most`; those that are tried now count

@@ -58,7 +58,7 @@ def test(
 ) -> None:
     """Send a test message to a channel now, and say what came back. Example: cityflux alerts test duty-group"""
     from cityflux.notifying import directory_of, receiver_of
-    from processors.alerts.notify.channels import Message, NotSentError
+    from processors.alerts.notify.channels import Message, NotSentError, deliver
     from processors.alerts.notify.texts import Facts, Named, render, signed
 
     chosen = settings()
@@ -77,7 +77,7 @@ def test(
     message = Message(uid, "test", "notice", 0, text.title, signed(text.body, uid, its.language), {"what": "test"})
     failure = ""
     try:
-        receiver.send(message, directory.delivery.timeout_s)
+        deliver(receiver, message, directory.delivery.timeout_s)
     except NotSentError as error:
         failure = str(error)
     with open_books(chosen) as books:

@@ -10,12 +10,12 @@ What is over the channel's rate waits, and goes as one digest with all that wait
 import asyncio
 import random
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 
 import structlog
 
 from processors.alerts.clauses import SEVERITIES
-from processors.alerts.notify.channels import Message, NotSentError, Receiver
+from processors.alerts.notify.channels import Message, NotSentError, Receiver, deliver
 from processors.alerts.notify.config import Channel, Delivery
 from processors.alerts.notify.texts import Head, render_digest, signed
 from store.notices import Notice, NoticeDraft, Outbox, Waiting
@@ -30,6 +30,9 @@ _MOST_IN_ROUND = 20
 _MOST_HANGING = 3
 # Chosen: a server that asks for more than an hour is asked again after one.
 _LONGEST_ASKED_S = 3_600.0
+
+Of = Set[tuple[int, str]]
+"""Incidents, of each the person that is told."""
 
 
 class Desk:
@@ -74,7 +77,9 @@ class Desk:
         """Try some notices, or a digest; whether there was anything that can be tried now."""
         now = self._clock()
         all_waiting = self._outbox.waiting(self._channel.name, _MOST_WAITING)
-        ready = firsts(all_waiting, now)
+        digests = any(one.what == "digest" for one in all_waiting)
+        behind = self._outbox.in_digests(self._channel.name) if digests else frozenset()
+        ready = firsts(all_waiting, now, behind)
         if not ready:
             return False
         most = _MOST_IN_ROUND
@@ -85,7 +90,7 @@ class Desk:
             if free <= 0:
                 self.resumes_at = gone[-self._channel.most_per_min] + window
                 return False
-            together = digestible(all_waiting, now)
+            together = digestible(all_waiting, now, behind)
             if free == 1 and len(together) > 1 and ready[0].what != "digest":
                 return await self._digest(together, now)
             # The last of the rate is for a digest, where not all of them fit.
@@ -141,7 +146,7 @@ class Desk:
         def run() -> None:
             error: BaseException | None = None
             try:
-                self._receiver.send(message, timeout_s)
+                deliver(self._receiver, message, timeout_s)
             except BaseException as raised:  # noqa: BLE001 - it is the loop's, which waits for it
                 error = raised
             if not loop.is_closed():
@@ -177,11 +182,12 @@ class Desk:
         return bound_s * self._chance.uniform(0.5, 1.0)
 
 
-def firsts(waiting: Sequence[Waiting], now: int) -> list[Waiting]:
-    """Of notices in order of number those that can be tried at `now` [ms], of each incident and person the first one only;
-    those that were tried less before those that were tried more."""
+def firsts(waiting: Sequence[Waiting], now: int, behind: Of = frozenset()) -> list[Waiting]:
+    """Of notices in order of number those that can be tried at `now` [ms], of each incident and person the first one only, and
+    none of those whose earlier ones are in a digest that waits (`behind`); those that were tried less before those that were
+    tried more."""
     found: list[Waiting] = []
-    seen: set[tuple[int, str]] = set()
+    seen = set(behind)
     for one in waiting:
         key = one.incident, one.person
         if _is_free(one, now) and (not one.incident or key not in seen):
@@ -190,10 +196,11 @@ def firsts(waiting: Sequence[Waiting], now: int) -> list[Waiting]:
     return sorted(found, key=lambda one: one.tries)
 
 
-def digestible(waiting: Sequence[Waiting], now: int) -> list[Waiting]:
-    """Those that can go into one notice at `now` [ms]: none of whose incident an earlier one has still to come."""
+def digestible(waiting: Sequence[Waiting], now: int, behind: Of = frozenset()) -> list[Waiting]:
+    """Those that can go into one notice at `now` [ms]: none of whose incident an earlier one has still to come, by itself or in a
+    digest (`behind`)."""
     found: list[Waiting] = []
-    blocked: set[tuple[int, str]] = set()
+    blocked = set(behind)
     for one in waiting:
         key = one.incident, one.person
         if not _is_free(one, now) or one.what == "digest":

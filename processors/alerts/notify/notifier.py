@@ -126,8 +126,8 @@ class Notifier:
                 planner.line(line)
             for one in held:
                 planner.again(one)
-            for ladder in due:
-                planner.next_step(ladder)
+        for ladder in due:
+            planner.next_step(ladder)
         if planner.is_empty and not lines:
             return
         try:

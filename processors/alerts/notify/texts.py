@@ -172,7 +172,8 @@ def level_of(severity: str, colour: str, language: Language) -> str:
     """How a level is called: by its scheme's colour, with the severity."""
     catalogue = _catalogue()
     its = catalogue.severity[severity].of(language)
-    return f"{catalogue.colour[colour].of(language)}·{its}" if colour else its
+    named = catalogue.colour.get(colour)  # a scheme of the city's own may have others
+    return f"{colour if named is None else named.of(language)}·{its}" if colour else its
 
 
 def reason(why: str, language: Language) -> str:
