@@ -124,7 +124,7 @@ def test_every_piece_of_news_comes_once_by_its_id_whatever_is_killed(
         Program(name, environment=environment, log=tmp_path / f"{name}.log") for name in ("ingest", "watch", "notify")
     )
     with HttpReceiver(retry_after_s=0) as hook, ingest, watch:
-        hook.script.extend(chance.choices(["take", "take", "take and cut", "cut", "fail"], k=4 * len(STATIONS)))  # type: ignore[arg-type]
+        hook.script.extend(chance.choices(["take", "take", "take and cut", "cut", "fail"], k=4 * len(STATIONS)))
         (tmp_path / "notify.toml").write_text(NOTIFY.format(hook=hook.port), "utf-8")
         with notify:
             wait_for("ingest to subscribe", lambda: "receiving" in ingest.log(), ingest)
