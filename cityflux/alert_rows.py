@@ -66,6 +66,8 @@ def level_of(rule: "Rule | None", number: int) -> str:
         return f"level {number}"
     if number == 0:
         return "–"
+    if number > len(rule.levels):
+        return f"level {number}, which the rule has no more"
     level = rule.levels[number - 1]
     return level.colour or level.severity
 

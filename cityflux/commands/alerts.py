@@ -18,7 +18,7 @@ from cityflux.alert_rows import (
     stored_row,
 )
 from cityflux.composition import alert_rules_of, now_ms, open_books, open_store, traffic_rules_of, whoami
-from cityflux.console import Format, instant, out, print_rows, refused, settings, wrong
+from cityflux.console import MOST_NUMBER, Format, instant, out, print_rows, refused, settings, wrong
 from cityflux.settings import Settings
 from processors.alerts.outage import not_known_since, said_of_ourselves
 from sensors.instants import DAY_MS, HOUR_MS, iso
@@ -102,7 +102,9 @@ def list_alerts(
 
 @alerts.command("explain")
 def explain(
-    number: Annotated[int, typer.Argument(help="of the incident; `cityflux alerts list` shows it")],
+    number: Annotated[
+        int, typer.Argument(min=1, max=MOST_NUMBER, help="of the incident; `cityflux alerts list` shows it")
+    ],
     style: Annotated[Format, typer.Option("--format", help="table, csv or json")] = Format.TABLE,
 ) -> None:
     """What happened to an incident, and why it was told. Example: cityflux alerts explain 17"""
@@ -144,7 +146,7 @@ def explain(
 
 @alerts.command("ack")
 def acknowledge(
-    number: Annotated[int, typer.Argument(help="of the incident")],
+    number: Annotated[int, typer.Argument(min=1, max=MOST_NUMBER, help="of the incident")],
     why: Annotated[str, typer.Option("--note", help="what is known, or done about it")],
     group: Annotated[bool, typer.Option("--group", help="and of all of its group that ask")] = False,
 ) -> None:

@@ -93,6 +93,8 @@ def test_a_test_message_says_what_came_back(receiver: HttpReceiver, tmp_path: Pa
         (("silence", "--subject", "hx-01", "--until", "soon", "--why", "x"), 2, "'soon' is not a time"),
         (("silence", "--subject", "hx-01", "--until", "2030-01-01", "--why", " "), 2, "--why is empty"),
         (("unsilence", "7", "--why", "x"), 1, "no silence 7 holds"),
+        (("unsilence", "99999999999999999999", "--why", "x"), 2, "Invalid value for"),
+        (("deliveries", "--incident", "99999999999999999999"), 2, "Invalid value for"),
         (("handover", "--note", " "), 2, "--note is empty"),
     ],
 )  # fmt: skip
