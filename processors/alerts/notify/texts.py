@@ -114,11 +114,6 @@ WHATS: Sequence[str] = tuple(_catalogue().what)
 """Which kinds of news there are."""
 
 
-def asks(what: str) -> bool:
-    """Whether somebody is to acknowledge such news."""
-    return _catalogue().what[what].asks
-
-
 def render(facts: Facts, language: Language, zone: ZoneInfo) -> Text:
     """The news in a language, times in the city's. Raises KeyError where the catalogue has no such news."""
     of, line = _catalogue().what[facts.what], _catalogue().line

@@ -133,3 +133,14 @@ async def test_of_an_incident_in_a_digest_that_waits_the_end_comes_after_it(room
     for _ in range(4):
         await room.look(1)
     assert told(room)[5:] == [(0, "digest"), (numbers[-1], "resolved")]
+
+
+async def test_whoever_was_told_before_a_silence_hears_of_the_end_in_it(room: Room) -> None:
+    one = opens(room)
+    await room.look()
+    Silences(room.books).add(Silence("", "hx-01", room.now, room.now + HOUR_MS, "drill"), who="wang")
+    write(room.books, "raised", draft(room.now - HOUR_MS, 2), now=room.now, number=one)
+    ends(room, one)
+    await room.look()
+    await room.look(61)
+    assert told(room) == [(one, "opened"), (one, "resolved")]
