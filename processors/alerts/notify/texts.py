@@ -114,11 +114,6 @@ WHATS: Sequence[str] = tuple(_catalogue().what)
 """Which kinds of news there are."""
 
 
-def asks(what: str) -> bool:
-    """Whether somebody is to acknowledge such news."""
-    return _catalogue().what[what].asks
-
-
 def render(facts: Facts, language: Language, zone: ZoneInfo) -> Text:
     """The news in a language, times in the city's. Raises KeyError where the catalogue has no such news."""
     of, line = _catalogue().what[facts.what], _catalogue().line
@@ -172,7 +167,8 @@ def level_of(severity: str, colour: str, language: Language) -> str:
     """How a level is called: by its scheme's colour, with the severity."""
     catalogue = _catalogue()
     its = catalogue.severity[severity].of(language)
-    return f"{catalogue.colour[colour].of(language)}·{its}" if colour else its
+    named = catalogue.colour.get(colour)  # a scheme of the city's own may have others
+    return f"{colour if named is None else named.of(language)}·{its}" if colour else its
 
 
 def reason(why: str, language: Language) -> str:
