@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Connection, insert, select, update
 from store import incident_writes
 from store.books import Books
 from store.schema import alert_marks, incident_log, incident_versions, incidents, pending_alerts
-from store.transaction import note
+from store.transaction import counter, note, raise_counter
 
 # Bound parameters of one statement: SQLite's own limit is 32,766 since 3.32.
 _MOST_NAMES = 10_000
@@ -117,6 +117,8 @@ class Grouping(NamedTuple):
     within: int
 
 
+_LOOKS = "alert_looks"
+
 _NOTHING_PENDS: Mapping[Of, int | None] = MappingProxyType({})
 _NO_GROUPS: Mapping[Of, Grouping] = MappingProxyType({})
 # Chosen: of more subjects all incidents that hold are read; naming each costs more.
@@ -140,6 +142,11 @@ class Incidents:
         with self._books.reading() as connection:
             rows = connection.execute(query.where(ready).order_by(its.first_touched).limit(most))
             return [AlertMark(*row) for row in rows]
+
+    def looks(self) -> int:
+        """How often marks were looked at and saved, by whichever watch: another number where another one was at it too."""
+        with self._books.reading() as connection:
+            return counter(connection, _LOOKS)
 
     def known(self, rule: str, subjects: Collection[str], since: int) -> dict[str, Known]:
         """By subject the incidents of a rule that were not resolved before `since` [ms]; all subjects are there."""
@@ -193,6 +200,7 @@ class Incidents:
             written = incident_writes.write(connection, {key: of for key, (_, of) in changed.items()}, groups, now)
             incident_writes.write_pending(connection, pending)
             incident_writes.clear(connection, cleared)
+            raise_counter(connection, _LOOKS)
         return written
 
     def acknowledge(self, number: int, *, who: str, why: str, now: int) -> Incident | None:
@@ -204,17 +212,18 @@ class Incidents:
             )
 
     def acknowledge_group(self, number: int, *, who: str, why: str, now: int) -> list[Incident]:
-        """Somebody has seen an incident, and all of its group that ask, the one of the number first; none where there is none."""
+        """Somebody has seen an incident, and all of its group that ask, the one of the number first; none where there is none.
+        One without a group is by itself."""
         with self._books.writing() as connection:
             found = _one(connection, number)
-            if found is None:
-                return []
+            line = LogLine(now, "acknowledged", why, who, 0)
+            if found is None or found.group_id is None:
+                return [] if found is None else [_acknowledged(connection, found, line)]
             of = incidents.c
             rows = connection.execute(
                 select(incidents).where(of.group_id == found.group_id, of.id != number).order_by(of.id)
             )
             others = [one for row in rows if (one := _incident(row._mapping)).asks]
-            line = LogLine(now, "acknowledged", why, who, 0)
             return [_acknowledged(connection, one, line) for one in (found, *others)]
 
     def one(self, number: int) -> Incident | None:

@@ -69,6 +69,7 @@ class Watch:
         self._clock = clock
         self._incidents = Incidents(books)
         self._courses = Courses()
+        self._looks: int | None = None
         self._traffic = traffic or traffic_rules()
         self._due = Due(books)
         self._own = Own(books)
@@ -89,11 +90,16 @@ class Watch:
         marks = first_of_books(self._incidents.take(now, _MOST_MARKS))
         if not marks:
             return False
+        looks = self._incidents.looks()
+        if looks != self._looks:
+            # Another watch has looked since: what courses have is not all that came.
+            self._courses.forget()
         saved = False
         try:
             found = self._with_outages(self._look(marks, now))
             written = self._incidents.save(found.changes, marks, now, pending=found.pending, groups=found.groups)
             self._courses.saved(found.changes, written)
+            self._looks = looks + 1
             saved = True
         except Superseded:
             log.info("another watch was first; looking again")
