@@ -258,13 +258,16 @@ class Incidents:
         return found
 
     def all(self, *, open_only: bool = False, since: int | None = None) -> list[Incident]:
-        """Incidents, the newest first: those that still hold, or that were not over before `since` [ms]."""
+        """Incidents, the newest first: those that still hold, or that were not over, or closed, before
+        `since` [ms]."""
         of = incidents.c
         query = select(incidents).where(of.gone.is_(None) | (of.gone == "closed"))
         if open_only:
             query = query.where(of.gone.is_(None), of.phase != "resolved")
         if since is not None:
-            query = query.where((of.resolved.is_(None)) | (of.resolved >= since))
+            its = incident_log.c
+            closed = select(its.id).where(its.incident == of.id, its.what == "closed", its.at >= since).exists()
+            query = query.where((of.resolved >= since) | (of.resolved.is_(None) & (of.gone.is_(None) | closed)))
         with self._books.reading() as connection:
             rows = connection.execute(query.order_by(of.fired.desc(), of.id.desc()))
             return [_incident(row._mapping) for row in rows]

@@ -83,3 +83,15 @@ def test_an_acknowledgement_of_a_group_takes_no_other_where_there_is_no_group() 
         one, other = book.all()
         assert [seen.id for seen in book.acknowledge_group(one.id, who="li", why="mine", now=world.now)] == [one.id]
         assert [each.id for each in book.all() if each.asks] == [other.id]
+
+
+def test_what_was_closed_is_listed_for_a_time_and_not_for_ever() -> None:
+    with minutes() as world:
+        world.books.register([minutely()], who="test", now=1)
+        watch, book = world.watch(PLAIN), Incidents(world.books)
+        world.take([Came("hx-01", minute, 120, 1000) for minute in (5, 6, 7)])
+        world.look(watch)
+        world.books.register([minutely(active_to=to_datetime(world.now, ZONE))], who="test", now=world.now)
+        world.look(watch)
+        assert [one.gone for one in book.all(since=world.now)] == ["closed"]
+        assert book.all(since=world.now + 1) == []
