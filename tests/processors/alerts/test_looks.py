@@ -1,5 +1,6 @@
 """What a look knows of what was before: with another watch beside it, over restarts, and of data that count no more."""
 
+from processors.alerts.courses import Courses
 from processors.alerts.rules import load_rules
 from sensors.instants import to_datetime
 from sensors.stations import Station
@@ -95,3 +96,16 @@ def test_what_was_closed_is_listed_for_a_time_and_not_for_ever() -> None:
         world.look(watch)
         assert [one.gone for one in book.all(since=world.now)] == ["closed"]
         assert book.all(since=world.now + 1) == []
+
+
+def test_what_comes_and_goes_for_ever_is_not_remembered_for_ever() -> None:
+    with minutes() as world:
+        courses, watch = Courses(), world.watch({"at_once": RULES["at_once"]})
+        watch._courses = courses
+        longest = 0
+        for minute in range(50):
+            world.take([Came("hx-01", minute, 120 if minute % 2 else 20, 1000)])
+            world.look(watch)
+            longest = max([longest, *(len(one.track.course.episodes) for one in courses.of("at_once").values())])
+        assert 0 < longest < 20
+        assert told(world) == [*((minute, "resolved", 1) for minute in range(1, 49, 2)), (49, "firing", 1)]
