@@ -15,7 +15,7 @@ from processors.alerts.clauses import Ask
 from processors.alerts.episodes import Point
 from processors.alerts.rules import Rule
 from processors.alerts.signals.look import Extremes
-from processors.alerts.values import Known, Outlook, Values, least_of
+from processors.alerts.values import NOT_MEASURED, Known, Outlook, Values, least_of
 
 
 def points(rule: Rule, values: Values, window: int, after: int | None = None) -> list[Point]:
@@ -57,7 +57,11 @@ def _point(rule: Rule, values: Values, at: int, window: int) -> Point:
     if isinstance(known, Outlook):
         return _worst_ahead(rule, known, at, window)
     level, perhaps = _highest(rule, values, at, window, 0, kept=False)
-    shown = {code: text(value) for code, value in known.items() if not rule.shows or code in rule.shows}
+    shown = {
+        code: text(value)
+        for code, value in known.items()
+        if value != NOT_MEASURED and (not rule.shows or code in rule.shows)
+    }
     if level == 0 and perhaps:
         return Point(at, None, 0, shown)
     keeps, perhaps_kept = _highest(rule, values, at, window, level, kept=True)
@@ -137,6 +141,8 @@ def _exceeds(known: Mapping[str, Known], ask: Ask, limit: Fraction) -> bool | No
         # As Fraction compares, in half the time.
         over = value.numerator * limit.denominator - limit.numerator * value.denominator
         return over > 0 if ask.over else over < 0
+    if value == NOT_MEASURED:
+        return False
     least = known.get(least_of(ask.of)) if ask.over else None
     return True if isinstance(least, Fraction) and least > limit else None
 

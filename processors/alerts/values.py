@@ -9,6 +9,9 @@ VALUE = "value"
 AT_LEAST = "at_least"
 """Under which a signal says that its quantity is at least so much, where it is not known wholly."""
 
+NOT_MEASURED = "not measured"
+"""What stands for a quantity that the subject does not have: it exceeds nothing. One that is only missing is not there at all."""
+
 Known = Fraction | str
 """A number in the signal's unit, or words that are shown beside it; a clause is of numbers alone."""
 Values = Mapping[int, Mapping[str, Known]]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from processors.traffic.incidents.hints import Hint, Slot, hints, may_begin, stopped_vehicles
@@ -179,6 +179,8 @@ _SPANS = st.lists(
 
 @settings(deadline=None, max_examples=25)
 @given(_SPANS)
+@example([(100, 5, 42, 33.0, 8.0)])
+@example([(100, 5, 60, None, 35.0)])
 def test_where_nothing_may_begin_nothing_does(spans: list[tuple[int, int, int, float | None, float | None]]) -> None:
     slots = usual()
     for first, length, vehicles, speed, occupancy in spans:

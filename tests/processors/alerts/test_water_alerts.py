@@ -44,6 +44,25 @@ def river(tmp_path: Path) -> River:
     return found
 
 
+async def test_a_section_that_has_no_instrument_for_an_item_is_told_of_and_let_go_all_the_same(river: River) -> None:
+    has = {code: value for code, value in CLEAN.items() if code != "total_phosphorus"}
+    for number, raised in enumerate(({}, AMMONIA, AMMONIA, {}, {}), start=1):
+        await river.samples("lt-01", DAY, 1, {**has, **raised}, hours=[4 * number])
+        look(river)
+    (one,) = Incidents(river.world.books).all()
+    assert (one.draft.phase, iso(one.draft.resolved or 0, ZONE)[11:16]) == ("resolved", "20:00")
+
+
+async def test_an_item_that_is_only_missing_lets_no_incident_end(river: River) -> None:
+    without = {code: value for code, value in CLEAN.items() if code != "total_phosphorus"}
+    await cycles(river, {}, AMMONIA, AMMONIA)
+    await river.samples("lt-01", DAY, 1, without, hours=[16, 20])
+    look(river)
+    (one,) = Incidents(river.world.books).all()
+    # What the cycle before it refutes is not so, whatever is missing; of the next one nothing is known.
+    assert (one.draft.phase, one.draft.resolved) == ("recovering", None)
+
+
 async def test_two_cycles_of_one_item_are_told_and_two_within_it_end_it(river: River) -> None:
     await cycles(river, {}, AMMONIA, AMMONIA, WORSE, WORSE, {})
     book = Incidents(river.world.books)
