@@ -118,8 +118,6 @@ class Grouping(NamedTuple):
     within: int
 
 
-_LOOKS = "alert_looks"
-
 _NOTHING_PENDS: Mapping[Of, int | None] = MappingProxyType({})
 _NO_GROUPS: Mapping[Of, Grouping] = MappingProxyType({})
 # Chosen: of more subjects all incidents that hold are read; naming each costs more.
@@ -146,11 +144,6 @@ class Incidents:
         with self._books.reading() as connection:
             rows = connection.execute(query.where(ready).order_by(its.first_touched).limit(most))
             return [AlertMark(*row) for row in rows]
-
-    def looks(self) -> int:
-        """How often marks were looked at and saved, by whichever watch: another number where another one was at it too."""
-        with self._books.reading() as connection:
-            return counter(connection, _LOOKS)
 
     def known(self, rule: str, subjects: Collection[str], since: int) -> dict[str, Known]:
         """By subject the incidents of a rule that were not resolved before `since` [ms]; all subjects are there."""
@@ -213,7 +206,6 @@ class Incidents:
             written = incident_writes.write(connection, {key: of for key, (_, of) in changed.items()}, groups, now)
             incident_writes.write_pending(connection, pending)
             incident_writes.clear(connection, cleared)
-            raise_counter(connection, _LOOKS)
         return written
 
     def acknowledge(self, number: int, *, who: str, why: str, now: int) -> Incident | None:

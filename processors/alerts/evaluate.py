@@ -232,7 +232,7 @@ def _say(
     found: Found,
     courses: Courses,
 ) -> None:
-    """What is to be saved of a course; one that no point can change any more is not kept."""
+    """What is to be saved of a course; one that no point can change any more, or that is too long, is not kept."""
     key = rule.code, subject
     its = course.drafts(rule.reopen_ms)
     changed = changes(course.known.incidents, its, rule.reopen_ms, course.edge)
@@ -244,7 +244,7 @@ def _say(
     if rule.group is not None and any(one.what == "opened" for one in changed):
         of = CITY if rule.group == "city" else _district(scene, subject)
         found.groups[key] = Grouping(of, rule.group_min * _MINUTE_MS)
-    if course.is_over(its[-1] if its else None, rule.reopen_ms):
+    if course.is_to_be_left(its, rule.reopen_ms):
         courses.of(rule.code).pop(subject, None)
 
 

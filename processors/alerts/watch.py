@@ -91,10 +91,6 @@ class Watch:
         marks = first_of_books(self._incidents.take(now, _MOST_MARKS))
         if not marks:
             return False
-        looks = self._incidents.looks()
-        if looks != self._looks:
-            # Another watch has looked since: what courses have is not all that came.
-            self._courses.forget()
         saved = False
         try:
             found = self._with_outages(self._look(marks, now))
@@ -103,7 +99,6 @@ class Watch:
             )
             self._looks = None if self._looks is None else self._looks + 1
             self._courses.saved(found.changes, written)
-            self._looks = looks + 1
             saved = True
         except Superseded:
             log.info("another watch was first; looking again")
