@@ -217,17 +217,18 @@ class Incidents:
             )
 
     def acknowledge_group(self, number: int, *, who: str, why: str, now: int) -> list[Incident]:
-        """Somebody has seen an incident, and all of its group that ask, the one of the number first; none where there is none."""
+        """Somebody has seen an incident, and all of its group that ask, the one of the number first; none where there is none.
+        One without a group is by itself."""
         with self._books.writing() as connection:
             found = _one(connection, number)
-            if found is None:
-                return []
+            line = LogLine(now, "acknowledged", why, who, 0)
+            if found is None or found.group_id is None:
+                return [] if found is None else [_acknowledged(connection, found, line)]
             of = incidents.c
             rows = connection.execute(
                 select(incidents).where(of.group_id == found.group_id, of.id != number).order_by(of.id)
             )
             others = [one for row in rows if (one := _incident(row._mapping)).asks]
-            line = LogLine(now, "acknowledged", why, who, 0)
             return [_acknowledged(connection, one, line) for one in (found, *others)]
 
     def one(self, number: int) -> Incident | None:
@@ -262,13 +263,16 @@ class Incidents:
         return found
 
     def all(self, *, open_only: bool = False, since: int | None = None) -> list[Incident]:
-        """Incidents, the newest first: those that still hold, or that were not over before `since` [ms]."""
+        """Incidents, the newest first: those that still hold, or that were not over, or closed, before
+        `since` [ms]."""
         of = incidents.c
         query = select(incidents).where(of.gone.is_(None) | (of.gone == "closed"))
         if open_only:
             query = query.where(of.gone.is_(None), of.phase != "resolved")
         if since is not None:
-            query = query.where((of.resolved.is_(None)) | (of.resolved >= since))
+            its = incident_log.c
+            closed = select(its.id).where(its.incident == of.id, its.what == "closed", its.at >= since).exists()
+            query = query.where((of.resolved >= since) | (of.resolved.is_(None) & (of.gone.is_(None) | closed)))
         with self._books.reading() as connection:
             rows = connection.execute(query.order_by(of.fired.desc(), of.id.desc()))
             return [_incident(row._mapping) for row in rows]
