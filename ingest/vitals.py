@@ -122,11 +122,11 @@ class Vitals:
 
     def _tell_conditions(self, now: Snapshot) -> None:
         at, journal = self._clock(), self._journal
+        disk = None
         try:
             disk = Disk(shutil.disk_usage(journal.folder).free, journal.reserve_bytes)
         except OSError as error:
             log.debug("disk not looked at", why=str(error))
-            return
         self._teller.tell(seen(now, self._settler.failing, disk, self._our_clock.percent(at)), at)
 
     def _listen(self) -> None:

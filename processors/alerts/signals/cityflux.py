@@ -22,12 +22,12 @@ _FOREVER = 1 << 62
 _SHOWN: Mapping[Code, Shown] = {
     "ledger_off": Shown("账目差额", "not accounted for", "messages"),
     "journal_percent": Shown("日志占用", "journal filled", "%"),
-    "store_down": Shown("存储不可用", "store unreachable"),
-    "store_refuses": Shown("存储拒绝写入", "store refuses"),
-    "broker_lost": Shown("消息代理断开", "broker lost"),
+    "store_down": Shown("存储不可用", "store unreachable", yes_no=True),
+    "store_refuses": Shown("存储拒绝写入", "store refuses", yes_no=True),
+    "broker_lost": Shown("消息代理断开", "broker lost", yes_no=True),
     "disk_percent": Shown("保留空间与剩余空间之比", "reserve as a share of what is free", "%"),
     "clock_percent": Shown("时间超前的站点", "stations that send times to come", "%"),
-    "ingest_dead": Shown("接入程序无响应", "ingest says nothing"),
+    "ingest_dead": Shown("接入程序无响应", "ingest says nothing", yes_no=True),
     "processor_min": Shown("计算滞后", "what waits longest for the processor", "min"),
 }
 
@@ -46,7 +46,7 @@ def _condition(code: Code) -> Signal:
             of_part[one.part].append(one)
         return {part: _values(its, known) for part, its in of_part.items()}
 
-    return Signal(PART, {VALUE: _SHOWN[code]}, OURSELVES, (code,), made, 0, 0)
+    return Signal(PART, {VALUE: _SHOWN[code]}, OURSELVES, (code,), made, 0, 0, basis="itself")
 
 
 def _values(series: list[Condition], known: Mapping[str, int]) -> Values:

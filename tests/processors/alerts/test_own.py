@@ -51,6 +51,8 @@ def values(now: Snapshot, failing: Failing | None = None, free: int = 1_000, ahe
         # The books, or the journal: the store is not to blame.
         ({}, Failing(None, "locked"), 1_000, {"store_down": 0, "store_refuses": 0}),
         ({"connected": False, "receiving_failure": "refused"}, None, 1_000, {"broker_lost": 1}),
+        # Connected, but nothing reaches us: not even what we send ourselves.
+        ({"silent": True}, None, 1_000, {"broker_lost": 1}),
         ({}, None, 50, {"disk_percent": 200}),
         ({}, None, 0, {"disk_percent": 10_000}),
     ],
@@ -67,6 +69,9 @@ def test_what_ingest_sees_of_itself(
 def test_what_is_not_known_is_not_said() -> None:
     assert "ledger_off" not in values(replace(WELL, journal_failure="locked"))
     assert "broker_lost" not in values(replace(WELL, connected=False)), "not connected yet"
+    without_disk = {code: value for code, value, _ in seen(replace(WELL, silent=True), None, None, Decimal(0))}
+    assert "disk_percent" not in without_disk
+    assert without_disk["broker_lost"] == 1, "a disk that cannot be asked keeps nothing else from being said"
 
 
 def verdict(received_at: int, observed: Mapping[str, int]) -> Verdict:
