@@ -118,7 +118,9 @@ class World:
         consumer = Consumer(full=None, heartbeat=beat, connections=1, failure=None, taken=None, message_at_s=None)
         settler = SimpleNamespace(failing=None)
         parts = cast("tuple[Any, Any, Any]", (consumer, settler, Journal()))
-        vitals = Vitals(*parts, self.books, liveness, lambda: world.now, lambda _: None, devices, Clock())
+        vitals = Vitals(
+            *parts, self.books, liveness, lambda: world.now, lambda _: None, devices, Clock(), stations_every_s=10
+        )
         return vitals, liveness, devices
 
     def incidents(self) -> list[Incident]:
