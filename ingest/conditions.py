@@ -71,7 +71,9 @@ class Clock:
         return Decimal(100 * sum(recent)) / len(recent) if len(recent) >= _LEAST_STATIONS else Decimal(0)
 
 
-def seen(now: Snapshot, failing: Failing | None, disk: Disk | None, ahead: Decimal) -> Iterator[tuple[Code, Decimal, str]]:
+def seen(
+    now: Snapshot, failing: Failing | None, disk: Disk | None, ahead: Decimal
+) -> Iterator[tuple[Code, Decimal, str]]:
     """What each condition is, and what is to be said of it; what is not known is left out."""
     ledger = now.ledger
     off = abs(ledger.journalled - ledger.written - ledger.refused - ledger.pending)
