@@ -134,9 +134,9 @@ class Incidents:
         self._most_ms = most_ms
 
     def take(self, now: int, most: int, *, readings_first: bool = False) -> list[AlertMark]:
-        """Up to `most` changed series that have been quiet for half a second or changing for two: what is of ourselves first, then
-        what is no readings or, if asked, readings, then the others, each by how long they wait. They stay until what was made of
-        them is saved."""
+        """Up to `most` changed series that have been quiet for half a second or changing for two: those of ourselves first, then
+        what is no readings or, if asked, readings, then the others, each by how long they wait. They stay until what was made
+        of them is saved."""
         its = alert_marks.c
         ready = (its.last_touched <= now - self._quiet_ms) | (its.first_touched <= now - self._most_ms)
         query = select(its.family, its.station, its.period, its.since, its.sequence).where(ready)

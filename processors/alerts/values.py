@@ -34,8 +34,8 @@ def least_of(code: str) -> str:
 
 
 class Shown(NamedTuple):
-    """How people call a quantity of a signal, and its unit; empty where it has none. `yes_no`: it is so (1) or not (0), and people
-    read no number."""
+    """How people call a quantity of a signal, and its unit; empty where it has none. `yes_no`: it is so (1) or not (0), and
+    people read no number."""
 
     zh: str
     en: str

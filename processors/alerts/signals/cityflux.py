@@ -1,7 +1,7 @@
 """Of cityflux itself: how its conditions are (`store/conditions.py`), part by part.
 
-A value is said when it changed, and again one and five minutes after that while it is so, as far as whoever says it is known to
-live: so a rule's dwell is over although nothing changes.
+A value is said when it changed, and again at some minutes after that while it is so, as far as whoever says it is known to live:
+so a rule's dwell is over although nothing changes.
 """
 
 from collections import defaultdict
@@ -14,8 +14,9 @@ from processors.alerts.signals.subjects import PART
 from processors.alerts.values import VALUE, Shown, Values
 from store.conditions import CODES, OURSELVES, Code, Condition, Conditions
 
-# Chosen: what dwell and clear times of rules of cityflux can be; a longer one is never over.
-AGAIN_AFTER_MS = (60_000, 5 * 60_000)
+# Chosen: dwell and clear times of rules of cityflux, and of a city's own, are minutes; one between two is over at the next one,
+# and one of more than an hour never. Nearer to each other than the gap of any rule.
+AGAIN_AFTER_MS = tuple(minutes * 60_000 for minutes in (1, *range(5, 65, 5)))
 
 _FOREVER = 1 << 62
 
