@@ -45,6 +45,11 @@ class Sighting(NamedTuple):
     """Messages that never came, by that count."""
     first_received: int | None = None
     """When it was heard first of what is told here; None: at `last_received`. Not kept."""
+    between: tuple[tuple[int, int], ...] = ()
+    """Of what is told here the long times in which it was not heard: when before, when next. Not kept."""
+
+
+_NOT_KEPT = frozenset({"first_received", "between"})
 
 
 class Sightings:
@@ -71,7 +76,7 @@ def add_sightings(
 ) -> None:
     """As `Sightings.add`, within a transaction. Where several tell, it is known until when everybody has told [ms]: a pause is
     one only if the station was silent then."""
-    rows = [{name: of for name, of in one._asdict().items() if name != "first_received"} for one in found]
+    rows = [{name: of for name, of in one._asdict().items() if name not in _NOT_KEPT} for one in found]
     if not rows:
         return
     _keep_pauses(connection, found, limit, known_until)
@@ -122,12 +127,15 @@ def _keep_pauses(connection: Connection, found: Sequence[Sighting], limit: Limit
         least = limit(one.family, one.station, first)
         if least is None:
             continue
+        its_pauses = [
+            {"family": one.family, "station": one.station, "since": since, "until": until}
+            for since, until in ((last, first), *one.between)
+            if until - since > least and (known_until is None or known_until - since > least)
+        ]
+        new += its_pauses
         # Its silence may have been told, of what another ingest, or this one, now says was received before.
         was_silent = known is not None and known - last > least
-        is_pause = first - last > least and (known_until is None or known_until - last > least)
-        if is_pause:
-            new.append({"family": one.family, "station": one.station, "since": last, "until": first})
-        elif not was_silent or one.last_received <= last:
+        if not its_pauses and (not was_silent or one.last_received <= last):
             continue
         # Who was never heard is silent from when ingest heard at all.
         since = (first_heard or first) if last == NEVER else last

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import Any, NamedTuple, cast
 
-from hypothesis import Phase, given, settings
+from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
 from ingest.conditions import Clock
@@ -150,6 +150,8 @@ outages = st.lists(times, max_size=3)
     watches=st.sampled_from([1, 2]),
     settles=st.sampled_from([2, 1_000]),
 )
+# It is silent, and sends again, while the store is away: all of it comes at once.
+@example(Times(20, 20), [], [], [Times(10, 40)], [], 1, 1_000)
 def test_nobody_is_told_of_silence_that_was_none_and_of_a_true_one_once(
     silent: Times,
     ingest_away: Sequence[Times],
