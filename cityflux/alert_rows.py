@@ -127,7 +127,7 @@ def peak_of(rule: "Rule | None", one: Draft, chosen: Settings) -> str:
 
     names = {} if rule is None else SIGNALS[rule.signal].shows
     said = [
-        f"{names[code].zh} {names[code].en} {value} {names[code].unit}".rstrip() if code in names else f"{code} {value}"
+        names[code].said(value) if code in names else f"{code} {value}"
         for code, value in one.shown.items()
         if code != "peak_at"
     ]

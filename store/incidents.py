@@ -9,12 +9,14 @@ is in `store/incident_writes.py`.
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 from sqlalchemy import ColumnElement, Connection, func, insert, select, update
 
+from sensors.reading import Period
 from store import incident_writes
 from store.books import Books
+from store.conditions import OURSELVES
 from store.judgements import Superseded
 from store.schema import alert_marks, incident_log, incident_versions, incidents, pending_alerts
 from store.transaction import counter, note, raise_counter
@@ -135,14 +137,18 @@ class Incidents:
         self._quiet_ms = quiet_ms
         self._most_ms = most_ms
 
-    def take(self, now: int, most: int) -> list[AlertMark]:
-        """Up to `most` changed series, those that wait longest first, that have been quiet for half a second or changing for
-        two. They stay until what was made of them is saved."""
+    def take(self, now: int, most: int, *, readings_first: bool = False) -> list[AlertMark]:
+        """Up to `most` changed series that have been quiet for half a second or changing for two: those of ourselves first, then
+        what is no readings or, if asked, readings, then the others, each by how long they wait. They stay until what was made
+        of them is saved."""
         its = alert_marks.c
         ready = (its.last_touched <= now - self._quiet_ms) | (its.first_touched <= now - self._most_ms)
-        query = select(its.family, its.station, its.period, its.since, its.sequence)
+        query = select(its.family, its.station, its.period, its.since, its.sequence).where(ready)
+        of_readings = its.period.in_(get_args(Period))
+        # However many readings wait for a store that is down.
+        order = (its.family != OURSELVES, ~of_readings if readings_first else of_readings, its.first_touched)
         with self._books.reading() as connection:
-            rows = connection.execute(query.where(ready).order_by(its.first_touched).limit(most))
+            rows = connection.execute(query.order_by(*order).limit(most))
             return [AlertMark(*row) for row in rows]
 
     def known(self, rule: str, subjects: Collection[str], since: int) -> dict[str, Known]:

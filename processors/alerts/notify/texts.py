@@ -31,11 +31,12 @@ class Named(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """A value as it is shown, what it is called, and its unit."""
+    """A value as it is shown, what it is called, and its unit; of `yes_no` the news says all, and people read no value."""
 
     name: Named
     value: str
     unit: str
+    yes_no: bool = False
 
 
 class Facts(NamedTuple):
@@ -128,11 +129,16 @@ def render(facts: Facts, language: Language, zone: ZoneInfo) -> Text:
     def say(name: str, **values: object) -> None:
         lines.append(line[name].of(language).format(**values))
 
-    if facts.values and facts.peak_at is not None:
-        joined = ("；" if language == "zh" else "; ").join(_measured(one, language) for one in facts.values)
+    measured = [_measured(one, language) for one in facts.values if not one.yes_no]
+    if measured and facts.peak_at is not None:
+        joined = ("；" if language == "zh" else "; ").join(measured)
         say("value", values=joined, at=_clock(facts.peak_at, zone))
     if facts.since is not None:
-        say("since", since=_clock(facts.since, zone), basis=_catalogue().basis[facts.basis].of(language))
+        since, basis = _clock(facts.since, zone), _catalogue().basis.get(facts.basis)
+        if basis is None:
+            say("since itself", since=since)
+        else:
+            say("since", since=since, basis=basis.of(language))
     if facts.well is not None:
         say("until", until=_clock(facts.well, zone))
     if facts.others and of.asks:

@@ -137,6 +137,15 @@ def test_everybody_reads_what_is_written_there(language: Language) -> None:
     assert catalogue(language) == (DATA / f"texts.{language}.txt").read_text("utf-8")
 
 
+@languages
+def test_what_cityflux_sees_of_itself_is_not_called_measured_and_a_yes_is_no_number(language: Language) -> None:
+    for rule in shipped_rules().values():
+        said = text(rule, "opened", language)
+        of_itself = rule.code.startswith("cityflux_")
+        assert any(words in said for words in ("依据", ", as observed", ", as forecast")) != of_itself
+        assert not re.search("(断开|不可用|拒绝写入|无响应|broker lost|unreachable|refuses|says nothing) 1", said)
+
+
 def test_all_that_happens_to_an_incident_has_a_text() -> None:
     happens = {*get_args(What), GIVEN_UP, "acknowledged"} - {"noted"}
     assert happens <= set(WHATS)
