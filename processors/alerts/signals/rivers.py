@@ -23,7 +23,7 @@ from processors.water.warning.exceedance import usual_classes
 from processors.water.warning.pulses import Announced, announced
 from processors.water.warning.rules import warning_rules
 from processors.water.warning.runs import CYCLE_MS, Cycle, Warned
-from processors.water.warning.sudden import sudden_changes
+from processors.water.warning.sudden import JUDGED_DAYS, sudden_changes
 from processors.water.warning.travel import Reach, configured
 from processors.water.warning.watch import cycles_of
 from sensors.instants import HOUR_MS, iso
@@ -38,7 +38,7 @@ _ITEMS = tuple(_RULES.sudden.items)
 # A change is of one piece for as long as it is one.
 _FELT_H = 24 * _RULES.sudden.new_usual_days
 # What is usual, and a week in which a change becomes it.
-_BEFORE_H = 24 * (max(_RULES.sudden.usual_days, _RULES.class_drop.usual_days) + _RULES.sudden.new_usual_days)
+_BEFORE_H = 24 * (max(JUDGED_DAYS, _RULES.class_drop.usual_days) + _RULES.sudden.new_usual_days)
 
 
 def _class_drop(look: Look) -> Mapping[str, Values]:
@@ -174,7 +174,7 @@ SIGNALS: Mapping[str, Signal] = {
     ),
     "water_sudden": Signal(
         SECTION, {VALUE: Shown("突变项目数", "items suddenly changed"), **_items()}, "water", PERIODS, _sudden, _BEFORE_H,
-        CYCLE_MS,
+        CYCLE_MS, felt_h=_FELT_H,
     ),
     "water_pulses": Signal(
         SECTION_BELOW,
