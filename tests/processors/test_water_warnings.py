@@ -104,7 +104,7 @@ def test_a_class_drop_is_against_the_sections_own_usual_class() -> None:
 
 
 def test_what_a_section_usually_is_follows_it_after_half_of_the_days_wherever_a_look_begins() -> None:
-    whole = series({n: 0.7 for n in range(200, 500)}, count=500)
+    whole = series(dict.fromkeys(range(200, 500), 0.7), count=500)
     (one,) = class_drops("s", whole, "river", RULES)
     assert one.until is not None, "worse for longer than the medians look back is as usual"
     assert 13 <= (one.until - one.since) / (24 * HOUR_MS) <= 15
@@ -175,7 +175,7 @@ def test_a_score_depends_on_the_days_before_it_and_not_on_where_a_look_begins(se
     for first in range(20, 640, 110):
         rise = rng.choice((1.5, 2, 5))
         bad |= {n: 0.3 * rise * rng.lognormvariate(0, 0.2) for n in range(first, first + rng.choice((1, 3, 36, 40)))}
-    bad |= {n: 1.5 for n in range(400, 450)}
+    bad |= dict.fromkeys(range(400, 450), 1.5)
     whole = cycles(660, lambda n: {"nh3_n": bad.get(n, 0.3 * rng.lognormvariate(0, 0.1))})
     said = scores(whole, "nh3_n", RULES)
     assert any(one is not None and one.settled for one in said)

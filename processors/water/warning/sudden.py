@@ -23,9 +23,9 @@ from sensors.instants import DAY_MS, HOUR_MS
 
 _MAD = 1.4826  # of a normal distribution, its standard deviation over its median absolute deviation
 _DAY_H = 24
-# Whether a value was sudden, and is left out of what is usual, depends on those before it, and so on without end. So the values of
-# each block are judged from so long before it on: what is told does not depend on where a look begins. Chosen: usual days, and
-# half as many, so that those are judged themselves; two weeks, for shorter blocks cost more and longer ones read more.
+# Whether a value was sudden, and is left out of what is usual, depends on those before it, and so on without end. So the values
+# of each block are judged from so long before it on: what is told does not depend on where a look begins. Chosen: usual days,
+# and half as many, so that those are judged themselves; two weeks, for shorter blocks cost more and longer ones read more.
 _WARM_DAYS, _BLOCK_DAYS = 42, 14
 _WARM_MS, _BLOCK_MS = _WARM_DAYS * DAY_MS, _BLOCK_DAYS * DAY_MS
 JUDGED_DAYS = _WARM_DAYS + _BLOCK_DAYS
