@@ -139,6 +139,12 @@ def test_an_aqi_within_150_lifts_what_an_earlier_issue_said_of_its_pollutants(wo
     assert (one.draft.greatest, one.draft.phase) == (2, "resolved")
 
 
+def test_a_forecast_that_nothing_looks_at_is_not_entered() -> None:
+    given = Record("forecast_aqi", "district:gaoxin", "2026-01-12", Decimal(230), "", SOURCE, FIRST.isoformat())
+    with pytest.raises(RecordError, match="is of the city"):
+        checked(given)
+
+
 def test_an_issue_has_one_date_however_it_is_written(world: World) -> None:
     enter(world, FIRST, {"aqi": [230]})
     given = Record("forecast_aqi", "city", "2026-01-12", Decimal(32), "", SOURCE, "20260111")
