@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench growth profile fuzz faults clean
+.PHONY: help demo test check bench growth profile fuzz faults alerts clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/' | expand -t 16
@@ -44,6 +44,9 @@ fuzz: $(STAMP) ## N=1000000 SEED=1: so many hostile payloads, so many of other f
 
 faults: $(STAMP) ## SEEDS=20 JOBS=2: so many runs of the fault laboratory; needs mosquitto, InfluxDB, faketime and root
 	@$(BIN)/python -m tests.faults --seeds $(SEEDS) --jobs $(JOBS)
+
+alerts: $(STAMP) ## SEEDS=20 JOBS=2: so many seeds of each scenario of alerts with known truth, through intake, books and watch
+	@$(BIN)/python -m tests.alerts --seeds $(SEEDS) --jobs $(JOBS)
 
 clean: ## remove .venv and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info build

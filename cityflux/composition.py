@@ -25,6 +25,7 @@ from store.sqlite import SqliteStore
 if TYPE_CHECKING:
     from processors.alerts.rules import Rule
     from processors.energy.rules import EnergyRules
+    from processors.projection.projector import Projector
     from processors.traffic.rules import TrafficRules
 
 # How long a write waits for another writer's lock: chosen longer than any transaction of ours.
@@ -55,16 +56,33 @@ def open_store(
     if settings.store == "sqlite":
         make_data_folder(settings)
         return SqliteStore(settings.data_dir / "readings.sqlite", patience_s=patience_s)
-    if settings.influx_token_file is None:
-        raise SettingsError(
-            "influx_token_file is not set; with store = influx, point CITYFLUX_INFLUX_TOKEN_FILE at a file with the token"
-        )
-    token = read_secret(settings.influx_token_file, "influx_token_file")
+    token = _influx_token(settings)
     from store.influx import InfluxStore
 
     return InfluxStore(
         settings.influx_url, settings.influx_org, settings.influx_bucket, token, keepsake=keepsake, writer=writer
     )
+
+
+def open_projector(settings: Settings, books: Books) -> "Projector":
+    """What writes the books into InfluxDB. Raises SettingsError."""
+    from processors.projection.projector import Projector
+    from store.influx_projected import ProjectedStore
+
+    if settings.store != "influx":
+        raise SettingsError(
+            "the books are projected beside the readings: set store = influx, or leave influx_projection"
+        )
+    target = ProjectedStore(settings.influx_url, settings.influx_org, settings.influx_bucket, _influx_token(settings))
+    return Projector(target, books, plan_of(settings), alert_rules_of(settings), zone=settings.zone, clock=now_ms)
+
+
+def _influx_token(settings: Settings) -> str:
+    if settings.influx_token_file is None:
+        raise SettingsError(
+            "influx_token_file is not set; with store = influx, point CITYFLUX_INFLUX_TOKEN_FILE at a file with the token"
+        )
+    return read_secret(settings.influx_token_file, "influx_token_file")
 
 
 @contextmanager

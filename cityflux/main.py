@@ -14,6 +14,7 @@ from cityflux.commands import (
     bulletin,
     changes,
     check,
+    dashboards,
     downlink,
     drifts,
     energy,
@@ -35,6 +36,7 @@ from cityflux.commands import (
     scores,
     sections,
     serve,
+    setup,
     sources,
     traffic,
     verify,
@@ -58,7 +60,7 @@ for command in (
     serve.demo, serve.up, serve.broker, serve.ingest, serve.process, serve.watch, serve.notify, serve.wall,
     feed.simulate, feed.replay, judge.evaluate, verify.verify, years.compare, years.statistics,
     sections.sections, warn.warnings, scores.scorecard, bulletin.bulletin, ask.readings, ask.indicators, ask.explain, ask.ledger,
-    meter.meter, check.doctor,
+    meter.meter, setup.project, check.doctor,
 ):  # fmt: skip
     app.command()(command)
 app.add_typer(letters.dead_letters, name="dead-letters")
@@ -80,6 +82,8 @@ app.add_typer(picture.picture, name="picture")
 app.add_typer(opendata.opendata, name="opendata")
 app.add_typer(gateway.gateway, name="gateway")
 app.add_typer(traffic.traffic, name="traffic")
+app.add_typer(setup.setup, name="setup")
+app.add_typer(dashboards.dashboards, name="dashboards")
 
 _KNOWN = (SettingsError, JournalError, SessionTaken, BooksUnavailable, StoreError, StartError)
 

@@ -7,9 +7,9 @@ import os
 import resource
 import signal
 import time
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -24,6 +24,7 @@ from cityflux.composition import (
     make_data_folder,
     now_ms,
     open_books,
+    open_projector,
     open_store,
     plan_of,
     prepare_books,
@@ -49,10 +50,15 @@ from store.books import Changed
 from store.drifts import Drifts
 from store.sharing import Sharing
 
+if TYPE_CHECKING:
+    from processors.projection.projector import Projector
+
 log = structlog.get_logger()
 
 # Chosen: how often to see whether the journal of an ingest that takes no more is empty.
 _DRAINED_CHECK_S = 0.1
+# Chosen: what is drawn a second after it was computed is drawn at once to whoever looks.
+_PROJECT_EVERY_S = 1.0
 # Chosen: files and sockets of the gateway that are no station's: books, broker, HTTP, and what Python has open.
 _OTHER_FILES = 128
 
@@ -210,11 +216,13 @@ async def process(settings: Settings) -> None:
     plan, energy, traffic = plan_of(settings), energy_rules(settings), traffic_rules_of(settings)
     with open_books(settings) as books:
         store = open_store(settings)
+        projector = open_projector(settings, books) if settings.influx_projection else None
+        prepare = partial(prepare_books, settings, books)
         runner = Runner(
             store,
             books,
             plan,
-            prepare=partial(prepare_books, settings, books),
+            prepare=prepare,
             zone=settings.zone,
             clock=now_ms,
             variant=settings.realtime_variant,
@@ -224,10 +232,23 @@ async def process(settings: Settings) -> None:
             traffic=traffic,
         )
         try:
-            await runner.run(stopped)
+            async with asyncio.TaskGroup() as tasks:
+                if projector is not None:
+                    tasks.create_task(_project(projector, prepare, stopped), name="project")
+                tasks.create_task(runner.run(stopped), name="compute")
         finally:
             await store.close()
     log.info("stopped")
+
+
+async def _project(projector: "Projector", prepare: Callable[[], None], stopped: asyncio.Event) -> None:
+    """The books as they change → InfluxDB, on a thread of its own: the runner does not wait for it."""
+    from processors.keeping import keep_stepping
+
+    async def step() -> bool:
+        return await asyncio.to_thread(projector.step)
+
+    await keep_stepping(step, prepare, stopped, idle_s=_PROJECT_EVERY_S, verb="project", stays="the books have it all")
 
 
 async def watch(settings: Settings) -> None:

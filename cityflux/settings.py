@@ -84,6 +84,18 @@ class Settings(BaseSettings):
     influx_org: str = "cityflux"
     influx_bucket: str = "cityflux"
     influx_token_file: Path | None = None
+    influx_projection: bool = Field(
+        False, description="process writes what the books say into InfluxDB too, for Grafana; needs `setup influx`"
+    )
+    grafana_url: str = "http://127.0.0.1:3000"
+    grafana_token_file: Path | None = Field(None, description="token of a service account of role Admin")
+    grafana_influx_url: str | None = Field(None, description="InfluxDB as Grafana reaches it; default: influx_url")
+    grafana_influx_token_file: Path | None = Field(
+        None, description="the token that Grafana reads InfluxDB with; without it the data source is left as it is"
+    )
+    grafana_tiles_url: str | None = Field(
+        None, description="tiles of the ground of maps, e.g. http://tiles/{z}/{x}/{y}.png; default: none is loaded"
+    )
     books_url: str | None = Field(None, description="SQLAlchemy URL; default: books.sqlite in data_dir")
 
     plan: Path | None = Field(None, description="plan file (TOML); default: the shipped example")
@@ -156,6 +168,9 @@ class Settings(BaseSettings):
 
     wall_host: str = "127.0.0.1"
     wall_port: int = Field(8080, ge=0, le=65_535)
+    wall_url: str | None = Field(
+        None, description="the wall as people's browsers reach it; default: wall_host and wall_port"
+    )
 
     @classmethod
     def settings_customise_sources(

@@ -22,9 +22,11 @@ async def keep_stepping(
     *,
     idle_s: float,
     verb: str,
+    stays: str = "the marks stay",
 ) -> None:
     """Until stopped. `prepare` readies the books; `step` does what there is to do and says whether there was anything; both may
-    raise StoreError, BooksUnavailable, and are called again. `verb` is what it does, for the log."""
+    raise StoreError, BooksUnavailable, and are called again. `verb` is what it does, and `stays` what is not lost where it
+    cannot, for the log."""
     prepared, failure = False, None
     while not stopped.is_set():
         wait_s = idle_s
@@ -40,7 +42,7 @@ async def keep_stepping(
         except (StoreError, BooksUnavailable) as error:
             wait_s = _RETRY_S
             if failure != str(error):
-                log.error(f"cannot {verb}; the marks stay", why=str(error), next_try_s=wait_s)
+                log.error(f"cannot {verb}; {stays}", why=str(error), next_try_s=wait_s)
             failure = str(error)
         try:
             await asyncio.wait_for(stopped.wait(), wait_s)

@@ -15,6 +15,9 @@ from sensors.stations import Station
 Presence = Literal["online", "late", "silent", "offline", "never seen"]
 STATES: tuple[Presence, ...] = get_args(Presence)
 
+ILL: Mapping[Presence, int] = {"online": 0, "late": 1, "never seen": 2, "silent": 3, "offline": 4}
+"""How ill a station is, by its state."""
+
 _PERIOD_MS: Mapping[str, int] = {"minute": 60_000, "hour": HOUR_MS, "day": DAY_MS}
 # Chosen: one period may be missed (maintenance), and a station may send some minutes late.
 _PERIODS = 2

@@ -11,12 +11,13 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, insert, select, update
+from sqlalchemy import ColumnElement, Connection, func, insert, select, update
 
 from store import incident_writes
 from store.books import Books
+from store.judgements import Superseded
 from store.schema import alert_marks, incident_log, incident_versions, incidents, pending_alerts
-from store.transaction import note
+from store.transaction import counter, note, raise_counter
 
 # Bound parameters of one statement: SQLite's own limit is 32,766 since 3.32.
 _MOST_NAMES = 10_000
@@ -123,6 +124,9 @@ _NO_GROUPS: Mapping[Of, Grouping] = MappingProxyType({})
 _FEW = 500
 
 
+_LOOKS = "alert_looks"
+
+
 class Incidents:
     """Incidents in the books. Methods raise BooksUnavailable."""
 
@@ -173,6 +177,11 @@ class Incidents:
             rows = connection.execute(select(its.rule, its.subject, its.since).where(its.rule.in_(rules)))
             return {(row.rule, row.subject): row.since for row in rows}
 
+    def looks(self) -> int:
+        """How many looks all evaluators have saved: who remembers points knows by it whether another has looked at some since."""
+        with self._books.reading() as connection:
+            return counter(connection, _LOOKS)
+
     def save(
         self,
         rule_changes: Mapping[Of, tuple[int, Sequence[Change]]],
@@ -181,12 +190,16 @@ class Incidents:
         *,
         pending: Mapping[Of, int | None] = _NOTHING_PENDS,
         groups: Mapping[Of, Grouping] = _NO_GROUPS,
+        after: int | None = None,
     ) -> dict[Of, list[int]]:
         """In one transaction: by (rule, subject) the changes, made knowing that version; since when something is pending [ms]
         (None: nothing is any more); and the marks. What is opened joins the group of its `groups`. Gives the numbers of the
-        incidents changed, in the order of the changes. Raises Superseded: nothing was written."""
+        incidents changed, in the order of the changes. `after` is the number of looks that was known (`looks`). Raises
+        Superseded, also where another look was saved since: nothing was written."""
         changed = {key: of for key, of in rule_changes.items() if of[1]}
         with self._books.writing() as connection:
+            if after is not None and raise_counter(connection, _LOOKS) != after + 1:
+                raise Superseded
             if changed or pending:
                 incident_writes.require_marks(connection, cleared)
             incident_writes.raise_versions(connection, {key: version for key, (version, _) in changed.items()})
@@ -266,6 +279,11 @@ class Incidents:
         with self._books.reading() as connection:
             rows = connection.execute(select(incidents).where(of.group_id == number).order_by(of.fired, of.id))
             return [_incident(row._mapping) for row in rows]
+
+    def waiting(self) -> int:
+        """How many changed series are still to be looked at."""
+        with self._books.reading() as connection:
+            return connection.execute(select(func.count()).select_from(alert_marks)).scalar_one()
 
     def log(self, number: int) -> list[LogLine]:
         """What happened to an incident, oldest first."""

@@ -24,7 +24,6 @@ import asyncio
 import json
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from itertools import pairwise
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Protocol
@@ -36,9 +35,9 @@ from sensors.instants import iso
 from sensors.quantities import OF_FAMILY, Family
 from sensors.reading import Period, Reading
 from store.frames import frame_of
+from store.influx_http import TIMEOUT_S, failure, translated
 from store.influx_text import (
     DECIDING,
-    FIXED,
     LAST_MS,
     Stored,
     between,
@@ -50,22 +49,19 @@ from store.influx_text import (
     fields_of,
     good_of,
     line_of,
-    measurement_of,
     point_of,
     quoted,
     spans_of,
-    words_of,
 )
+from store.measurements import FIXED, measurement_of
 from store.merge import Point, join, merge, pack_extra
-from store.port import Rejected, StoreError, StoreMisconfigured, StoreUnavailable
+from store.port import Rejected, StoreMisconfigured, StoreUnavailable
 
 if TYPE_CHECKING:
     import pandas as pd
 
 # Chosen: below 1 MiB for ordinary readings, which aiohttp sends without complaint and a refusal bisects in 12 steps.
 _LINES_A_POST = 4_000
-# Chosen: long enough for a busy server, short enough that a dead one is noticed before the journal has grown much.
-_TIMEOUT_S = 30.0
 _STATEMENTS_A_QUERY = 500
 _ROWS_A_CHUNK = 10_000
 _SERIES_OF = itemgetter(0, 2, 1)
@@ -138,7 +134,7 @@ class InfluxStore:
         self._bucket = bucket
         self._token = token
         self._keepsake: Keepsake = keepsake or _InMemory()
-        self._http = urllib3.PoolManager(retries=False, timeout=_TIMEOUT_S)
+        self._http = urllib3.PoolManager(retries=False, timeout=TIMEOUT_S)
         self._session: aiohttp.ClientSession | None = None
         self._ask_writer = writer
         self._writer = ""
@@ -300,7 +296,7 @@ class InfluxStore:
         asked = {"start": iso(at), "stop": iso(at), "predicate": predicate}
         answer = await self._api("delete", {}, json.dumps(asked).encode())
         if answer is not None:
-            raise self._failure(*answer)
+            raise failure(self._place(), *answer)
 
     async def _post(self, lines: Sequence[str]) -> list[tuple[int, str]]:
         """Write lines; the positions that will never be taken, and why. Raises StoreUnavailable, StoreMisconfigured."""
@@ -336,13 +332,13 @@ class InfluxStore:
         status, _, said = answer
         why = fault_of_data(status, said)
         if why is None:
-            raise self._failure(*answer)
+            raise failure(self._place(), *answer)
         return why
 
     async def _api(self, name: str, parameters: dict[str, str], body: bytes) -> tuple[int, str | None, bytes] | None:
         """POST to /api/v2/{name}: None where it is done, otherwise (status, Retry-After, body). Raises StoreError."""
         place = {"org": self._org, "bucket": self._bucket, **parameters}
-        with self._translated():
+        with translated(self._place()):
             async with self._connected().post(
                 f"{self._url}/api/v2/{name}", params=place, data=body, allow_redirects=False
             ) as answer:
@@ -445,7 +441,7 @@ class InfluxStore:
                 "chunked": "true",
                 "chunk_size": str(_ROWS_A_CHUNK),
             } | ({"rp": policy} if policy else {})
-            with self._translated():
+            with translated(self._place()):
                 answer = self._http.request(
                     "POST",
                     f"{self._url}/query",
@@ -456,7 +452,7 @@ class InfluxStore:
                 )
                 try:
                     if answer.status != 200:
-                        raise self._failure(answer.status, answer.headers.get("Retry-After"), answer.read())
+                        raise failure(self._place(), answer.status, answer.headers.get("Retry-After"), answer.read())
                     for line in answer:
                         yield from (its for its in self._series_in(line) if its["name"] == measurement)
                 finally:
@@ -468,7 +464,7 @@ class InfluxStore:
         for result in (chunk, *chunk.get("results", ())):
             if "error" in result:
                 if "not found" in result["error"]:
-                    raise self._failure(404, None, line)
+                    raise failure(self._place(), 404, None, line)
                 raise StoreUnavailable(f"{self._place()}: {result['error']}")
             yield from result.get("series", ())
 
@@ -476,10 +472,10 @@ class InfluxStore:
 
     async def check(self) -> str:
         """As the port promises; tries an empty write and an empty query."""
-        with self._translated():
+        with translated(self._place()):
             answer = await asyncio.to_thread(self._http.request, "GET", f"{self._url}/ping")
         if answer.status >= 300:
-            raise self._failure(answer.status, answer.headers.get("Retry-After"), answer.data)
+            raise failure(self._place(), answer.status, answer.headers.get("Retry-After"), answer.data)
         await self._post_body(b"")
         await asyncio.to_thread(lambda: list(self._ask("", ["SHOW MEASUREMENTS LIMIT 1"])))
         return f"InfluxDB {answer.headers.get('X-Influxdb-Version', 'of unknown version')}, {self._place()}"
@@ -494,37 +490,12 @@ class InfluxStore:
     def _connected(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                headers={"Authorization": f"Token {self._token}"}, timeout=aiohttp.ClientTimeout(total=_TIMEOUT_S)
+                headers={"Authorization": f"Token {self._token}"}, timeout=aiohttp.ClientTimeout(total=TIMEOUT_S)
             )
         return self._session
 
     def _place(self) -> str:
         return f"{self._url} bucket {self._bucket} of {self._org}"
-
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        """The clients' exceptions as the port's."""
-        try:
-            yield
-        except (aiohttp.InvalidURL, urllib3.exceptions.LocationValueError) as error:
-            raise StoreMisconfigured(f"{self._place()}: {error}; set influx_url to http(s)://host:port") from error
-        except (aiohttp.ClientSSLError, urllib3.exceptions.SSLError) as error:
-            raise StoreMisconfigured(
-                f"{self._place()}: {error}; mend the server's certificate or influx_url"
-            ) from error
-        except (aiohttp.ClientError, urllib3.exceptions.HTTPError, OSError) as error:
-            raise StoreUnavailable(f"{self._place()}: {str(error) or type(error).__name__}") from error
-
-    def _failure(self, status: int, retry_after: str | None, body: bytes) -> StoreError:
-        """What an answer other than success means, in the server's words. A Retry-After in the form of a date is not used."""
-        said = f"{self._place()}: HTTP {status}, {words_of(body)}"
-        if status in {408, 429} or status >= 500:
-            return StoreUnavailable(said, float(retry_after) if retry_after and retry_after.isdecimal() else None)
-        if status in {401, 403}:
-            return StoreMisconfigured(f"{said}; set a token that may read and write the bucket")
-        if status == 404:
-            return StoreMisconfigured(f"{said}; make the bucket, or set influx_org and influx_bucket to what is there")
-        return StoreMisconfigured(f"{said}; check that influx_url is InfluxDB's")
 
 
 def _identity(reading: Reading) -> Identity:

@@ -13,10 +13,8 @@ import msgspec
 from sensors.instants import HOUR_MS
 from sensors.quantities import Family
 from sensors.reading import Doubt, Period, Reading
+from store.measurements import FIXED
 from store.merge import Point, Version, pack_extra, unpack_extra
-
-FIXED = ("received_at", "issued", "unknown_station", "origin", "batch", "extra")
-"""The fields of a point besides its quantities."""
 
 DECIDING = ("received_at", "extra")
 """What decides, where a point has `extra`, which of its values are good."""
@@ -121,10 +119,6 @@ def spans_of(times: Iterable[int]) -> Iterator[tuple[int, int]]:
         last = at
     if first is not None and last is not None:
         yield first, last
-
-
-def measurement_of(family: Family, period: Period) -> str:
-    return f"{family}_{period}".replace("-", "_")
 
 
 def escaped(tag: str) -> str:

@@ -231,6 +231,15 @@ class Judgements:
             rows = connection.execute(select(revisions).where(*asked).order_by(revisions.c.id))
             return [_revision(row._mapping) for row in rows]
 
+    def after(self, number: int, most: int) -> list[Revision]:
+        """Up to `most` revisions of everything after that number, oldest first, proposed ones too."""
+        query = select(revisions).where(revisions.c.id > number).order_by(revisions.c.id).limit(most)
+        with self._books.reading() as connection:
+            if connection.dialect.name == "postgresql":
+                # Numbers are given before they are committed: whoever writes now is waited for, so that none is passed over.
+                connection.exec_driver_sql("LOCK TABLE revisions IN SHARE MODE")
+            return [_revision(row._mapping) for row in connection.execute(query)]
+
     def history(self, key: Key) -> list[Revision]:
         """Every revision of one value, oldest first, proposed ones too."""
         with self._books.reading() as connection:
@@ -245,11 +254,15 @@ class Judgements:
         first: str | None = None,
         last: str | None = None,
         closed_by: int | None = None,
+        computed_from: int | None = None,
     ) -> list[Running]:
-        """Running values; only those whose period closes at or before `closed_by` [ms] where given."""
+        """Running values; only those whose period closes at or before `closed_by` [ms], and that were computed at
+        `computed_from` [ms] or after, where given."""
         query = select(running).where(*_asked(running, indicator, scope, first, last)).order_by(*_key_columns(running))
         if closed_by is not None:
             query = query.where(running.c.closes_at <= closed_by)
+        if computed_from is not None:
+            query = query.where(running.c.computed_at >= computed_from)
         with self._books.reading() as connection:
             return [Running(_judgement(row._mapping), row.closes_at) for row in connection.execute(query)]
 

@@ -69,6 +69,7 @@ class Watch:
         self._clock = clock
         self._incidents = Incidents(books)
         self._courses = Courses()
+        self._looks: int | None = None
         self._traffic = traffic or traffic_rules()
         self._due = Due(books)
         self._own = Own(books)
@@ -86,13 +87,17 @@ class Watch:
         now = self._clock()
         self._own.look(now)
         self._due.look(now)
+        self._know_looks()
         marks = first_of_books(self._incidents.take(now, _MOST_MARKS))
         if not marks:
             return False
         saved = False
         try:
             found = self._with_outages(self._look(marks, now))
-            written = self._incidents.save(found.changes, marks, now, pending=found.pending, groups=found.groups)
+            written = self._incidents.save(
+                found.changes, marks, now, pending=found.pending, groups=found.groups, after=self._looks
+            )
+            self._looks = None if self._looks is None else self._looks + 1
             self._courses.saved(found.changes, written)
             saved = True
         except Superseded:
@@ -116,6 +121,13 @@ class Watch:
             for of, (version, changed) in found.changes.items()
         }
         return found._replace(changes=said)
+
+    def _know_looks(self) -> None:
+        """Where another watch has looked since, what this one remembers lacks the points that the other took."""
+        looks = self._incidents.looks()
+        if looks != self._looks:
+            self._courses.forget()
+            self._looks = looks
 
     def _look(self, marks: Sequence[AlertMark], now: int) -> Found:
         registry, found = self._books.registry(), Found({}, {}, {})

@@ -1,13 +1,19 @@
 """A story from its first turn to its last."""
 
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
-from processors.alerts.rules import shipped_rules
+from processors.alerts.rules import Rule, shipped_rules
 from simulators.alerts import Story
 from tests.alerts.city import City
 from tests.alerts.judge import Judge, Verdict
 from tests.alerts.watchers import Watcher
+
+
+def altered(rule: Rule, changes: Mapping[str, object]) -> Rule:
+    """The rule with other fields, validated anew: what it has worked out from its own is not copied."""
+    return Rule.model_validate({**rule.model_dump(by_alias=True), **changes})
 
 
 async def play(story: Story, folder: Path) -> Verdict:

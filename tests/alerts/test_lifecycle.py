@@ -30,6 +30,7 @@ from store.intervals import Interval, Intervals
 from store.transaction import touch
 from tests.alerts.city import City
 from tests.alerts.lifecycle import wrong_in
+from tests.alerts.play import altered
 from tests.alerts.watchers import Watcher
 
 START = 1_768_147_200_000
@@ -105,7 +106,7 @@ class Lifecycle(RuleBasedStateMachine):
     def change_of_rules(self, dwell_min: int, margin: int) -> None:
         """Other rules, and everything is looked at with them."""
         changes = {"dwell_min": dwell_min, "margin": margin}
-        self.alert_rules[STATION_AQI] = shipped_rules()[STATION_AQI].model_copy(update=changes)
+        self.alert_rules[STATION_AQI] = altered(shipped_rules()[STATION_AQI], changes)
         self._touch_all()
         self.watcher.look("restart")
 

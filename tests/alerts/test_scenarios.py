@@ -12,15 +12,18 @@ from simulators.alerts.air import HOURS_OF
 from store.schema import incident_log
 from tests.alerts.city import City
 from tests.alerts.judge import Judge
-from tests.alerts.play import play
+from tests.alerts.play import altered, play
 from tests.alerts.watchers import Watcher
 
-SEEDS = (1, 2, 3)
+# Of long stories one seed is played, of the others three; `make alerts` plays many.
+LONG = ("haze episode", "midnight crossing", "tunnel fire")
+CASES = [(name, seed) for name in SCENARIOS for seed in ((1,) if name in LONG else (1, 2, 3))]
+# A watch that remembered points lacked one that another had looked at.
+CASES.append(("flapping at the threshold", 202))
 _COLUMNS = ("incident", "at", "what", "why", "who", "level")
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize("name", SCENARIOS)
+@pytest.mark.parametrize(("name", "seed"), CASES)
 async def test_what_is_told_is_what_is_so(tmp_path: Path, name: str, seed: int) -> None:
     verdict = await play(SCENARIOS[name](seed), tmp_path)
     assert not verdict.wrong, "\n".join(verdict.wrong)
@@ -51,7 +54,7 @@ async def wrong_of(story: Story, folder: Path, changes: dict[str, object], *, lo
     """How much is found wrong, by kind, where the rules are others than the truth takes them for."""
     city, rules = City(folder, story.stations), dict[str, Rule]()
     for code in story.rules:
-        rules[code] = shipped_rules()[code].model_copy(update=changes)
+        rules[code] = altered(shipped_rules()[code], changes)
     judge, watcher = Judge(story), Watcher(city, rules)
     for number, turn in enumerate(story.turns):
         city.now = turn.at
@@ -69,7 +72,7 @@ async def wrong_of(story: Story, folder: Path, changes: dict[str, object], *, lo
     [
         ("flapping at the threshold", {"dwell_min": 0}, {"false", "missed"}),
         ("flapping at the threshold", {"margin": 0}, {"false", "late"}),
-        ("flapping at the threshold", {"reopen_min": 0}, {"false", "late"}),
+        ("flapping at the threshold", {"reopen_min": 60}, {"false", "late"}),
         ("through the levels", {"dwell_min": 120}, {"late"}),
         ("silent weekend", {"gap_min": 7_200}, {"false"}),
         ("late upload", {"clear_min": 180}, {"late"}),

@@ -21,9 +21,11 @@ _BUILT = Path("~/.cache/cityflux/bin/influxd").expanduser()
 
 
 class Influx:
-    """influxd at `url`, set up with an `org` and an operator `token` of its own. Data survive `stop`, `kill` and `restart`."""
+    """influxd at `url`, set up with an `org` and an operator `token` of its own, unless it is to be left as it comes. Data
+    survive `stop`, `kill` and `restart`."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, set_up: bool = True) -> None:
+        self._set_up = set_up
         self.org = "cityflux"
         self.token = f"test-{uuid.uuid4().hex}"
         self.port = free_port()
@@ -35,6 +37,8 @@ class Influx:
     def __enter__(self) -> Self:
         try:
             self.restart()
+            if not self._set_up:
+                return self
             once = {"username": "test", "password": uuid.uuid4().hex, "org": self.org, "bucket": "first"}
             self._org_id = self.api("POST", "/api/v2/setup", {**once, "token": self.token})["org"]["id"]
         except BaseException:
@@ -48,9 +52,9 @@ class Influx:
         self.stop()
         shutil.rmtree(self._folder)
 
-    def new_bucket(self, keep_s: int = 0) -> str:
-        """The name of a fresh bucket that keeps points `keep_s` seconds (0: for ever)."""
-        name = f"bucket-{uuid.uuid4().hex}"
+    def new_bucket(self, keep_s: int = 0, name: str = "") -> str:
+        """The name of a fresh bucket that keeps points `keep_s` seconds (0: for ever); one of its own unless it is given."""
+        name = name or f"bucket-{uuid.uuid4().hex}"
         rules = [{"type": "expire", "everySeconds": keep_s}] if keep_s else []
         self.api("POST", "/api/v2/buckets", {"orgID": self._org_id, "name": name, "retentionRules": rules})
         return name

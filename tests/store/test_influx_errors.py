@@ -120,7 +120,7 @@ async def test_an_address_that_is_none(url: str) -> None:
 
 @pytest.mark.parametrize("path", ["/api/v2/write", "/query"])
 async def test_no_answer_in_time(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("store.influx._TIMEOUT_S", 0.2)
+    monkeypatch.setattr("store.influx.TIMEOUT_S", 0.2)
     over = asyncio.Event()
 
     async def handler(request: web.Request) -> web.Response:

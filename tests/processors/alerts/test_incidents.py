@@ -115,6 +115,18 @@ def test_late_data_open_correct_join_and_withdraw() -> None:
     assert len(book.known) == 1
 
 
+def test_a_beginning_that_was_looked_at_is_not_kept_against_late_data() -> None:
+    book = Book()
+    book.see(hours("0100010000"))
+    (two,) = book.known
+    (one,) = drafts(course(sorted(hours("0111110000")), TIMING).episodes, REOPEN)
+    assert (two.draft.episodes, one.episodes, one.since) == (2, 1, two.draft.since)
+    (change,) = changes(book.known, [one], REOPEN, edge=one.since)
+    assert change.draft == one
+    earlier = two._replace(draft=two.draft._replace(since=one.since - HOUR, fired=one.since - HOUR))
+    assert changes([earlier], [one], REOPEN, edge=one.since) == [], "it began before the look: that stays"
+
+
 @given(series(), timings, st.integers(0, 2**32))
 def test_any_order_and_batches_end_with_what_the_data_say_and_again_says_nothing(
     points: list[Point], timing: Timing, order: int
