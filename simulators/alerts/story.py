@@ -89,7 +89,7 @@ class Incident(NamedTuple):
         """Since when its value is back [ms]."""
         well = None
         for state in self.states:
-            if state.what == "recovering":
+            if state.what == "recovering" or (state.what == "resolved" and well is None):
                 well = state.at
             elif state.what in {"fired again", "reopened"}:
                 well = None

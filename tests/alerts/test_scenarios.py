@@ -9,15 +9,16 @@ from sqlalchemy import insert, select
 from processors.alerts.rules import Rule, shipped_rules
 from simulators.alerts import SCENARIOS, Story
 from simulators.alerts.air import HOURS_OF
+from simulators.alerts.stuck import REOPEN_H, STUCK
 from store.schema import incident_log
 from tests.alerts.city import City
 from tests.alerts.judge import Judge
 from tests.alerts.play import altered, play
 from tests.alerts.watchers import Watcher
 
-# Of long stories one seed is played, of the others three; `make alerts` plays many.
-LONG = ("haze episode", "midnight crossing", "tunnel fire")
-CASES = [(name, seed) for name in SCENARIOS for seed in ((1,) if name in LONG else (1, 2, 3))]
+# Of long stories one seed is played, of the others two, and one for each family that is stuck; `make alerts` plays many.
+SEEDS = {"haze episode": 1, "midnight crossing": 1, "tunnel fire": 1, "sensor stuck": len(STUCK)}
+CASES = [(name, seed) for name in SCENARIOS for seed in range(1, 1 + SEEDS.get(name, 2))]
 # A watch that remembered points lacked one that another had looked at.
 CASES.append(("flapping at the threshold", 202))
 _COLUMNS = ("incident", "at", "what", "why", "who", "level")
@@ -48,6 +49,8 @@ def test_the_truth_knows_the_times_of_the_rules() -> None:
     for code, (dwell_h, clear_h) in HOURS_OF.items():
         rule = shipped_rules()[code]
         assert (rule.dwell_min, rule.clear_min) == (dwell_h * 60, clear_h * 60), code
+    for code in STUCK.values():
+        assert shipped_rules()[code].reopen_min == REOPEN_H * 60, code
 
 
 async def wrong_of(story: Story, folder: Path, changes: dict[str, object], *, looks_every: int = 1) -> Counter[str]:
@@ -77,6 +80,8 @@ async def wrong_of(story: Story, folder: Path, changes: dict[str, object], *, lo
         ("silent weekend", {"gap_min": 7_200}, {"false"}),
         ("late upload", {"clear_min": 180}, {"late"}),
         ("spill at a section", {"clear_min": 480}, {"late"}),
+        ("sensor stuck", {"reopen_min": 5}, {"false", "late"}),
+        ("sensor stuck", {"dwell_min": 5}, {"late"}),
     ],
 )
 async def test_the_judge_sees_a_rule_that_is_wrong(
