@@ -109,6 +109,7 @@ async def test_the_judge_sees_what_is_told_twice_and_what_nobody_is_told(tmp_pat
         watcher.look()
         judge.look(turn, city)
         teller.look()
+        city.acknowledge(turn)
     judge.told(city)
     first = insert(incident_log).from_select(
         _COLUMNS, select(*(incident_log.c[name] for name in _COLUMNS)).where(incident_log.c.what == "raised").limit(1)
