@@ -19,6 +19,8 @@ from store.books import Books, Changed
 from store.sqlite import SqliteStore
 
 _HORIZON_DAYS = 400
+# Vitals tell of stations not sooner than that after they did, by the clock of the loop [s].
+_NOT_SOONER_S = 60.0
 
 
 class Receiving:
@@ -26,6 +28,7 @@ class Receiving:
 
     def __init__(self, folder: Path, store: SqliteStore, books: Books, clock: Callable[[], int]) -> None:
         self._store, self._books, self._clock = store, books, clock
+        self._look_s = 0.0
         self._journal = Journal(folder / "journal", reserve_bytes=0, ballast_bytes=0)
         self._journal.__enter__()
         self._liveness, self._devices = Liveness(clock()), Devices(counts_lost=True)
@@ -65,7 +68,8 @@ class Receiving:
         self._journal.__exit__(None, None, None)
 
     def _tell(self) -> None:
-        self._vitals.look(self._clock() / 1000)
+        self._look_s += _NOT_SOONER_S
+        self._vitals.look(self._look_s)
 
     def _settler(self) -> Settler:
         horizons = Horizons(_HORIZON_DAYS, {})
