@@ -1,15 +1,18 @@
-"""How long from a message to the incident that it makes: real broker, ingest, books and watch, under all shipped rules.
+"""How long from a message to the incident that it makes, and to the notice of it: real broker, ingest, books, watch and notify,
+under all shipped rules.
 
     python -m benchmarks.alert_latency --into docs/ALERTS.md
 
 A city of stations with two days of history. The hour with which each station's incident can be said is sent, one station after
 the other, and then of another city all of them at once. Measured is from before the message is published until the incident can
-be read.
+be read; and until an HTTP receiver has the notice, of a rule like the stations' own without group, so that each of them is told.
 """
 
 import argparse
 import asyncio
+import json
 import os
+import re
 import sqlite3
 import sys
 import tempfile
@@ -17,6 +20,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import closing, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
@@ -34,21 +38,91 @@ _LOOK_EVERY_S = 0.005
 _GAP_S = (0.5, 2.5)
 _WITHIN_S = 120.0
 _CLEAN, _DIRTY = 20.0, 100.0
+_RULES = """
+[[rule]]
+code = "told_of_each"
+signal = "readings.air.hour"
+zh = "逐站告知"
+en = "told of each"
+runbook = "air-quality"
+roles = ["each"]
+document = "benchmarks"
+clause = "none"
+mark = "chosen"
+effective_from = 2012-01-01
+levels = [{ severity = "warning", of = "pm2_5", over = 75 }]
+margin = 0
+dwell_min = 60
+clear_min = 120
+gap_min = 180
+reopen_min = 360
+"""
+_NOTIFY = """
+[[channel]]
+name = "others"
+url = "json://127.0.0.1:{port}/others"
+most_per_min = 10000
+
+[[channel]]
+name = "each"
+url = "json://127.0.0.1:{port}/each"
+most_per_min = 10000
+
+[[role]]
+names = ["duty"]
+step = [{{ tell = ["others"] }}]
+
+[[role]]
+names = ["each"]
+step = [{{ tell = ["each"] }}]
+"""
 
 
 class Measured(NamedTuple):
-    """How messages were sent, and of each that made an incident how long that took [s], in order."""
+    """How messages were sent, and of each how long until its incident could be read and until its notice came [s], in order."""
 
     how: str
     stations: int
-    seconds: list[float]
+    incidents: list[float]
+    notices: list[float]
+
+
+class Receiver:
+    """An HTTP server that takes every notice, and when it had that of each station [s since the epoch]."""
+
+    def __init__(self) -> None:
+        self.told: dict[str, float] = {}
+        told = self.told
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                if self.path.startswith("/each"):
+                    told.setdefault(re.findall(r"hx-\d+", json.loads(body)["title"])[0], time.time())
+                self.send_response(200)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                """Nothing."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.port = self._server.server_port
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
 
 
 class City:
     """Stations, and when the incident of each could be read [s since the epoch]."""
 
-    def __init__(self, folder: Path, count: int, port: int) -> None:
+    def __init__(self, folder: Path, count: int, port: int, receiver: Receiver) -> None:
         self._port = port
+        self._told = receiver.told
         self._books = folder / "data" / "books.sqlite"
         self.names = [f"hx-{number:03}" for number in range(1, count + 1)]
         self._now = time.time_ns() // 1_000_000 // HOUR_MS * HOUR_MS
@@ -57,12 +131,16 @@ class City:
             for name in self.names
         ]
         (folder / "stations.toml").write_text(dump_registry(entries), "utf-8")
+        (folder / "rules.toml").write_text(_RULES, "utf-8")
+        (folder / "notify.toml").write_text(_NOTIFY.format(port=receiver.port), "utf-8")
         ours = {name: value for name, value in os.environ.items() if not name.startswith("CITYFLUX_")}
         self.environment = {
             **ours,
             "CITYFLUX_DATA_DIR": str(folder / "data"),
             "CITYFLUX_STATIONS": str(folder / "stations.toml"),
             "CITYFLUX_MQTT_URL": f"mqtt://127.0.0.1:{port}",
+            "CITYFLUX_ALERT_RULES": str(folder / "rules.toml"),
+            "CITYFLUX_NOTIFY": str(folder / "notify.toml"),
             "CITYFLUX_INGEST_HTTP_PORT": "0",
         }
         self.said: dict[str, float] = {}
@@ -79,7 +157,7 @@ class City:
         asyncio.run(publish(messages, host="127.0.0.1", port=self._port))
 
     def measure(self, how: str, gap_s: tuple[float, float]) -> Measured:
-        """Send the second polluted hour of each station, so far apart, and wait for all incidents."""
+        """Send the second polluted hour of each station, so far apart, and wait for all incidents and notices."""
         sent: dict[str, float] = {}
         rng = Random(1)
 
@@ -94,23 +172,26 @@ class City:
         try:
             self.send(messages())
             deadline = time.monotonic() + _WITHIN_S
-            while len(self.said) < len(self.names):
+            while len(self.said) < len(self.names) or len(self._told) < len(self.names):
                 if time.monotonic() > deadline:
-                    sys.exit(f"{len(self.names) - len(self.said)} incidents did not come within {_WITHIN_S:.0f} s")
+                    missing = [len(self.names) - len(came) for came in (self.said, self._told)]
+                    sys.exit(f"{missing[0]} incidents and {missing[1]} notices did not come within {_WITHIN_S:.0f} s")
                 time.sleep(_LOOK_EVERY_S)
         finally:
             self._stopped.set()
             following.join()
-        return Measured(how, len(self.names), sorted(self.said[name] - sent[name] for name in self.names))
+        incidents, notices = (sorted(at[name] - sent[name] for name in self.names) for at in (self.said, self._told))
+        return Measured(how, len(self.names), incidents, notices)
 
     def has_looked(self) -> bool:
-        """Whether all of the history is settled, and the watch has looked at it."""
+        """Whether all of the history is settled, the watch has looked at it, and the notifier reads the log."""
         with closing(sqlite3.connect(self._books, timeout=30)) as db:
             heard = db.execute("SELECT count(DISTINCT station) FROM marks WHERE hour >= 0").fetchone()[0]
             last = (self._now - HOUR_MS - 1) // HOUR_MS
             ends = db.execute("SELECT count(*) FROM marks WHERE hour = ?", (last,)).fetchone()[0]
             waits = db.execute("SELECT count(*) FROM alert_marks").fetchone()[0]
-        return heard == ends == len(self.names) and not waits
+            read = db.execute("SELECT count(*) FROM counters WHERE name = 'notice_cursor'").fetchone()[0]
+        return heard == ends == len(self.names) and not waits and bool(read)
 
     def _follow(self) -> None:
         query = "SELECT subject FROM incidents WHERE rule = 'air_aqi_station'"
@@ -131,11 +212,11 @@ class City:
 @contextmanager
 def _a_city(count: int) -> Iterator[City]:
     with tempfile.TemporaryDirectory(prefix="cityflux-bench-") as scratch, mosquitto(Path(scratch)) as broker:
-        folder = Path(scratch)
-        city = City(folder, count, broker.port)
+        folder, receiver = Path(scratch), Receiver()
+        city = City(folder, count, broker.port, receiver)
         programs = {
             name: start([sys.executable, "-m", "cityflux", name], folder / f"{name}.log", city.environment)
-            for name in ("ingest", "watch")
+            for name in ("ingest", "watch", "notify")
         }
         try:
             until("ingest", lambda: broker.accepted("cityflux-ingest") > 0, programs["ingest"], folder / "ingest.log")
@@ -146,16 +227,18 @@ def _a_city(count: int) -> Iterator[City]:
             for program in programs.values():
                 program.kill()
                 program.wait()
+            receiver.close()
 
 
 def text(measured: Sequence[Measured]) -> str:
     """The figures as Markdown."""
     rows = [
-        (one.how, str(one.stations), *(f"{_share(one.seconds, share):.2f}" for share in (0.5, 0.95, 0.99, 1.0)))
+        (one.how, str(one.stations), until, *(f"{_share(seconds, share):.2f}" for share in (0.5, 0.95, 0.99, 1.0)))
         for one in measured
+        for until, seconds in (("incident", one.incidents), ("notice", one.notices))
     ]
-    head = ("messages", "stations", "median [s]", "95 % [s]", "99 % [s]", "longest [s]")
-    return table("From the message to the incident", head, rows)
+    head = ("messages", "stations", "until", "median [s]", "95 % [s]", "99 % [s]", "longest [s]")
+    return table("From the message to the incident and to the notice", head, rows)
 
 
 def _share(seconds: Sequence[float], share: float) -> float:

@@ -24,6 +24,9 @@ TAKEN = 3
 UNPROVEN = 4
 """Exit code of verify: all files are whole, and nothing says from whom they are."""
 
+MOST_NUMBER = (1 << 63) - 1
+"""The greatest number that the books can hold."""
+
 # Into a file or a pipe there is no width to keep to: tables get room for every cell.
 _WIDE = 200
 out = Console(soft_wrap=True, width=None if sys.stdout.isatty() else _WIDE)

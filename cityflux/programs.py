@@ -123,7 +123,10 @@ async def ingest(settings: Settings, worker: int = 1) -> None:
             _each(radar.look, our_clock.look),
         )
         consumer = Consumer(connect, broker, session, journal, now_ms, pause, heartbeat_s)
-        vitals = Vitals(consumer, settler, journal, books, liveness, now_ms, board.show, devices, our_clock, sharing)
+        vitals = Vitals(
+            consumer, settler, journal, books, liveness, now_ms, board.show, devices, our_clock, sharing,
+            stations_every_s=settings.presence_every_s,
+        )  # fmt: skip
         beside = {"vitals": vitals.run(), "radar": keep(radar, drifts), "cycles": _collect_cycles()}
         if worker == 1:
             folder, cap_bytes = letters_folder(settings), settings.dead_letters_cap_bytes

@@ -58,6 +58,7 @@ class Settings(BaseSettings):
     mqtt_heartbeat_s: float = Field(
         10, ge=0, le=3600, description="our own message through the broker and back; 0: none"
     )
+    presence_every_s: float = Field(10, ge=1, le=10, description="how often ingest tells which stations were heard")
     mqtt_share: str | None = Field(
         None,
         pattern=r"^[A-Za-z0-9_.-]{1,64}$",

@@ -71,7 +71,9 @@ class Clock:
         return Decimal(100 * sum(recent)) / len(recent) if len(recent) >= _LEAST_STATIONS else Decimal(0)
 
 
-def seen(now: Snapshot, failing: Failing | None, disk: Disk, ahead: Decimal) -> Iterator[tuple[Code, Decimal, str]]:
+def seen(
+    now: Snapshot, failing: Failing | None, disk: Disk | None, ahead: Decimal
+) -> Iterator[tuple[Code, Decimal, str]]:
     """What each condition is, and what is to be said of it; what is not known is left out."""
     ledger = now.ledger
     off = abs(ledger.journalled - ledger.written - ledger.refused - ledger.pending)
@@ -86,12 +88,15 @@ def seen(now: Snapshot, failing: Failing | None, disk: Disk, ahead: Decimal) -> 
     why = failing.why if failing is not None else ""
     yield "store_down", Decimal(store), why if store else ""
     yield "store_refuses", Decimal(refuses), why if refuses else ""
-    if now.connected:
+    if now.silent:
+        yield "broker_lost", Decimal(1), "nothing comes from the broker, not even our own heartbeat"
+    elif now.connected:
         yield "broker_lost", Decimal(0), ""
     elif now.receiving_failure is not None:
         yield "broker_lost", Decimal(1), now.receiving_failure
-    low = Decimal(100 * disk.reserve) / max(disk.free, 1)
-    yield "disk_percent", low, f"{disk.free >> 20} MiB are free, the reserve is {disk.reserve >> 20} MiB"
+    if disk is not None:
+        low = Decimal(100 * disk.reserve) / max(disk.free, 1)
+        yield "disk_percent", low, f"{disk.free >> 20} MiB are free, the reserve is {disk.reserve >> 20} MiB"
     yield "clock_percent", ahead, f"{ahead:.0f} % of the stations heard of late send times that are still to come"
 
 

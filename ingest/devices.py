@@ -5,11 +5,15 @@ from collections.abc import Iterable
 from itertools import islice
 
 from sensors.formats.sample import Vitals
+from sensors.presence import GRACE_MS
 from store.books import Changed
 from store.sightings import Sighting
 
 Station = tuple[str, str]
 """Family and id."""
+
+# Chosen: of so many of a station's pauses the last are told, where the books could not be reached for days.
+_MOST_BETWEEN = 100
 
 
 class Devices:
@@ -52,10 +56,15 @@ class Devices:
                 continue
             known = {name: value for name, value in now._asdict().items() if value is not None}
             lost = None if before.lost is None and now.lost is None else (before.lost or 0) + (now.lost or 0)
-            self._heard[key] = before._replace(**{**known, "lost": lost, "first_received": _first(before)})
+            between = (*before.between, *_between(before.last_received, _first(now)), *now.between)[-_MOST_BETWEEN:]
+            self._heard[key] = before._replace(
+                **{**known, "lost": lost, "first_received": _first(before), "between": between}
+            )
 
     def _hear(self, station: Station, at: int, said: Vitals | None = None) -> None:
         heard = self._heard.get(station) or Sighting(*station, at, first_received=at)
+        if between := _between(heard.last_received, at):
+            heard = heard._replace(between=(*heard.between, *between)[-_MOST_BETWEEN:])
         if said is None and heard.online is not False:
             self._heard[station] = heard._replace(last_received=at)
             return
@@ -76,6 +85,7 @@ class Devices:
             heard.counter if counter is None else counter,
             lost,
             heard.first_received,
+            heard.between,
         )
 
     def _lost(self, station: Station, counter: int) -> int:
@@ -83,6 +93,11 @@ class Devices:
         before = self._counters.get(station)
         self._counters[station] = counter
         return max(0, counter - before - 1) if before is not None else 0
+
+
+def _between(before: int, after: int) -> tuple[tuple[int, int], ...]:
+    """The time between two receipts [ms], where it is longer than the shortest after which any station is silent."""
+    return ((before, after),) if after - before > GRACE_MS else ()
 
 
 def _first(heard: Sighting) -> int:

@@ -1,7 +1,8 @@
 """Hearing: since when ingest hears without a break, so that silence of a station is told from silence of ours. Pure.
 
 A break is longer than a minute, or one after which the broker had lost our session: whatever is shorter the broker holds for us,
-and nothing is missing. A restart is a break like any other.
+and nothing is missing. A restart is a break like any other, and so is time in which nobody looked: a machine that slept, a clock
+that was set.
 """
 
 from store.hearing import Span
@@ -20,7 +21,7 @@ class Ears:
 
     def look(self, now: int, *, hears: bool, lost_at: int | None) -> None:
         """Whether anything that is published comes at `now` [ms]; when the broker lost our session last [ms]."""
-        if hears and not self._hears and self._is_broken(now, lost_at):
+        if hears and self._is_broken(now, lost_at):
             self._since = now
         if hears:
             self._heard_at = now
@@ -35,5 +36,5 @@ class Ears:
         return (
             self._since is None
             or now - self._heard_at > _SHORT_MS
-            or (lost_at is not None and lost_at >= self._heard_at)
+            or (not self._hears and lost_at is not None and lost_at >= self._heard_at)
         )

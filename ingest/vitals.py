@@ -27,8 +27,6 @@ from store.sightings import Sightings
 log = structlog.get_logger()
 
 _LOOK_EVERY_S = 1.0
-# Chosen: the registry and who is overdue change slowly, and going through thousands of stations takes milliseconds.
-_STATIONS_EVERY_S = 10.0
 # Chosen: stations told of at once; more would hold the loop for longer than a tenth of a second.
 _MOST_TOLD = 5_000
 
@@ -48,9 +46,12 @@ class Vitals:
         devices: Devices,
         our_clock: Clock,
         sharing: Sharing | None = None,
+        *,
+        stations_every_s: float,
     ) -> None:
         """`devices` hears from the settler too, `our_clock` sees what it judged; `sharing` is where other ingests are, that get a
-        part of each station's messages."""
+        part of each station's messages. Stations are looked at and told of every so many seconds: it takes milliseconds of
+        thousands of them."""
         self._consumer = consumer
         self._settler = settler
         self._journal = journal
@@ -70,6 +71,7 @@ class Vitals:
         self._gaps: list[int] = []
         self._attendance: dict[Family, Attendance] = {}
         self._silent: set[Family] = set()
+        self._stations_every_s = stations_every_s
         self._stations_due_s = float("-inf")
 
     async def run(self) -> None:
@@ -95,7 +97,7 @@ class Vitals:
             log.info(line)
         self._listen()
         if now_s >= self._stations_due_s:
-            self._stations_due_s = now_s + _STATIONS_EVERY_S
+            self._stations_due_s = now_s + self._stations_every_s
             self._look_at_stations()
         return Snapshot(
             made_s=now_s,
@@ -122,11 +124,11 @@ class Vitals:
 
     def _tell_conditions(self, now: Snapshot) -> None:
         at, journal = self._clock(), self._journal
+        disk = None
         try:
             disk = Disk(shutil.disk_usage(journal.folder).free, journal.reserve_bytes)
         except OSError as error:
             log.debug("disk not looked at", why=str(error))
-            return
         self._teller.tell(seen(now, self._settler.failing, disk, self._our_clock.percent(at)), at)
 
     def _listen(self) -> None:

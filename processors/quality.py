@@ -9,7 +9,7 @@ gives the readings of a span that is longer by that on both sides, and gets the 
 """
 
 from collections.abc import Callable, Iterator
-from functools import singledispatch
+from functools import cached_property, singledispatch
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -48,14 +48,22 @@ class Flagged(NamedTuple):
     detail: str
 
 
-class Series(NamedTuple):
-    """One quantity of one station: times [ms], rising, and values; where `others` are looked at, their median at these times
-    (NaN where there are too few)."""
+class Series:
+    """One quantity of one station: times [ms], rising, and values."""
 
-    station: str
-    times: Times
-    values: Floats
-    others: Floats
+    def __init__(self, station: str, times: Times, values: Floats, rest: Floats) -> None:
+        """`rest`: the values of the stations that have a say, a row for each of these times."""
+        self.station, self.times, self.values = station, times, values
+        self._rest = rest
+
+    @cached_property
+    def others(self) -> Floats:
+        """Their median at these times, NaN where there are too few."""
+        found = np.full(len(self.times), np.nan)
+        enough = (~np.isnan(self._rest)).sum(axis=1) >= _LEAST_OTHERS
+        if enough.any():
+            found[enough] = np.nanmedian(self._rest[enough], axis=1)
+        return found
 
 
 # Chosen, on the real air data: of the hours of a day, how many must make a step, to this factor, to be a change of unit.
@@ -91,13 +99,8 @@ def series(frame: pd.DataFrame, code: str, *, among: bool) -> Iterator[Series]:
         there = ~np.isnan(matrix[:, column])
         if not there.any():
             continue
-        others = np.full(int(there.sum()), np.nan)
-        if among:
-            rest = np.delete(matrix[there], column, axis=1)
-            enough = (~np.isnan(rest)).sum(axis=1) >= _LEAST_OTHERS
-            if enough.any():
-                others[enough] = np.nanmedian(rest[enough], axis=1)
-        yield Series(str(station), times[there], matrix[there, column], others)
+        rest = np.delete(matrix[there], column, axis=1) if among else np.empty((int(there.sum()), 0))
+        yield Series(str(station), times[there], matrix[there, column], rest)
 
 
 @singledispatch

@@ -9,12 +9,14 @@ is in `store/incident_writes.py`.
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 from sqlalchemy import ColumnElement, Connection, func, insert, select, update
 
+from sensors.reading import Period
 from store import incident_writes
 from store.books import Books
+from store.conditions import OURSELVES
 from store.judgements import Superseded
 from store.schema import alert_marks, incident_log, incident_versions, incidents, pending_alerts
 from store.transaction import counter, note, raise_counter
@@ -135,14 +137,18 @@ class Incidents:
         self._quiet_ms = quiet_ms
         self._most_ms = most_ms
 
-    def take(self, now: int, most: int) -> list[AlertMark]:
-        """Up to `most` changed series, those that wait longest first, that have been quiet for half a second or changing for
-        two. They stay until what was made of them is saved."""
+    def take(self, now: int, most: int, *, readings_first: bool = False) -> list[AlertMark]:
+        """Up to `most` changed series that have been quiet for half a second or changing for two: those of ourselves first, then
+        what is no readings or, if asked, readings, then the others, each by how long they wait. They stay until what was made
+        of them is saved."""
         its = alert_marks.c
         ready = (its.last_touched <= now - self._quiet_ms) | (its.first_touched <= now - self._most_ms)
-        query = select(its.family, its.station, its.period, its.since, its.sequence)
+        query = select(its.family, its.station, its.period, its.since, its.sequence).where(ready)
+        of_readings = its.period.in_(get_args(Period))
+        # However many readings wait for a store that is down.
+        order = (its.family != OURSELVES, ~of_readings if readings_first else of_readings, its.first_touched)
         with self._books.reading() as connection:
-            rows = connection.execute(query.where(ready).order_by(its.first_touched).limit(most))
+            rows = connection.execute(query.order_by(*order).limit(most))
             return [AlertMark(*row) for row in rows]
 
     def known(self, rule: str, subjects: Collection[str], since: int) -> dict[str, Known]:
@@ -217,17 +223,18 @@ class Incidents:
             )
 
     def acknowledge_group(self, number: int, *, who: str, why: str, now: int) -> list[Incident]:
-        """Somebody has seen an incident, and all of its group that ask, the one of the number first; none where there is none."""
+        """Somebody has seen an incident, and all of its group that ask, the one of the number first; none where there is none.
+        One without a group is by itself."""
         with self._books.writing() as connection:
             found = _one(connection, number)
-            if found is None:
-                return []
+            line = LogLine(now, "acknowledged", why, who, 0)
+            if found is None or found.group_id is None:
+                return [] if found is None else [_acknowledged(connection, found, line)]
             of = incidents.c
             rows = connection.execute(
                 select(incidents).where(of.group_id == found.group_id, of.id != number).order_by(of.id)
             )
             others = [one for row in rows if (one := _incident(row._mapping)).asks]
-            line = LogLine(now, "acknowledged", why, who, 0)
             return [_acknowledged(connection, one, line) for one in (found, *others)]
 
     def one(self, number: int) -> Incident | None:
@@ -262,13 +269,16 @@ class Incidents:
         return found
 
     def all(self, *, open_only: bool = False, since: int | None = None) -> list[Incident]:
-        """Incidents, the newest first: those that still hold, or that were not over before `since` [ms]."""
+        """Incidents, the newest first: those that still hold, or that were not over, or closed, before
+        `since` [ms]."""
         of = incidents.c
         query = select(incidents).where(of.gone.is_(None) | (of.gone == "closed"))
         if open_only:
             query = query.where(of.gone.is_(None), of.phase != "resolved")
         if since is not None:
-            query = query.where((of.resolved.is_(None)) | (of.resolved >= since))
+            its = incident_log.c
+            closed = select(its.id).where(its.incident == of.id, its.what == "closed", its.at >= since).exists()
+            query = query.where((of.resolved >= since) | (of.resolved.is_(None) & (of.gone.is_(None) | closed)))
         with self._books.reading() as connection:
             rows = connection.execute(query.order_by(of.fired.desc(), of.id.desc()))
             return [_incident(row._mapping) for row in rows]

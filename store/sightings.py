@@ -45,6 +45,11 @@ class Sighting(NamedTuple):
     """Messages that never came, by that count."""
     first_received: int | None = None
     """When it was heard first of what is told here; None: at `last_received`. Not kept."""
+    between: tuple[tuple[int, int], ...] = ()
+    """Of what is told here the long times in which it was not heard: when before, when next. Not kept."""
+
+
+_NOT_KEPT = frozenset({"first_received", "between"})
 
 
 class Sightings:
@@ -71,7 +76,7 @@ def add_sightings(
 ) -> None:
     """As `Sightings.add`, within a transaction. Where several tell, it is known until when everybody has told [ms]: a pause is
     one only if the station was silent then."""
-    rows = [{name: of for name, of in one._asdict().items() if name != "first_received"} for one in found]
+    rows = [{name: of for name, of in one._asdict().items() if name not in _NOT_KEPT} for one in found]
     if not rows:
         return
     _keep_pauses(connection, found, limit, known_until)
@@ -113,18 +118,25 @@ def _keep_pauses(connection: Connection, found: Sequence[Sighting], limit: Limit
             chunk = stations[start : start + 500]
             query = select(its.station, its.last_received).where(its.family == family, its.station.in_(chunk))
             before |= {(family, station): at for station, at in connection.execute(query)}
-    first_heard = connection.execute(select(func.min(hearing.c.since))).scalar()
+    first_heard, known = connection.execute(select(func.min(hearing.c.since), func.max(hearing.c.until))).one()
     new: list[dict[str, object]] = []
     touched: dict[tuple[str, str, int], list[str]] = {}
     for one in found:
         last = before.get((one.family, one.station), NEVER)
         first = one.last_received if one.first_received is None else one.first_received
         least = limit(one.family, one.station, first)
-        if least is None or first - last <= least:
+        if least is None:
             continue
-        if known_until is not None and known_until - last <= least:
+        its_pauses = [
+            {"family": one.family, "station": one.station, "since": since, "until": until}
+            for since, until in ((last, first), *one.between)
+            if until - since > least and (known_until is None or known_until - since > least)
+        ]
+        new += its_pauses
+        # Its silence may have been told, of what another ingest, or this one, now says was received before.
+        was_silent = known is not None and known - last > least
+        if not its_pauses and (not was_silent or one.last_received <= last):
             continue
-        new.append({"family": one.family, "station": one.station, "since": last, "until": first})
         # Who was never heard is silent from when ingest heard at all.
         since = (first_heard or first) if last == NEVER else last
         touched.setdefault((one.family, SILENCE, since // HOUR_MS * HOUR_MS), []).append(one.station)
@@ -134,4 +146,5 @@ def _keep_pauses(connection: Connection, found: Sequence[Sighting], limit: Limit
         of_its = (pauses.c.family == bindparam("of")) & (pauses.c.station == bindparam("its"))
         forgotten = delete(pauses).where(of_its, pauses.c.until < now - KEPT_MS)
         connection.execute(forgotten, [{"of": one["family"], "its": one["station"]} for one in new])
-        touch_alerts(connection, touched, now)
+    if touched:
+        touch_alerts(connection, touched, max(one.last_received for one in found))

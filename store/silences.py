@@ -1,6 +1,7 @@
 """Silences and shift notes in the books: what people do not want to be told for a while, and what one shift leaves to the next.
 
-A silence changes no incident: it lives on, and is told when the silence ends and it still holds.
+A silence changes no incident: it lives on, and is told when the silence ends and it still holds. What follows a beginning that
+people were told of before, its end too, is told meanwhile.
 """
 
 import json
@@ -16,7 +17,8 @@ from store.transaction import note
 
 
 class Silence(NamedTuple):
-    """From `since` to `until` [ms] nobody is told of incidents of a rule ("": of any) at a subject ("": at any)."""
+    """From `since` to `until` [ms] nobody is told of beginnings of incidents of a rule ("": of any) at a subject
+    ("": at any)."""
 
     rule: str
     subject: str

@@ -56,6 +56,7 @@ ADAPTERS = {
         "store/intervals.py",
         "store/judgements.py",
         "store/letters.py",
+        "store/notice_tries.py",
         "store/notices.py",
         "store/records.py",
         "store/replays.py",

@@ -4,6 +4,7 @@ What is told of them, what is said of the city meanwhile, and that no station is
 import asyncio
 import json
 import time
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
@@ -52,6 +53,7 @@ class Place:
         self.environment = {
             "CITYFLUX_DATA_DIR": str(folder / "data"),
             "CITYFLUX_STATIONS": str(folder / "stations.toml"),
+            "CITYFLUX_PRESENCE_EVERY_S": "1",
             "CITYFLUX_MQTT_URL": f"mqtt://127.0.0.1:{broker.port}",
             "LD_PRELOAD": str(FAKETIME),
             "FAKETIME_TIMESTAMP_FILE": str(self._clock),
@@ -75,6 +77,13 @@ class Place:
         new.write_text(f"{self._offset_s:+d}\n")
         new.rename(self._clock)
 
+    def heard_on_for(self, seconds: int) -> None:
+        """So much time passes while ingest looks on: less than a minute at once, for more would be a break."""
+        for left in range(seconds, 0, -50):
+            self.pass_by(min(left, 50))
+            looked = self.now
+            wait_for("ingest to have looked", lambda: self.knows(looked - 1), self.ingest, self.watch)  # noqa: B023 - called at once
+
     def send(self, *messages: OutMessage) -> None:
         assert asyncio.run(publish(messages, host="127.0.0.1", port=self.broker.port)) == len(messages)
 
@@ -96,10 +105,13 @@ class Place:
             for ago, value in values.items()
         ]
 
-    def alerts(self, rule: str | None = None) -> list[dict[str, Any]]:
-        """The incidents of a rule, or all, as `cityflux alerts list` has them."""
+    def alerts(self) -> dict[str, list[dict[str, Any]]]:
+        """The incidents as `cityflux alerts list` has them, by rule."""
         text = cityflux("alerts", "list", "--format", "json", environment=self.environment)
-        return [row for row in json.loads(text) if rule in {None, row["rule"]}]
+        found: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        for row in json.loads(text):
+            found[row["rule"]].append(row)
+        return found
 
     def log_of(self, number: int) -> list[dict[str, Any]]:
         text = cityflux("alerts", "explain", str(number), "--format", "json", environment=self.environment)
@@ -117,6 +129,11 @@ class Place:
         with closing(connect(Path(self.environment["CITYFLUX_DATA_DIR"]) / "books.sqlite")) as db:
             row = db.execute(query, values).fetchone()
             return None if row is None else row[0]
+
+    def told(self) -> str:
+        """The rules of all incidents that ever were, in order; no processor runs here, which is told too."""
+        rules = "SELECT rule FROM incidents WHERE rule != 'cityflux_processor_behind' ORDER BY rule"
+        return str(self.asked(f"SELECT group_concat(rule, ' ') FROM ({rules})"))  # noqa: S608 - our own words
 
     def heard(self, station: str, after: int) -> bool:
         """Whether the books know that a station was heard after an instant [ms]."""
@@ -156,11 +173,11 @@ def test_ingest_that_is_killed_leaves_what_holds_unknown_and_no_station_silent(p
     # The watch was started a minute ago at least, and ingest said nothing for as long.
     place.pass_by(120)
     place.wait("ingest to be told as dead", "cityflux_ingest_dead", "firing")
-    (dead,) = place.alerts("cityflux_ingest_dead")
-    (air,) = place.alerts("air_aqi_station")
+    found = place.alerts()
+    (dead,), (air,) = found["cityflux_ingest_dead"], found["air_aqi_station"]
     assert air["state"] == f"firing, not known since {dead['since']}"
     (opened,) = place.log_of(dead["id"])
-    others = sum("not known since" in row["state"] for row in place.alerts())
+    others = sum("not known since" in row["state"] for its in found.values() for row in its)
     assert opened["why"].endswith(f"open incidents that are not known meanwhile: {others}")
     # What is sent meanwhile waits at the broker. m-01 is silent after seven minutes; twenty pass.
     place.send(place.minute("m-01"))
@@ -170,14 +187,21 @@ def test_ingest_that_is_killed_leaves_what_holds_unknown_and_no_station_silent(p
     place.wait("ingest to be told as back", "cityflux_ingest_dead", "resolved")
     wait_for("the books to know of m-01", lambda: place.heard("m-01", restarted - 1), place.ingest)
     wait_for("the books to know until now", lambda: place.knows(restarted + 5_000), place.ingest, place.watch)
-    assert place.alerts("air_station_silent") == []
-    (air,) = place.alerts("air_aqi_station")
+    found = place.alerts()
+    assert found["air_station_silent"] == []
+    (air,) = found["air_aqi_station"]
     assert air["state"] == "firing", "an outage of ours ends nothing"
     # Now it is truly silent: it is told once, and is over when it sends.
-    place.pass_by(8 * 60)
+    place.heard_on_for(8 * 60)
     place.wait("m-01 to be told as silent", "air_station_silent", "firing")
     # Those that never sent are silent too.
-    assert {row["subject"] for row in place.alerts("air_station_silent")} == {"m-01", "m-02", "m-03"}
+    subjects = "SELECT group_concat(subject, ' ') FROM (SELECT subject FROM incidents WHERE rule = ? ORDER BY subject)"
+    wait_for(
+        "all of them to be told",
+        lambda: place.asked(subjects, "air_station_silent") == "m-01 m-02 m-03",
+        place.ingest,
+        place.watch,
+    )
     place.send(*(place.minute(f"m-0{number}") for number in (1, 2, 3)))
     resolved = "SELECT count(*) FROM incidents WHERE rule = 'air_station_silent' AND phase = 'resolved'"
     wait_for("them to be over", lambda: place.asked(resolved) == 3, place.ingest, place.watch)
@@ -185,24 +209,33 @@ def test_ingest_that_is_killed_leaves_what_holds_unknown_and_no_station_silent(p
     place.wait("the air to be clean", "air_aqi_station", "resolved")
 
 
-def test_a_broker_that_is_away_is_told_after_a_minute_and_silences_nobody(place: Place) -> None:
+def test_a_clock_that_is_behind_and_a_broker_that_is_away_are_told_and_silence_nobody(place: Place) -> None:
     begun = place.now
-    place.send(place.minute("m-01"))
-    wait_for("the books to know of it", lambda: place.heard("m-01", begun - 1) and place.knows(begun), place.ingest)
+    stations = ("m-01", "m-02", "m-03")
+    # Thirty minutes behind: what is sent now is still to come.
+    messages = [place.minute(name) for name in stations]
+    place.pass_by(-30 * 60)
+    place.send(*messages)
+    place.wait("the clock to be told as off", "cityflux_clock_off", "firing")
+    place.pass_by(30 * 60)
+    assert place.now >= begun
+    right = place.now
+    place.send(*(place.minute(name) for name in stations))
+    place.wait("the clock to be told as right", "cityflux_clock_off", "resolved")
+    wait_for("the books to know of it", lambda: place.heard("m-01", right - 1) and place.knows(right), place.ingest)
     place.broker.stop()
     lost = "SELECT value FROM conditions WHERE code = 'broker_lost' ORDER BY at DESC LIMIT 1"
     wait_for("ingest to see it", lambda: place.asked(lost) == "1", place.ingest, place.watch)
     place.pass_by(30 * 60)
     place.wait("the broker to be told as lost", "cityflux_broker_lost", "firing")
-    (one,) = place.alerts("cityflux_broker_lost")
-    explained = cityflux("alerts", "explain", str(one["id"]), environment=place.environment)
-    assert "as cityflux says: mqtt://" in explained.replace("\n", " ")
     back = place.now
     place.broker.restart()
     place.wait("the broker to be told as back", "cityflux_broker_lost", "resolved")
     wait_for("the books to know until now", lambda: place.knows(back), place.ingest, place.watch)
-    assert place.alerts("air_station_silent") == []
-    assert place.alerts("cityflux_ingest_dead") == []
+    number = place.asked("SELECT id FROM incidents WHERE rule = 'cityflux_broker_lost'")
+    explained = cityflux("alerts", "explain", str(number), environment=place.environment)
+    assert "as cityflux says: mqtt://" in explained.replace("\n", " ")
+    assert place.told() == "cityflux_broker_lost cityflux_clock_off"
 
 
 def test_a_store_that_is_down_and_a_journal_that_fills_are_told_although_the_watch_cannot_read(
@@ -220,22 +253,9 @@ def test_a_store_that_is_down_and_a_journal_that_fills_are_told_although_the_wat
             place.wait("the journal to be told as full", "cityflux_journal_fills", "firing")
             place.pass_by(120)
             place.wait("the store to be told as down", "cityflux_store_down", "firing")
-            assert place.alerts("cityflux_ingest_dead") == []
             influx.restart()
             place.wait("the store to be told as back", "cityflux_store_down", "resolved")
             place.wait("the journal to be told as empty", "cityflux_journal_fills", "resolved")
-            levels = [line["level"] for line in place.log_of(place.alerts("cityflux_journal_fills")[0]["id"])]
-            assert "critical" in levels
-
-
-def test_a_clock_that_is_behind_is_told_by_what_stations_send(place: Place) -> None:
-    begun = place.now
-    messages = [place.minute(f"m-0{number}") for number in (1, 2, 3)]
-    # Thirty minutes behind: what is sent now is still to come.
-    place.pass_by(-30 * 60)
-    place.send(*messages)
-    place.wait("the clock to be told as off", "cityflux_clock_off", "firing")
-    place.pass_by(30 * 60)
-    assert place.now >= begun
-    place.send(*(place.minute(f"m-0{number}") for number in (1, 2, 3)))
-    place.wait("the clock to be told as right", "cityflux_clock_off", "resolved")
+            assert place.told() == "cityflux_journal_fills cityflux_store_down"
+            greatest = "SELECT max(incident_log.level) FROM incident_log JOIN incidents ON incident = incidents.id WHERE rule = ?"
+            assert place.asked(greatest, "cityflux_journal_fills") == 3, "critical"

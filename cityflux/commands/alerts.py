@@ -1,20 +1,30 @@
 """`cityflux alerts`: what the operations centre is told, what became of it, and by which rules."""
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cityflux.alert_rows import (
+    incident_row,
+    level_of,
+    levels_of,
+    peak_of,
+    pending_row,
+    said_of_group,
+    said_of_rule,
+    silenced_until,
+    state_at,
+    state_of,
+    stored_row,
+)
 from cityflux.composition import alert_rules_of, now_ms, open_books, open_store, traffic_rules_of, whoami
-from cityflux.console import Format, instant, out, print_rows, refused, settings, wrong
+from cityflux.console import MOST_NUMBER, Format, instant, out, print_rows, refused, settings, wrong
 from cityflux.settings import Settings
-from processors.alerts.outage import is_not_known, not_known_since, said_of_ourselves
-from processors.scopes import CITY
+from processors.alerts.outage import not_known_since, said_of_ourselves
 from sensors.instants import DAY_MS, HOUR_MS, iso
-from store.incidents import Draft, Incident, Incidents, Of
+from store.incidents import Incident, Incidents, Of
 from store.intervals import Intervals
-from store.silences import Silence, Silences
+from store.silences import Silences
 
 if TYPE_CHECKING:
     from processors.alerts.history import Seen
@@ -33,7 +43,7 @@ def rules(style: Annotated[Format, typer.Option("--format", help="table, csv or 
             "code": rule.code,
             "subject": SIGNALS[rule.signal].subject.name,
             "name": f"{rule.zh} {rule.en}",
-            "levels": _levels(rule),
+            "levels": levels_of(rule),
             "dwell_min": rule.dwell_min,
             "clear_min": rule.clear_min,
             "roles": "+".join(rule.roles),
@@ -62,7 +72,7 @@ def list_alerts(
         silences = Silences(books).all(since=now)
         unknown = not_known_since(Incidents(books).all(open_only=True))
     if pending:
-        rows = [_begun(rules[code], subject, since, chosen) for (code, subject), since in sorted(begun.items())]
+        rows = [pending_row(rules[code], subject, since, chosen) for (code, subject), since in sorted(begun.items())]
         print_rows(rows, ["rule", "subject", "name", "since", "said_from"], style, "pending")
         return
     columns = [
@@ -84,7 +94,7 @@ def list_alerts(
     for one in found:
         by.setdefault((one.rule, one.subject), []).append(one)
     shown = [
-        {**_stored(one, by, rules, chosen, unknown), "silenced_until": _silenced(one, silences, now, chosen)}
+        {**stored_row(one, by, rules, chosen, unknown), "silenced_until": silenced_until(one, silences, now, chosen)}
         for one in found
     ]
     print_rows(shown, columns, style, "incidents")
@@ -92,7 +102,9 @@ def list_alerts(
 
 @alerts.command("explain")
 def explain(
-    number: Annotated[int, typer.Argument(help="of the incident; `cityflux alerts list` shows it")],
+    number: Annotated[
+        int, typer.Argument(min=1, max=MOST_NUMBER, help="of the incident; `cityflux alerts list` shows it")
+    ],
     style: Annotated[Format, typer.Option("--format", help="table, csv or json")] = Format.TABLE,
 ) -> None:
     """What happened to an incident, and why it was told. Example: cityflux alerts explain 17"""
@@ -110,20 +122,20 @@ def explain(
         gone = "" if one.gone is None else f", {one.gone}{f' to {one.joined_into}' if one.joined_into else ''}"
         name = f"{one.rule}, which is no rule any more" if rule is None else f"{rule.zh} {rule.en}"
         said = [
-            f"{number}: {name}, {one.subject}, {_state_of(one, unknown, chosen)}{gone}",
-            *(_said_of(rule) if rule else ()),
+            f"{number}: {name}, {one.subject}, {state_of(one, unknown, chosen)}{gone}",
+            *(said_of_rule(rule) if rule else ()),
         ]
         if len(group) > 1:
-            said.append(f"group {one.group_id}: {_said_of_group(group)}")
+            said.append(f"group {one.group_id}: {said_of_group(group)}")
         if ourselves:
             said.append(f"as cityflux says: {ourselves}")
-        for line in [*said, f"its peak: {_peak(rule, one.draft, chosen)}"]:
+        for line in [*said, f"its peak: {peak_of(rule, one.draft, chosen)}"]:
             out.print(line, markup=False)
     rows = [
         {
             "written": iso(line.at, chosen.zone),
             "what": line.what,
-            "level": _level(rule, line.level),
+            "level": level_of(rule, line.level),
             "who": line.who,
             "why": line.why,
         }
@@ -134,7 +146,7 @@ def explain(
 
 @alerts.command("ack")
 def acknowledge(
-    number: Annotated[int, typer.Argument(help="of the incident")],
+    number: Annotated[int, typer.Argument(min=1, max=MOST_NUMBER, help="of the incident")],
     why: Annotated[str, typer.Option("--note", help="what is known, or done about it")],
     group: Annotated[bool, typer.Option("--group", help="and of all of its group that ask")] = False,
 ) -> None:
@@ -167,7 +179,7 @@ def backtest(
     if end <= start:
         wrong(f"--to is not after --from: {iso(start, chosen.zone)} to {iso(end, chosen.zone)}")
     rows = [
-        _incident(of, subject, one, chosen)
+        incident_row(of, subject, one, chosen)
         for subject, seen in _look_back(of, chosen, start, end).items()
         for one in seen.incidents
     ]
@@ -196,38 +208,14 @@ def why_not(
         {
             "at": iso(point.at, chosen.zone),
             **point.shown,
-            "exceeds": "not known" if point.level is None else _level(of, point.level),
-            "keeps_up": _level(of, point.keeps),
-            "state": _state(of, seen, point.at, chosen),
+            "exceeds": "not known" if point.level is None else level_of(of, point.level),
+            "keeps_up": level_of(of, point.keeps),
+            "state": state_at(of, seen, point.at, chosen),
         }
         for point in seen.points
     ]
     quantities = sorted({code for point in seen.points for code in point.shown})
     print_rows(rows, ["at", *quantities, "exceeds", "keeps_up", "state"], style, f"{of.zh} {of.en}: {subject}")
-
-
-def _said_of(rule: "Rule") -> list[str]:
-    """What a rule asks, and where it is from."""
-    also = [
-        f"told when {rule.coverage_percent} % of that time is known" if rule.coverage_percent else "",
-        f"begins only {'; '.join(map(str, rule.schedule))}" if rule.schedule else "",
-        f"flapping after {rule.flap_times} times in {rule.flap_min} min" if rule.flap_times else "",
-        f"grouped by {rule.group} within {rule.group_min} min" if rule.group else "",
-    ]
-    return [
-        f"levels: {_levels(rule)}",
-        f"said after {rule.dwell_min} min, over after {rule.clear_min} min within the limits by {rule.margin}",
-        *(one for one in also if one),
-        f"rule {rule.code}: {rule.document}, {rule.clause} ({rule.mark})",
-    ]
-
-
-def _said_of_group(group: Sequence[Incident]) -> str:
-    """How many incidents a group has, and what became of them."""
-    states = Counter(
-        "firing or recovering" if one.gone is None and one.draft.phase != "resolved" else "over" for one in group
-    )
-    return f"{len(group)} incidents, {', '.join(f'{count} {state}' for state, count in sorted(states.items()))}"
 
 
 def _rule(code: str, chosen: Settings) -> "Rule":
@@ -246,137 +234,3 @@ def _look_back(rule: "Rule", chosen: Settings, start: int, end: int) -> "dict[st
         registry, intervals = books.registry(), Intervals(books).all(SIGNALS[rule.signal].family)
         store, traffic = open_store(chosen), traffic_rules_of(chosen)
         return dict(look_back(store, registry, intervals, rule, chosen.zone, start, end, books=books, traffic=traffic))
-
-
-def _levels(rule: "Rule") -> str:
-    said = []
-    for level in rule.levels:
-        own = "" if level.dwell_min is None else f" after {level.dwell_min} min"
-        said.append(f"{level.colour or level.severity} {_when(level)}{own}")
-    return "; ".join(said)
-
-
-def _when(level: Any) -> str:
-    return " or ".join(" and ".join(_clause(clause) for clause in clauses) for clauses in level.any)
-
-
-def _clause(clause: Any) -> str:
-    name = "" if clause.of == "value" else f"{clause.of} "
-    windows = "" if clause.windows == 1 else f" in {clause.windows} windows"
-    windows += "" if clause.within == 1 else f" in one of {clause.within} windows"
-    return f"{name}{f'> {clause.over}' if clause.over is not None else f'< {clause.below}'}{windows}"
-
-
-def _level(rule: "Rule | None", number: int) -> str:
-    if rule is None:
-        return f"level {number}"
-    if number == 0:
-        return "–"
-    level = rule.levels[number - 1]
-    return level.colour or level.severity
-
-
-def _begun(rule: "Rule", subject: str, since: int, chosen: Settings) -> dict[str, Any]:
-    return {
-        "rule": rule.code,
-        "subject": subject,
-        "name": f"{rule.zh} {rule.en}",
-        "since": iso(since, chosen.zone),
-        "said_from": iso(since + min(rule.timing.dwell), chosen.zone),
-    }
-
-
-def _stored(
-    one: Incident,
-    by: Mapping[Of, Sequence[Incident]],
-    rules: "Mapping[str, Rule]",
-    chosen: Settings,
-    unknown: int | None,
-) -> dict[str, Any]:
-    rule = rules.get(one.rule)
-    acknowledged = None
-    if one.acknowledged_by is not None and one.acknowledged_at is not None:
-        acknowledged = (
-            f"{one.acknowledged_by} {iso(one.acknowledged_at, chosen.zone)}{' (of a lower level)' if one.asks else ''}"
-        )
-    others = (
-        other
-        for code in (rule.inhibited_by if rule else ())
-        for of in (one.subject, CITY)
-        for other in by.get((code, of), ())
-    )
-    wider = next((other.id for other in others if rule and rule.stands_behind(one, other)), None)
-    return {
-        **_incident(rule, one.subject, one.draft, chosen),
-        "state": one.gone or _state_of(one, unknown, chosen),
-        "id": one.id,
-        "rule": one.rule,
-        "acknowledged": acknowledged,
-        "stands_behind": wider,
-        "group": one.group_id,
-    }
-
-
-def _silenced(one: Incident, silences: Sequence[Silence], now: int, chosen: Settings) -> str | None:
-    """Until when nobody is told of it; None where people are."""
-    until = max((silence.until for silence in silences if silence.covers(one, now)), default=None)
-    return None if until is None else iso(until, chosen.zone)
-
-
-def _peak(rule: "Rule | None", one: Draft, chosen: Settings) -> str:
-    """What was measured at its peak, by the names and units that its signal gives."""
-    from processors.alerts.signals import SIGNALS
-
-    names = {} if rule is None else SIGNALS[rule.signal].shows
-    said = [
-        f"{names[code].zh} {names[code].en} {value} {names[code].unit}".rstrip() if code in names else f"{code} {value}"
-        for code, value in one.shown.items()
-        if code != "peak_at"
-    ]
-    return f"{', '.join(said)}, {iso(one.shown['peak_at'], chosen.zone)}"
-
-
-def _state_of(one: Incident, unknown: int | None, chosen: Settings) -> str:
-    """Where it stands; since when an outage of ours keeps that from being known."""
-    if unknown is None or not is_not_known(one, unknown):
-        return _phase(one.draft)
-    return f"{_phase(one.draft)}, not known since {iso(unknown, chosen.zone)}"
-
-
-def _phase(one: Draft) -> str:
-    return f"{one.phase}, flapping" if one.flapping else one.phase
-
-
-def _incident(rule: "Rule | None", subject: str, one: Draft, chosen: Settings) -> dict[str, Any]:
-    return {
-        "subject": subject,
-        "level": _level(rule, one.level),
-        "greatest": _level(rule, one.greatest),
-        "since": iso(one.since, chosen.zone),
-        "said": iso(one.fired, chosen.zone),
-        "well": None if one.well is None else iso(one.well, chosen.zone),
-        "resolved": None if one.resolved is None else iso(one.resolved, chosen.zone),
-        "state": _phase(one),
-        "times": one.episodes,
-        "peak": _peak(rule, one, chosen),
-    }
-
-
-def _state(rule: "Rule", seen: "Seen", at: int, chosen: Settings) -> str:
-    """What the rule's alert was at an instant, with what was missing for one."""
-    for one in seen.incidents:
-        if one.fired <= at and (one.resolved is None or at < one.resolved):
-            return f"firing since {'its beginning' if one.fired == at else 'before'}"
-        if one.since <= at < one.fired:
-            return _waits(rule, one.since, at, chosen)
-    since = seen.pending if seen.pending is not None and at >= seen.pending else seen.run_at(at, rule.timing.gap)
-    return "quiet" if since is None else _waits(rule, since, at, chosen)
-
-
-def _waits(rule: "Rule", since: int, at: int, chosen: Settings) -> str:
-    needed = min(rule.timing.dwell)
-    if at - since < needed:
-        return f"pending: {needed // 60_000} min are needed, {(at - since) // 60_000} were over"
-    if not rule.may_begin(at, chosen.zone):
-        return "pending: it lasted long enough; these are not its hours"
-    return f"pending: it lasted long enough; less than {rule.coverage_percent} % of that time is known"

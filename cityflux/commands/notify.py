@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from cityflux.composition import alert_rules_of, now_ms, open_books, whoami
-from cityflux.console import Format, instant, out, print_rows, refused, settings, wrong
+from cityflux.console import MOST_NUMBER, Format, instant, out, print_rows, refused, settings, wrong
 from cityflux.settings import Settings, SettingsError
 from sensors.instants import DAY_MS, iso
 from store.incidents import Incident, Incidents
@@ -20,7 +20,9 @@ _NOTES = 3
 
 
 def deliveries(
-    incident: Annotated[int | None, typer.Option(help="of one incident; default: of all")] = None,
+    incident: Annotated[
+        int | None, typer.Option(min=1, max=MOST_NUMBER, help="of one incident; default: of all")
+    ] = None,
     days: Annotated[int, typer.Option(min=1, max=3_660, help="made in so many days")] = 7,
     style: StyleOption = Format.TABLE,
 ) -> None:
@@ -58,7 +60,7 @@ def test(
 ) -> None:
     """Send a test message to a channel now, and say what came back. Example: cityflux alerts test duty-group"""
     from cityflux.notifying import directory_of, receiver_of
-    from processors.alerts.notify.channels import Message, NotSentError
+    from processors.alerts.notify.channels import Message, NotSentError, deliver
     from processors.alerts.notify.texts import Facts, Named, render, signed
 
     chosen = settings()
@@ -77,7 +79,7 @@ def test(
     message = Message(uid, "test", "notice", 0, text.title, signed(text.body, uid, its.language), {"what": "test"})
     failure = ""
     try:
-        receiver.send(message, directory.delivery.timeout_s)
+        deliver(receiver, message, directory.delivery.timeout_s)
     except NotSentError as error:
         failure = str(error)
     with open_books(chosen) as books:
@@ -137,7 +139,9 @@ def silences(style: StyleOption = Format.TABLE) -> None:
 
 
 def unsilence(
-    number: Annotated[int, typer.Argument(help="of the silence; `cityflux alerts silences` shows it")],
+    number: Annotated[
+        int, typer.Argument(min=1, max=MOST_NUMBER, help="of the silence; `cityflux alerts silences` shows it")
+    ],
     why: Annotated[str, typer.Option("--why", help="the reason")],
 ) -> None:
     """End a silence before its time: what still holds is told now. Example: cityflux alerts unsilence 3 --why 'works done'"""

@@ -1,8 +1,9 @@
 """What a level of a rule asks of values, as typed, frozen data; and of which hours a rule speaks."""
 
+import re
 from collections.abc import Sequence
 from datetime import time
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from typing import Annotated, Any, Literal, NamedTuple, Self, get_args
 
@@ -16,8 +17,27 @@ SEVERITIES: Sequence[Severity] = ("notice", "warning", "serious", "critical")
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 WEEKDAYS: tuple[Weekday, ...] = get_args(Weekday)
 
-Number = Annotated[Decimal, BeforeValidator(lambda value: Decimal(str(value)))]
+
+def _as_written(value: Any) -> Decimal:
+    try:
+        return Decimal(str(value))
+    except InvalidOperation as error:
+        raise ValueError(f"{value!r} is no number") from error
+
+
+Number = Annotated[Decimal, BeforeValidator(_as_written)]
 """Exactly as it is written."""
+
+
+def _of_a_clock(value: Any) -> Any:
+    if not isinstance(value, str | time) or (isinstance(value, str) and not _HOUR_AND_MINUTE.match(value)):
+        raise ValueError(f'{value!r} is no time of the city\'s clock; write it as "22:00"')
+    return value
+
+
+_HOUR_AND_MINUTE = re.compile(r"^\d{1,2}:\d{2}(:\d{2})?$")
+Clock = Annotated[time, BeforeValidator(_of_a_clock)]
+"""A time of the city's clock, which has no zone of its own."""
 
 
 class Data(BaseModel):
@@ -99,8 +119,8 @@ class Hours(Data):
     """Hours of some weekdays, by the city's clock; where `to` is not after `from` they end on the next day."""
 
     days: tuple[Weekday, ...] = Field(default=WEEKDAYS, min_length=1)
-    since: time = Field(alias="from")
-    until: time = Field(alias="to")
+    since: Clock = Field(alias="from")
+    until: Clock = Field(alias="to")
 
     def __str__(self) -> str:
         days = "" if self.days == WEEKDAYS else f"{', '.join(self.days)} "

@@ -12,6 +12,8 @@ from store.incidents import Change, Draft, Incident, Known, Of
 
 # Chosen: batches of ingest bring some points again; so many are compared instead of looking at all of the course again.
 _REMEMBERED = 16
+# Chosen: a course that has grown to so many incidents, none of which it could leave, is read anew.
+_MOST_INCIDENTS = 16
 
 
 class Course:
@@ -50,8 +52,11 @@ class Course:
         since = self.base - reopen
         return [one for one in drafts(self.track.course.episodes, reopen) if one.well is None or one.well > since]
 
-    def is_over(self, last: Draft | None, reopen: int) -> bool:
-        """Whether no point that comes can change its last incident, and nothing is pending."""
+    def is_to_be_left(self, its: Sequence[Draft], reopen: int) -> bool:
+        """Whether no point that comes can change its last incident, and nothing is pending; or there are too many of them."""
+        last = its[-1] if its else None
+        if len(its) > _MOST_INCIDENTS:
+            return True
         if self.track.pending is not None:
             return False
         return last is None or (last.well is not None and (self.track.at or 0) > last.well + reopen)

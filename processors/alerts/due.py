@@ -15,6 +15,7 @@ from sensors.instants import HOUR_MS
 from sensors.reading import Period
 from sensors.stations import Registry, Station
 from store.books import Books, BooksUnavailable
+from store.conditions import OURSELVES
 from store.hearing import Hearing, Span
 from store.incidents import AlertMark
 from store.intervals import Interval, Intervals
@@ -27,11 +28,16 @@ _READINGS = frozenset(get_args(Period))
 
 # Chosen: ingest tells who was heard each ten seconds.
 _LOOK_EVERY_MS = 1_000
+# Chosen: half a second to a second of work, so long another alert may wait.
+_MOST_OF_BOOKS = 1_000
 
 
-def first_of_books(marks: Sequence[AlertMark]) -> Sequence[AlertMark]:
-    """Of changes that wait those that are no readings, where there are any: a store that is down keeps nobody from saying so."""
-    return [mark for mark in marks if mark.period not in _READINGS] or marks
+def in_turn(marks: Sequence[AlertMark]) -> Sequence[AlertMark]:
+    """Of changes that wait, in their order, those to look at now: of ourselves, readings, or other things, as the first is. So a
+    store that is down keeps nobody from saying so. Of other things only some: ten thousand stations that fall silent at once
+    take seconds."""
+    found = [mark for mark in marks if _kind(mark) == _kind(marks[0])]
+    return found if found and found[0].period in _READINGS else found[:_MOST_OF_BOOKS]
 
 
 class Due:
@@ -115,6 +121,10 @@ class Due:
             since = heard.get(name, self._spans[0].since)
             changed[name[0], SILENCE, since // HOUR_MS * HOUR_MS].append(name[1])
         self._hearing.mark(changed, now)
+
+
+def _kind(mark: AlertMark) -> tuple[bool, bool]:
+    return mark.family == OURSELVES, mark.period in _READINGS
 
 
 def _by_family(names: Iterable[Name]) -> Mapping[str, list[str]]:

@@ -32,6 +32,7 @@ from store.intervals import Interval
 from store.port import ReadingsStore
 
 _MINUTE_MS = 60_000
+_NEVER = 2**62
 # Chosen: subjects whose looks begin within five minutes of the last one's, ten, twenty and so on are looked at together.
 _TOGETHER_MS = 5 * 60_000
 # Chosen: some 300 MB while they are read. More subjects than have so many points are looked at one part after the other.
@@ -66,12 +67,13 @@ class Scene(NamedTuple):
 
     def look(self, start: int, subjects: Collection[str], *, before: bool) -> Look:
         """At subjects after an instant [ms]; with what its signal needs `before`, else only with what its rules' clauses do."""
-        windows = max(rule.looks_at for rule in self.rules)
+        windows, after = max(rule.looks_at for rule in self.rules), start
         start -= (windows - 1) * self.signal.window + (self.signal.before_h * HOUR_MS if before else 0)
         return Look(
             self.store, self.registry, self.intervals, self.zone, start, self.now + FUTURE_MS,
             None if self.signal.subject.all_at_once else subjects,
             frozenset[str]().union(*(rule.asks_of for rule in self.rules)), self.books, self.traffic, self.now, self.shared,
+            after,
         )  # fmt: skip
 
 
@@ -156,10 +158,11 @@ def _deep(
         begins = {subject: min(one.begins for one in its) for subject, its in depths.items()}
         for together in _together(scene, begins):
             values = scene.signal.make(scene.look(min(together.values()), together.keys(), before=True))
-            for subject, its in ((subject, depths[subject]) for subject in together if subject in values):
+            for subject, its in ((subject, depths[subject]) for subject in together):
                 for depth in its:
-                    course = _course(scene, depth, values[subject])
-                    if course.edge is not None and depth.begins > depth.base - BEFORE_MS and not depth.known.incidents:
+                    # Of a subject of which nothing counts any more nothing holds.
+                    course = _course(scene, depth, values.get(subject, {}))
+                    if depth.begins > depth.base - BEFORE_MS and _is_cut(course, depth.known):
                         # Nobody has seen its beginning, and nothing is stored of it: a rule that is new, data that are.
                         further[subject].append(depth._replace(begins=depth.base - BEFORE_MS))
                     else:
@@ -178,8 +181,12 @@ def _depths(
     """Where each rule is to be looked at deep, by subject; what has ended is closed instead."""
     depths: dict[str, list[_Depth]] = defaultdict(list)
     for rule in scene.rules:
-        its = [subject for subject, rules in subjects.items() if rule in rules]
-        first = min((since[subject] for subject in its), default=0) - rule.begins_within_ms
+        its = {
+            subject: min(since[subject] - rule.begins_within_ms, pending.get((rule.code, subject), _NEVER))
+            for subject, rules in subjects.items()
+            if rule in rules
+        }
+        first = min(its.values(), default=0)
         for subject, known in scene.incidents.known(rule.code, its, first - rule.reopen_ms).items() if its else ():
             key, why = (rule.code, subject), _ended(scene, rule, subject)
             if why:
@@ -190,10 +197,14 @@ def _depths(
                 if key in pending:
                     found.pending[key] = None
                 continue
-            begun = [since[subject] - rule.begins_within_ms, *(one.draft.since for one in known.incidents)]
-            base = min([*begun, pending[key]] if key in pending else begun)
+            base = min([its[subject], *(one.draft.since for one in known.incidents)])
             depths[subject].append(_Depth(rule, known, base, base - rule.begins_within_ms))
     return depths
+
+
+def _is_cut(course: Course, known: Known) -> bool:
+    """Whether what holds first has begun before the look, and no stored incident says when."""
+    return course.edge is not None and all(one.draft.since != course.edge for one in known.incidents)
 
 
 def _course(scene: Scene, depth: _Depth, values: Values) -> Course:
@@ -222,7 +233,7 @@ def _say(
     found: Found,
     courses: Courses,
 ) -> None:
-    """What is to be saved of a course; one that no point can change any more is not kept."""
+    """What is to be saved of a course; one that no point can change any more, or that is too long, is not kept."""
     key = rule.code, subject
     its = course.drafts(rule.reopen_ms)
     changed = changes(course.known.incidents, its, rule.reopen_ms, course.edge)
@@ -234,7 +245,7 @@ def _say(
     if rule.group is not None and any(one.what == "opened" for one in changed):
         of = CITY if rule.group == "city" else _district(scene, subject)
         found.groups[key] = Grouping(of, rule.group_min * _MINUTE_MS)
-    if course.is_over(its[-1] if its else None, rule.reopen_ms):
+    if course.is_to_be_left(its, rule.reopen_ms):
         courses.of(rule.code).pop(subject, None)
 
 

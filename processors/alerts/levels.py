@@ -69,16 +69,27 @@ def _point(rule: Rule, values: Values, at: int, window: int) -> Point:
 
 
 def _worst_ahead(rule: Rule, outlook: Outlook, at: int, window: int) -> Point:
-    """The point of an instant is that of the worst window to come. What is let go is said to stay so for long enough."""
+    """The point of an instant is that of the worst window to come. What is let go is said to stay so for long enough, of each
+    window."""
     to_come = [_point(rule, outlook.ahead, end, window) for end in sorted(outlook.ahead) if end > at]
     known = [one for one in to_come if one.level is not None]
     if not known:
         return Point(at, None)
     worst = max(known, key=lambda one: (one.level or 0, one.size, -one.at))
-    is_long = to_come[-1].at - at > outlook.least_ms
+    is_long = _known_until(to_come, at, window) - at > outlook.least_ms
     keeps = max(one.keeps for one in known)
     perhaps_kept = keeps if is_long else len(rule.levels)
     return worst._replace(at=at, keeps=keeps, perhaps=worst.level or 0, perhaps_kept=max(keeps, perhaps_kept))
+
+
+def _known_until(to_come: Sequence[Point], at: int, window: int) -> int:
+    """Until when of each window to come something is known, one after the other [ms]; the one that `at` is in may lack."""
+    until, most = at, 2 * window
+    for one in to_come:
+        if one.level is None or one.at - until > most:
+            break
+        until, most = one.at, window
+    return until
 
 
 def _size(rule: Rule, known: Mapping[str, Known]) -> Fraction:

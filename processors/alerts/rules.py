@@ -193,7 +193,7 @@ def city_rules(text: str, place: str, shipped: Mapping[str, Rule]) -> Mapping[st
     table = _table(text, place, {"rule", "off"})
     own, off = _read(table, place), table.get("off", [])
     for code in off if isinstance(off, list) else [off]:
-        if code not in shipped:
+        if not isinstance(code, str) or code not in shipped:
             raise AlertRuleError(f"{place}: off: {code!r} is no shipped rule; there are {', '.join(shipped)}")
         if code in own:
             raise AlertRuleError(f"{place}: rule {code!r} is off and written out; leave one of both out")
@@ -213,7 +213,10 @@ def _table(text: str, place: str, keys: Collection[str]) -> Mapping[str, Any]:
 
 def _read(table: Mapping[str, Any], place: str) -> dict[str, Rule]:
     found: dict[str, Rule] = {}
-    for number, entry in enumerate(table.get("rule", ()), start=1):
+    entries = table.get("rule", [])
+    if not isinstance(entries, list):
+        raise AlertRuleError(f"{place}: rule: each rule stands under [[rule]], in two brackets")
+    for number, entry in enumerate(entries, start=1):
         try:
             rule = Rule.model_validate(entry)
         except ValidationError as error:

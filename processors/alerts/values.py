@@ -34,8 +34,14 @@ def least_of(code: str) -> str:
 
 
 class Shown(NamedTuple):
-    """How people call a quantity of a signal, and its unit; empty where it has none."""
+    """How people call a quantity of a signal, and its unit; empty where it has none. `yes_no`: it is so (1) or not (0), and
+    people read no number."""
 
     zh: str
     en: str
     unit: str = ""
+    yes_no: bool = False
+
+    def said(self, value: object) -> str:
+        """A value with its names and unit, for lists."""
+        return f"{self.zh} {self.en}" if self.yes_no else f"{self.zh} {self.en} {value} {self.unit}".rstrip()

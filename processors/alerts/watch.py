@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from processors.alerts.courses import Courses
-from processors.alerts.due import Due, first_of_books
+from processors.alerts.due import Due, in_turn
 from processors.alerts.evaluate import Found, Scene, evaluate
 from processors.alerts.outage import OUTAGES, said_of_others
 from processors.alerts.own import Own
@@ -73,6 +73,7 @@ class Watch:
         self._traffic = traffic or traffic_rules()
         self._due = Due(books)
         self._own = Own(books)
+        self._readings_next = False
 
     async def run(self, stopped: asyncio.Event) -> None:
         """Look at what changed, as it changes. What cannot be reached is said once and tried again."""
@@ -88,9 +89,10 @@ class Watch:
         self._own.look(now)
         self._due.look(now)
         self._know_looks()
-        marks = first_of_books(self._incidents.take(now, _MOST_MARKS))
+        marks = in_turn(self._incidents.take(now, _MOST_MARKS, readings_first=self._readings_next))
         if not marks:
             return False
+        self._readings_next = not self._readings_next
         saved = False
         try:
             found = self._with_outages(self._look(marks, now))

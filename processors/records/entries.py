@@ -6,6 +6,7 @@ from datetime import date
 from difflib import get_close_matches
 
 from processors.plans.figures import Length, figures
+from processors.scopes import CITY
 from processors.windows import length_of
 from store.records import Record, RecordError
 
@@ -21,7 +22,7 @@ def checked(record: Record, in_force: Sequence[Record] = (), *, to_date: bool = 
         raise RecordError(f"{record.code!r} is no figure that is entered: there are {', '.join(figures())}{hint}")
     try:
         length = length_of(record.period)
-        date.fromisoformat(record.dated)
+        dated = date.fromisoformat(record.dated).isoformat()
     except ValueError as error:
         raise RecordError(str(error)) from error
     if length not in figure.periods:
@@ -37,6 +38,9 @@ def checked(record: Record, in_force: Sequence[Record] = (), *, to_date: bool = 
         _check_growth(record, in_force, figure.unit)
     if not record.source.strip():
         raise RecordError("a figure has a source: the document, and where it is kept")
+    if figure.reissued and record.scope != CITY:
+        raise RecordError(f"{record.code} is of the city: nothing looks at a forecast of {record.scope}")
+    record = record._replace(dated=dated)
     reason = record.reason.strip()
     if figure.reissued and not reason:
         reason = _issued_anew(record, in_force)

@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from cityflux.alert_rows import level_of
 from cityflux.main import app
 from cityflux.settings import SettingsError
+from processors.alerts.rules import shipped_rules
 from store.books import Books
 from store.incidents import Change, Draft, Grouping, Incidents
 from tests.processors.alerts.test_history import filled, hour
@@ -72,11 +74,18 @@ def test_why_not_shows_what_the_rule_saw_and_what_its_alert_was() -> None:
         (("backtest", "air_aqi_city", "--from", "2026-03-12", "--to", "2026-03-11"), 2, "--to is not after --from"),
         (("why-not", "air_aqi_station", "hx-99", "2026-03-12T16:00"), 1, "saw nothing of 'hx-99'"),
         (("why-not", "air_aqi_station", "hx-01", "noon"), 2, "'noon' is not a time"),
+        (("explain", "99999999999999999999"), 2, "Invalid value for"),
+        (("ack", "99999999999999999999", "--note", "x"), 2, "Invalid value for"),
     ],
 )
 def test_wrong_use_is_named(words: tuple[str, ...], code: int, said: str) -> None:
     result = CliRunner().invoke(app, ["alerts", *words])
     assert (result.exit_code, said in " ".join(result.output.split())) == (code, True), result.output
+
+
+def test_a_level_that_a_rule_has_no_more_is_shown_by_its_number() -> None:
+    rule = shipped_rules()["air_aqi_station"]
+    assert [level_of(rule, number) for number in (0, 4, 5)] == ["–", "critical", "level 5, which the rule has no more"]
 
 
 OWN = """

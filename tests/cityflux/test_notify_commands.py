@@ -15,7 +15,8 @@ from cityflux.composition import now_ms
 from cityflux.main import app
 from sensors.instants import HOUR_MS, iso, to_datetime
 from store.books import Books
-from store.notices import NoticeDraft, Outbox
+from store.notice_tries import Tries
+from store.notices import NoticeDraft, Outbox, Plan
 from tests.processors.alerts.notify.told import draft, write
 from tests.processors.world import ZONE
 from tests.servers.receivers import HttpReceiver
@@ -92,6 +93,8 @@ def test_a_test_message_says_what_came_back(receiver: HttpReceiver, tmp_path: Pa
         (("silence", "--subject", "hx-01", "--until", "soon", "--why", "x"), 2, "'soon' is not a time"),
         (("silence", "--subject", "hx-01", "--until", "2030-01-01", "--why", " "), 2, "--why is empty"),
         (("unsilence", "7", "--why", "x"), 1, "no silence 7 holds"),
+        (("unsilence", "99999999999999999999", "--why", "x"), 2, "Invalid value for"),
+        (("deliveries", "--incident", "99999999999999999999"), 2, "Invalid value for"),
         (("handover", "--note", " "), 2, "--note is empty"),
     ],
 )  # fmt: skip
@@ -132,15 +135,19 @@ def test_a_shift_leaves_a_note_and_the_next_one_sees_it_with_what_holds(books: B
 
 
 def test_deliveries_say_who_was_told_by_what_and_what_became_of_it(books: Books) -> None:
-    number, now, outbox = write(books, "opened", draft(now_ms() - HOUR_MS), now=now_ms()), now_ms(), Outbox(books)
-    for channel in ("hook", "sms"):
-        outbox.add(NoticeDraft("line 1", channel, "Li", number, "opened", "notice", "title", "body", {}), now)
-    hook = outbox.take(outbox.waiting("hook", 10)[0].id, "me", now, now + 10_000)
+    number, now, tries = write(books, "opened", draft(now_ms() - HOUR_MS), now=now_ms()), now_ms(), Tries(books)
+    told = [
+        NoticeDraft("line 1", channel, "Li", number, "opened", "notice", "title", "body", {})
+        for channel in ("hook", "sms")
+    ]
+    Outbox(books).begin(0)
+    Outbox(books).save(Plan(1, told), knowing=0, now=now)
+    hook = tries.take(tries.waiting("hook", 10)[0].id, "me", now, now + 10_000)
     assert hook is not None
-    outbox.sent(hook, "me", now)
-    sms = outbox.take(outbox.waiting("sms", 10)[0].id, "me", now, now + 10_000)
+    tries.sent(hook, "me", now)
+    sms = tries.take(tries.waiting("sms", 10)[0].id, "me", now, now + 10_000)
     assert sms is not None
-    outbox.failed(sms, "me", error="HTTP 500", due_at=now + 60_000)
+    tries.failed(sms, "me", error="HTTP 500", due_at=now + 60_000)
     found = {row["channel"]: row for row in rows("deliveries", "--incident", str(number))}
     assert (found["hook"]["state"], found["hook"]["tries"], found["hook"]["done"]) == ("sent", 1, iso(now, ZONE))
     assert (found["sms"]["state"], found["sms"]["error"]) == ("waiting", "HTTP 500")

@@ -90,6 +90,19 @@ def test_of_many_stations_the_oldest_are_told_first_and_none_is_forgotten() -> N
     assert [(one.station, one.last_received) for one in devices.take(3)] == [("s0", 20)]
 
 
+def test_long_times_between_what_is_told_at_once_are_told_too() -> None:
+    devices = Devices(counts_lost=True)
+    for minute, said in [(0, ()), (4, ()), (10, (Vitals(battery=50.0),)), (11, ())]:
+        heard(devices, minute * 60_000, *said, readings=not said)
+    failed = devices.take()
+    assert [one.between for one in failed] == [((240_000, 600_000),)]
+    for minute in (20, 26):
+        heard(devices, minute * 60_000, readings=True)
+    devices.give_back(failed)
+    (one,) = devices.take()
+    assert one.between == ((240_000, 600_000), (660_000, 1_200_000), (1_200_000, 1_560_000))
+
+
 def test_an_older_sighting_fills_only_what_is_missing(sightings: Sightings) -> None:
     sightings.add([Sighting("air", "a", 50, True, 40, 70.0)])
     sightings.add([Sighting("air", "a", 30, False, 30, 90.0, -40.0)])

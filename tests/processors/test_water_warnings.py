@@ -2,14 +2,15 @@
 
 from collections.abc import Callable, Sequence
 from math import exp
+from random import Random
 
 import pytest
 
-from processors.water.warning.exceedance import class_drops, exceedances
+from processors.water.warning.exceedance import class_drops, exceedances, usual_classes
 from processors.water.warning.pulses import Announced, announced
 from processors.water.warning.rules import warning_rules
 from processors.water.warning.runs import Cycle, Warned, runs
-from processors.water.warning.sudden import sudden_changes
+from processors.water.warning.sudden import JUDGED_DAYS, scores, sudden_changes
 from processors.water.warning.travel import NoEstimate, Reach, configured, estimated
 from sensors.instants import HOUR_MS
 
@@ -102,6 +103,15 @@ def test_a_class_drop_is_against_the_sections_own_usual_class() -> None:
     assert not class_drops("s", series({20: 0.6, 21: 0.7}), "river", RULES), "of three days nothing is usual yet"
 
 
+def test_what_a_section_usually_is_follows_it_after_half_of_the_days_wherever_a_look_begins() -> None:
+    whole = series(dict.fromkeys(range(200, 500), 0.7), count=500)
+    (one,) = class_drops("s", whole, "river", RULES)
+    assert one.until is not None, "worse for longer than the medians look back is as usual"
+    assert 13 <= (one.until - one.since) / (24 * HOUR_MS) <= 15
+    late, days = whole[300:], RULES.class_drop.usual_days * 6
+    assert usual_classes(late, "river", RULES)[days:] == usual_classes(whole, "river", RULES)[300 + days :]
+
+
 def test_a_sudden_change_is_a_notice_and_then_a_warning() -> None:
     [notice] = sudden_changes("s", series({200: 0.9}), RULES)
     assert (notice.level, spans([notice])) == ("notice", [(200, 200, 201)])
@@ -156,6 +166,22 @@ def test_the_last_cycles_alone_say_the_same_as_the_whole_series() -> None:
     assert [one for one in sudden_changes("s", whole[310 - days - 12 :], RULES) if one.since == at(300)] == [
         one for one in sudden_changes("s", whole, RULES) if one.since == at(300)
     ]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_score_depends_on_the_days_before_it_and_not_on_where_a_look_begins(seed: int) -> None:
+    rng = Random(seed)
+    bad: dict[int, float] = {}
+    for first in range(20, 640, 110):
+        rise = rng.choice((1.5, 2, 5))
+        bad |= {n: 0.3 * rise * rng.lognormvariate(0, 0.2) for n in range(first, first + rng.choice((1, 3, 36, 40)))}
+    bad |= dict.fromkeys(range(400, 450), 1.5)
+    whole = cycles(660, lambda n: {"nh3_n": bad.get(n, 0.3 * rng.lognormvariate(0, 0.1))})
+    said = scores(whole, "nh3_n", RULES)
+    assert any(one is not None and one.settled for one in said)
+    for cut in range(0, 300, 37):
+        known = cut + JUDGED_DAYS * 6
+        assert scores(whole[cut:], "nh3_n", RULES)[known - cut :] == said[known:]
 
 
 def test_nothing_comes_of_nothing() -> None:

@@ -9,7 +9,8 @@ import pytest
 from store.books import Books
 from store.incidents import Incidents
 from store.judgements import Superseded
-from store.notices import GIVEN_UP, Ladder, NoticeDraft, Outbox, Plan
+from store.notice_tries import Tries
+from store.notices import GIVEN_UP, Ladder, Notice, NoticeDraft, Outbox, Plan
 from tests.processors.alerts.notify.told import draft, write
 
 NOW = 1_772_000_000_000
@@ -31,6 +32,22 @@ def outbox(books: Books) -> Outbox:
 
 def told(cause: str = "line 1", channel: str = "group", incident: int = 1) -> NoticeDraft:
     return NoticeDraft(cause, channel, "", incident, "opened", "notice", "title", "body", {"a": 1})
+
+
+@pytest.fixture
+def tries(books: Books) -> Tries:
+    return Tries(books)
+
+
+def added(outbox: Outbox, draft: NoticeDraft) -> int:
+    """The number of one more notice."""
+    cursor = outbox.cursor() or 0
+    outbox.save(Plan(cursor, [draft]), knowing=cursor, now=NOW)
+    return outbox.deliveries()[0].id
+
+
+def stored(outbox: Outbox, number: int) -> Notice:
+    return next(one for one in outbox.deliveries() if one.id == number)
 
 
 def test_of_two_planners_the_second_writes_nothing(outbox: Outbox) -> None:
@@ -55,41 +72,38 @@ def test_an_incident_is_withheld_once_whoever_says_so(outbox: Outbox) -> None:
 def test_of_one_cause_a_channel_is_told_once(outbox: Outbox) -> None:
     outbox.save(Plan(5, [told(), told(), told(channel="mail")]), knowing=0, now=NOW)
     outbox.save(Plan(6, [told()]), knowing=5, now=NOW)
-    assert outbox.add(told(), NOW) is None
     assert sorted(one.channel for one in outbox.deliveries()) == ["group", "mail"]
     assert len({one.uid for one in outbox.deliveries()}) == 2
 
 
-def test_a_lease_keeps_others_off_until_it_ends_and_the_uid_stays(outbox: Outbox) -> None:
-    number = outbox.add(told(), NOW) or 0
-    first = outbox.take(number, "a", NOW, NOW + 100)
+def test_a_lease_keeps_others_off_until_it_ends_and_the_uid_stays(outbox: Outbox, tries: Tries) -> None:
+    number = added(outbox, told())
+    first = tries.take(number, "a", NOW, NOW + 100)
     assert first is not None
-    assert outbox.take(number, "b", NOW + 99, NOW + 200) is None
-    assert outbox.due(NOW + 99) == []
-    second = outbox.take(number, "b", NOW + 100, NOW + 200)
+    assert tries.take(number, "b", NOW + 99, NOW + 200) is None
+    assert tries.due(NOW + 99) == []
+    second = tries.take(number, "b", NOW + 100, NOW + 200)
     assert second is not None
     assert second.uid == first.uid
     # Who lost the lease says nothing of it any more.
-    outbox.sent(first, "a", NOW + 101)
-    outbox.failed(first, "a", error="x", due_at=NOW)
-    outbox.give_up(first, "a", error="x", now=NOW)
-    after = outbox.one(number)
-    assert after is not None
+    tries.sent(first, "a", NOW + 101)
+    tries.failed(first, "a", error="x", due_at=NOW)
+    tries.give_up(first, "a", error="x", now=NOW)
+    after = stored(outbox, number)
     assert (after.state, after.tries) == ("waiting", 0)
-    outbox.sent(second, "b", NOW + 102)
-    after = outbox.one(number)
-    assert after is not None
+    tries.sent(second, "b", NOW + 102)
+    after = stored(outbox, number)
     assert (after.state, after.tries, after.done_at) == ("sent", 1, NOW + 102)
-    assert outbox.take(number, "c", NOW + 999, NOW + 1_999) is None
+    assert tries.take(number, "c", NOW + 999, NOW + 1_999) is None
 
 
-def test_a_digest_of_something_that_somebody_tries_is_not_made(outbox: Outbox) -> None:
-    numbers = [outbox.add(told(f"line {n}", incident=n), NOW) or 0 for n in (1, 2, 3)]
-    waiting = outbox.waiting("group", 10)
-    assert outbox.take(numbers[1], "a", NOW, NOW + 100)
-    assert outbox.digest(waiting, told("digest 1", incident=0), "b", NOW, NOW + 100) is None
-    assert [one.id for one in outbox.waiting("group", 10)] == numbers
-    made = outbox.digest([waiting[0], waiting[2]], told("digest 1", incident=0), "b", NOW, NOW + 100)
+def test_a_digest_of_something_that_somebody_tries_is_not_made(outbox: Outbox, tries: Tries) -> None:
+    numbers = [added(outbox, told(f"line {n}", incident=n)) for n in (1, 2, 3)]
+    waiting = tries.waiting("group", 10)
+    assert tries.take(numbers[1], "a", NOW, NOW + 100)
+    assert tries.digest(waiting, told("digest 1", incident=0), "b", NOW, NOW + 100) is None
+    assert [one.id for one in tries.waiting("group", 10)] == numbers
+    made = tries.digest([waiting[0], waiting[2]], told("digest 1", incident=0), "b", NOW, NOW + 100)
     assert made is not None
     states = {one.id: (one.state, one.digest) for one in outbox.deliveries()}
     assert states == {
@@ -100,25 +114,29 @@ def test_a_digest_of_something_that_somebody_tries_is_not_made(outbox: Outbox) -
     }
 
 
-def test_a_digest_that_is_given_up_is_said_of_each_of_its_incidents_once(books: Books, outbox: Outbox) -> None:
+def test_a_digest_that_is_given_up_is_said_of_each_of_its_incidents_once(
+    books: Books, outbox: Outbox, tries: Tries
+) -> None:
     incidents = [write(books, "opened", draft(NOW), now=NOW, subject=name) for name in ("hx-01", "hx-02")]
     for number, incident in enumerate([*incidents, incidents[0]]):
-        outbox.add(told(f"line {number}", incident=incident), NOW)
-    made = outbox.digest(outbox.waiting("group", 10), told("digest", incident=0), "a", NOW, NOW + 100)
+        added(outbox, told(f"line {number}", incident=incident))
+    made = tries.digest(tries.waiting("group", 10), told("digest", incident=0), "a", NOW, NOW + 100)
     assert made is not None
-    outbox.give_up(made, "a", error="HTTP 500", now=NOW + 50)
+    tries.give_up(made, "a", error="HTTP 500", now=NOW + 50)
     assert {one.state for one in outbox.deliveries()} == {"given up"}
     for number in incidents:
         lines = [(line.what, line.why) for line in Incidents(books).log(number)]
         assert lines == [("opened", "the condition held for its dwell"), (GIVEN_UP, "group: HTTP 500")]
 
 
-def test_what_says_that_a_notice_was_not_delivered_says_so_of_no_other(books: Books, outbox: Outbox) -> None:
+def test_what_says_that_a_notice_was_not_delivered_says_so_of_no_other(
+    books: Books, outbox: Outbox, tries: Tries
+) -> None:
     incident = write(books, "opened", draft(NOW), now=NOW)
-    number = outbox.add(told(incident=incident)._replace(what=GIVEN_UP), NOW) or 0
-    held = outbox.take(number, "a", NOW, NOW + 100)
+    number = added(outbox, told(incident=incident)._replace(what=GIVEN_UP))
+    held = tries.take(number, "a", NOW, NOW + 100)
     assert held is not None
-    outbox.give_up(held, "a", error="HTTP 500", now=NOW)
+    tries.give_up(held, "a", error="HTTP 500", now=NOW)
     assert [line.what for line in Incidents(books).log(incident)] == ["opened"]
 
 

@@ -10,15 +10,16 @@ What is over the channel's rate waits, and goes as one digest with all that wait
 import asyncio
 import random
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 
 import structlog
 
 from processors.alerts.clauses import SEVERITIES
-from processors.alerts.notify.channels import Message, NotSentError, Receiver
+from processors.alerts.notify.channels import Message, NotSentError, Receiver, deliver
 from processors.alerts.notify.config import Channel, Delivery
 from processors.alerts.notify.texts import Head, render_digest, signed
-from store.notices import Notice, NoticeDraft, Outbox, Waiting
+from store.notice_tries import Tries, Waiting
+from store.notices import Notice, NoticeDraft
 
 log = structlog.get_logger()
 
@@ -31,6 +32,9 @@ _MOST_HANGING = 3
 # Chosen: a server that asks for more than an hour is asked again after one.
 _LONGEST_ASKED_S = 3_600.0
 
+Of = Set[tuple[int, str]]
+"""Incidents, of each the person that is told."""
+
 
 class Desk:
     """Delivers the notices of one channel."""
@@ -39,7 +43,7 @@ class Desk:
         self,
         channel: Channel,
         receiver: Receiver,
-        outbox: Outbox,
+        tries: Tries,
         times: Delivery,
         *,
         holder: str,
@@ -49,7 +53,7 @@ class Desk:
         """`holder` names this process among those that deliver; `chance` spreads the tries of several."""
         self._channel = channel
         self._receiver = receiver
-        self._outbox = outbox
+        self._tries = tries
         self._times = times
         self._lease_ms = round(times.lease_s * 1000)
         self._holder = holder
@@ -73,19 +77,21 @@ class Desk:
     async def _round(self) -> bool:
         """Try some notices, or a digest; whether there was anything that can be tried now."""
         now = self._clock()
-        all_waiting = self._outbox.waiting(self._channel.name, _MOST_WAITING)
-        ready = firsts(all_waiting, now)
+        all_waiting = self._tries.waiting(self._channel.name, _MOST_WAITING)
+        digests = any(one.what == "digest" for one in all_waiting)
+        behind = self._tries.in_digests(self._channel.name) if digests else frozenset()
+        ready = firsts(all_waiting, now, behind)
         if not ready:
             return False
         most = _MOST_IN_ROUND
         if self._channel.is_for_people:
             window = round(self._times.rate_window_s * 1000)
-            gone = self._outbox.sent_since(self._channel.name, now - window, self._channel.most_per_min)
+            gone = self._tries.sent_since(self._channel.name, now - window, self._channel.most_per_min)
             free = self._channel.most_per_min - len(gone)
             if free <= 0:
                 self.resumes_at = gone[-self._channel.most_per_min] + window
                 return False
-            together = digestible(all_waiting, now)
+            together = digestible(all_waiting, now, behind)
             if free == 1 and len(together) > 1 and ready[0].what != "digest":
                 return await self._digest(together, now)
             # The last of the rate is for a digest, where not all of them fit.
@@ -94,7 +100,7 @@ class Desk:
             now = self._clock()
             if self._stopped or now < self.resumes_at:
                 break
-            taken = self._outbox.take(one.id, self._holder, now, now + self._lease_ms)
+            taken = self._tries.take(one.id, self._holder, now, now + self._lease_ms)
             if taken is None:
                 break  # somebody else delivers: look again
             await self._try(taken)
@@ -109,7 +115,7 @@ class Desk:
         draft = NoticeDraft(
             f"digest {together[0].id}", name, "", 0, "digest", worst, text.title, text.body, {"notices": len(together)}
         )
-        made = self._outbox.digest(together, draft, self._holder, now, until)
+        made = self._tries.digest(together, draft, self._holder, now, until)
         if made is not None:
             await self._try(made)
         return True
@@ -121,7 +127,7 @@ class Desk:
         except NotSentError as error:
             self._failed(notice, error)
             return
-        self._outbox.sent(notice, self._holder, self._clock())
+        self._tries.sent(notice, self._holder, self._clock())
         if self._failures:
             log.info("a channel takes notices again", channel=self._channel.name)
         self._failures = 0
@@ -141,7 +147,7 @@ class Desk:
         def run() -> None:
             error: BaseException | None = None
             try:
-                self._receiver.send(message, timeout_s)
+                deliver(self._receiver, message, timeout_s)
             except BaseException as raised:  # noqa: BLE001 - it is the loop's, which waits for it
                 error = raised
             if not loop.is_closed():
@@ -163,11 +169,11 @@ class Desk:
         self.resumes_at = now + round(1000 * max(asked_s, self._wait_s(self._failures)))
         ends_at = notice.made_at + round(self._times.give_up_min * 60_000)
         if now >= ends_at:
-            self._outbox.give_up(notice, self._holder, error=str(error), now=now)
+            self._tries.give_up(notice, self._holder, error=str(error), now=now)
             log.error("a notice is given up", channel=name, notice=notice.id, incident=notice.incident, why=str(error))
             return
         due_at = now + round(1000 * max(asked_s, self._wait_s(notice.tries + 1)))
-        self._outbox.failed(notice, self._holder, error=str(error), due_at=min(due_at, ends_at))
+        self._tries.failed(notice, self._holder, error=str(error), due_at=min(due_at, ends_at))
         if self._failures == 1:
             log.warning("a channel does not take notices; they are tried again", channel=name, why=str(error))
 
@@ -177,11 +183,12 @@ class Desk:
         return bound_s * self._chance.uniform(0.5, 1.0)
 
 
-def firsts(waiting: Sequence[Waiting], now: int) -> list[Waiting]:
-    """Of notices in order of number those that can be tried at `now` [ms], of each incident and person the first one only;
-    those that were tried less before those that were tried more."""
+def firsts(waiting: Sequence[Waiting], now: int, behind: Of = frozenset()) -> list[Waiting]:
+    """Of notices in order of number those that can be tried at `now` [ms], of each incident and person the first one only, and
+    none of those whose earlier ones are in a digest that waits (`behind`); those that were tried less before those that were
+    tried more."""
     found: list[Waiting] = []
-    seen: set[tuple[int, str]] = set()
+    seen = set(behind)
     for one in waiting:
         key = one.incident, one.person
         if _is_free(one, now) and (not one.incident or key not in seen):
@@ -190,10 +197,11 @@ def firsts(waiting: Sequence[Waiting], now: int) -> list[Waiting]:
     return sorted(found, key=lambda one: one.tries)
 
 
-def digestible(waiting: Sequence[Waiting], now: int) -> list[Waiting]:
-    """Those that can go into one notice at `now` [ms]: none of whose incident an earlier one has still to come."""
+def digestible(waiting: Sequence[Waiting], now: int, behind: Of = frozenset()) -> list[Waiting]:
+    """Those that can go into one notice at `now` [ms]: none of whose incident an earlier one has still to come, by itself or in a
+    digest (`behind`)."""
     found: list[Waiting] = []
-    blocked: set[tuple[int, str]] = set()
+    blocked = set(behind)
     for one in waiting:
         key = one.incident, one.person
         if not _is_free(one, now) or one.what == "digest":

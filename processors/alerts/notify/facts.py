@@ -113,7 +113,7 @@ def _values(draft: Draft, rule: Rule) -> Sequence[Measured]:
     shows, shown = SIGNALS[rule.signal].shows, draft.shown
     asked = {code: code in shown and _is_over(code, shown, rule) for code in rule.asks_of}
     return [
-        Measured(Named(shows[code].zh, shows[code].en), str(shown[code]), shows[code].unit)
+        Measured(Named(shows[code].zh, shows[code].en), str(shown[code]), shows[code].unit, shows[code].yes_no)
         for code in shows
         if code in shown and (not rule.shows or code in rule.shows) and _is_of_it(code, asked)
     ]

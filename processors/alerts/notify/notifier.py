@@ -24,6 +24,7 @@ from sensors.instants import DAY_MS
 from store.books import Books
 from store.incidents import Incidents
 from store.judgements import Superseded
+from store.notice_tries import Tries
 from store.notices import Ladder, Line, Outbox, Withheld
 from store.silences import Silences
 
@@ -58,6 +59,7 @@ class Notifier:
         self._prepare = prepare
         self._clock = clock
         self._outbox = Outbox(books)
+        self._tries = Tries(books)
         self._incidents = Incidents(books)
         self._silences = Silences(books)
         self._looked_at = 0
@@ -66,7 +68,7 @@ class Notifier:
             name: Desk(
                 channel,
                 receivers[name],
-                self._outbox,
+                self._tries,
                 directory.delivery,
                 holder=self._holder,
                 clock=clock,
@@ -126,8 +128,8 @@ class Notifier:
                 planner.line(line)
             for one in held:
                 planner.again(one)
-            for ladder in due:
-                planner.next_step(ladder)
+        for ladder in due:
+            planner.next_step(ladder)
         if planner.is_empty and not lines:
             return
         try:
@@ -153,7 +155,7 @@ class Notifier:
                 del self._busy[name]
                 task.result()
         now = self._clock()
-        for name in self._outbox.due(now):
+        for name in self._tries.due(now):
             desk = self._desks.get(name)
             if desk is None:
                 self._give_up(name, now)
@@ -162,8 +164,8 @@ class Notifier:
 
     def _give_up(self, name: str, now: int) -> None:
         """Of a channel that is none any more."""
-        for waiting in self._outbox.waiting(name, _MOST_LINES):
-            notice = self._outbox.take(waiting.id, self._holder, now, now + 1)
+        for waiting in self._tries.waiting(name, _MOST_LINES):
+            notice = self._tries.take(waiting.id, self._holder, now, now + 1)
             if notice is not None:
-                self._outbox.give_up(notice, self._holder, error=f"{name} is no channel of the file any more", now=now)
+                self._tries.give_up(notice, self._holder, error=f"{name} is no channel of the file any more", now=now)
                 log.error("a notice is given up: its channel is none any more", channel=name, notice=notice.id)

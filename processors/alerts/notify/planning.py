@@ -3,8 +3,10 @@
 a beginning    opened, raised, reopened: the roles of the rule, by the roster of now, where their channel takes the severity;
                nobody where it is silenced, or stands behind another incident: then it is withheld
 what follows   lowered, resolved, corrected, …: whoever was told of the incident, so that nobody hears of an end only
-withheld       told as "still holds" when the silence, or the other incident, is over and it holds
-a group        one incident is told for all of its group that are no graver; when it is over the next one that holds
+withheld       told as "still holds" when the silence, or the other incident, is over and it holds; nothing is withheld for
+               an incident that is silenced itself
+a group        one incident that is told is told for all of its group that are no graver now; when it is over the next one that
+               holds
 a ladder       the next step of a role, where nobody has acknowledged in its minutes; it ends with the incident or when
                somebody acknowledges
 """
@@ -130,21 +132,23 @@ class Planner:
 
     def next_step(self, ladder: Ladder) -> None:
         """Of a ladder whose next step is due."""
-        one = self._known.incidents.get(ladder.incident)
-        if one is None or not _holds(one) or not one.asks:
-            self._ended.add((ladder.incident, ladder.role))
-            return
+        one, key = self._known.incidents.get(ladder.incident), (ladder.incident, ladder.role)
         now, directory = self._known.now, self._city.directory
+        if key in self._ladders:
+            return  # a line of this look has begun it anew
+        if one is None or not _holds(one) or not one.asks or not directory.role:
+            self._ended.add(key)
+            return
         role = directory.role_of(ladder.role)
         if self._why_withheld(one) or ladder.step + 1 >= len(role.step):
             # A silence ends the ladder: where the incident outlives it, people are told from the first step on.
-            self._ended.add((ladder.incident, ladder.role))
+            self._ended.add(key)
             if why := self._why_withheld(one):
                 self._withheld[one.id] = why
             return
         rung = rung_at(directory, role, ladder.step + 1, now, self._city.zone)
         if rung is None:
-            self._ladders[ladder.incident, ladder.role] = ladder._replace(due_at=now + _LOOK_AGAIN_MS)
+            self._ladders[key] = ladder._replace(due_at=now + _LOOK_AGAIN_MS)
             return
         waited = f"{role.step[rung.step].after_min:g}"
         line = Line(0, one.id, now, ESCALATION, f"nobody acknowledged it for {waited} min", "", one.draft.level)
@@ -156,10 +160,11 @@ class Planner:
         self._released[held.id] = why
 
     def _begin(self, one: Incident, line: Line, cause: str = "") -> None:
-        """Tell the roles of the rule from the first step on; roles that are told alike once."""
+        """Tell the roles of the rule from the first step on; roles that are told alike once. Of a rule that is not known here the
+        first role: the watch has another file of rules than we."""
         rule, directory = self._city.rules.get(one.rule), self._city.directory
-        reached = dict[Reached, None]()
-        for name in dict.fromkeys(directory.role_of(name).names[0] for name in (() if rule is None else rule.roles)):
+        reached, roles = dict[Reached, None](), directory.role[0].names if rule is None else rule.roles
+        for name in dict.fromkeys(directory.role_of(name).names[0] for name in roles):
             rung = rung_at(directory, directory.role_of(name), 0, self._known.now, self._city.zone)
             if rung is None:
                 continue
@@ -186,13 +191,13 @@ class Planner:
     def _tell_duty(self, one: Incident, line: Line) -> None:
         """Tell the first role that a notice was not delivered, by other channels than the one that failed."""
         directory = self._city.directory
-        failed, role = line.why.partition(":")[0], directory.role[0]
+        role = directory.role[0]
         reached = [
             each
             for number in range(len(role.step))
             if (rung := rung_at(directory, role, number, self._known.now, self._city.zone)) is not None
             for each in rung.reached
-            if each[0] != failed
+            if not line.why.startswith(f"{each[0]}: ")
         ]
         self._add(one, line, list(dict.fromkeys(reached)), f"line {line.id}")
 
@@ -225,23 +230,35 @@ class Planner:
         silence = self._silence_of(one)
         if silence is not None:
             return f"the silence {silence.id} is over"
-        rule = self._city.rules.get(one.rule)
-        for code in () if rule is None else rule.inhibited_by:
-            for other in self._holding.get(code, ()):
-                if rule is not None and rule.stands_behind(one, other):
-                    return f"incident {other.id}, behind which it stood, is over"
+        other = self._stands_behind(one)
+        if other is not None:
+            return f"incident {other.id}, behind which it stood, is over"
         leader = self._leader_of(one)
         return "" if leader is None else f"incident {leader.id}, of whose group it is, is over"
 
+    def _stands_behind(self, one: Incident) -> Incident | None:
+        """The incident that people are told of in its stead; one that is silenced hides no other."""
+        rule = self._city.rules.get(one.rule)
+        if rule is None:
+            return None
+        others = (other for code in rule.inhibited_by for other in self._holding.get(code, ()))
+        return next(
+            (other for other in others if rule.stands_behind(one, other) and self._silence_of(other) is None), None
+        )
+
     def _leader_of(self, one: Incident) -> Incident | None:
-        """The incident that is told for one of its group: of those that hold and are not silenced the gravest, the first of
-        several; None where that is itself."""
+        """The incident that is told for one of its group: of those that hold and that nothing else keeps back the gravest now,
+        the first of several; None where that is itself."""
         group = one.group_id
         if group is None or group not in self._groups:
             return None
         if group not in self._leaders:
-            speaking = [other for other in self._groups[group] if self._silence_of(other) is None]
-            self._leaders[group] = min(speaking, key=lambda other: (-other.draft.greatest, other.id), default=one)
+            speaking = [
+                other
+                for other in self._groups[group]
+                if self._silence_of(other) is None and self._stands_behind(other) is None
+            ]
+            self._leaders[group] = min(speaking, key=lambda other: (-other.draft.level, other.id), default=one)
         leader = self._leaders[group]
         return None if leader.id == one.id else leader
 

@@ -31,11 +31,12 @@ class Named(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """A value as it is shown, what it is called, and its unit."""
+    """A value as it is shown, what it is called, and its unit; of `yes_no` the news says all, and people read no value."""
 
     name: Named
     value: str
     unit: str
+    yes_no: bool = False
 
 
 class Facts(NamedTuple):
@@ -114,11 +115,6 @@ WHATS: Sequence[str] = tuple(_catalogue().what)
 """Which kinds of news there are."""
 
 
-def asks(what: str) -> bool:
-    """Whether somebody is to acknowledge such news."""
-    return _catalogue().what[what].asks
-
-
 def render(facts: Facts, language: Language, zone: ZoneInfo) -> Text:
     """The news in a language, times in the city's. Raises KeyError where the catalogue has no such news."""
     of, line = _catalogue().what[facts.what], _catalogue().line
@@ -133,11 +129,16 @@ def render(facts: Facts, language: Language, zone: ZoneInfo) -> Text:
     def say(name: str, **values: object) -> None:
         lines.append(line[name].of(language).format(**values))
 
-    if facts.values and facts.peak_at is not None:
-        joined = ("；" if language == "zh" else "; ").join(_measured(one, language) for one in facts.values)
+    measured = [_measured(one, language) for one in facts.values if not one.yes_no]
+    if measured and facts.peak_at is not None:
+        joined = ("；" if language == "zh" else "; ").join(measured)
         say("value", values=joined, at=_clock(facts.peak_at, zone))
     if facts.since is not None:
-        say("since", since=_clock(facts.since, zone), basis=_catalogue().basis[facts.basis].of(language))
+        since, basis = _clock(facts.since, zone), _catalogue().basis.get(facts.basis)
+        if basis is None:
+            say("since itself", since=since)
+        else:
+            say("since", since=since, basis=basis.of(language))
     if facts.well is not None:
         say("until", until=_clock(facts.well, zone))
     if facts.others and of.asks:
@@ -172,7 +173,8 @@ def level_of(severity: str, colour: str, language: Language) -> str:
     """How a level is called: by its scheme's colour, with the severity."""
     catalogue = _catalogue()
     its = catalogue.severity[severity].of(language)
-    return f"{catalogue.colour[colour].of(language)}·{its}" if colour else its
+    named = catalogue.colour.get(colour)  # a scheme of the city's own may have others
+    return f"{colour if named is None else named.of(language)}·{its}" if colour else its
 
 
 def reason(why: str, language: Language) -> str:

@@ -11,6 +11,7 @@ within two weeks before, it may be too low: then only what it exceeds is known, 
 """
 
 from collections.abc import Callable, Collection, Mapping
+from datetime import datetime
 from fractions import Fraction
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -31,7 +32,6 @@ from processors.windows import civil_day, day_bounds, days_between
 from sensors.instants import DAY_MS, HOUR_MS
 from sensors.reading import Period
 
-_DAY_HOURS = 24
 # Chosen: a pollutant that is not measured for two weeks is none of the place's any more.
 _HAD_H = 14 * 24
 _HAD_MS = _HAD_H * HOUR_MS
@@ -42,12 +42,14 @@ _AT_HOUR = "+"
 
 
 class _Part(NamedTuple):
-    """The hours of the city under one list of assessment stations, and the instants (start, end] [ms] that it is for."""
+    """The hours of the city under one list of assessment stations, and the instants (start, end] [ms] that it is for; values are
+    asked for points `after` an instant [ms] (`Look.after`)."""
 
     assessment: tuple[str, ...]
     hours: pd.DataFrame
     start: int
     end: int
+    after: int | None
 
 
 def _station_aqi(look: Look) -> Mapping[str, Values]:
@@ -100,23 +102,27 @@ def _running(pollutant: str, statistic: Statistic) -> "_OfPart":
 
 
 def _windows_of(part: _Part, zone: ZoneInfo) -> Values:
-    # Moved back by so many hours the windows that begin at that hour are civil days. All hours of the day are made days at once.
+    came = set(_ends(part.hours))
+    # Windows that a point looks back at end at its hour of the day.
+    asked = {_hour_of_day(end, zone) for end in came if part.after is None or end > part.after}
+    if not asked:
+        return {}
+    # Moved back by so many hours the windows that begin at that hour are civil days. All of them are made days at once.
     moved = [
         part.hours.assign(
             observed_at=part.hours["observed_at"] - pd.Timedelta(hours=hour),
             station=part.hours["station"] + f"{_AT_HOUR}{hour}",
         )
-        for hour in range(_DAY_HOURS)
+        for hour in sorted(asked)
     ]
     days = station_days(pd.concat(moved, ignore_index=True), zone)
     names = days["station"].str.split(_AT_HOUR, n=1)
     days = days.assign(station=names.str[0], begins=names.str[1].astype(int))
     of_city = city_days(days, part.assessment, zone)
-    # A day that is not over yet is none: its last hour has come.
-    came = set(_ends(part.hours))
     found: dict[int, Mapping[str, Fraction]] = {}
     for day, hour, *values in of_city[["day", "begins", "aqi", "pm2_5", "o3"]].itertuples(index=False, name=None):
         end = day_bounds(day, zone)[1] + hour * HOUR_MS
+        # A day that is not over yet is none: its last hour has come.
         if end in came:
             named = zip(_DAYS, values, strict=True)
             found[end] = {code: exact(float(value)) for code, value in named if not pd.isna(value)}
@@ -137,11 +143,15 @@ def _of_city(make: "_OfPart") -> Callable[[Look], Mapping[str, Values]]:
             start, end = day_bounds(run[0], look.zone)[0], day_bounds(run[-1], look.zone)[1]
             own = hours[hours["station"].isin(assessment) & (at <= end)]
             if not own.empty:
-                values = make(_Part(assessment, own, start, end), look.zone)
+                values = make(_Part(assessment, own, start, end, look.after), look.zone)
                 found |= {instant: value for instant, value in values.items() if start < instant <= end}
         return {CITY: dict(sorted(found.items()))}
 
     return made
+
+
+def _hour_of_day(at: int, zone: ZoneInfo) -> int:
+    return datetime.fromtimestamp(at / 1000, zone).hour
 
 
 def _ends(frame: pd.DataFrame) -> list[int]:

@@ -1,7 +1,7 @@
 """Of cityflux itself: how its conditions are (`store/conditions.py`), part by part.
 
-A value is said when it changed, and again one and five minutes after that while it is so, as far as whoever says it is known to
-live: so a rule's dwell is over although nothing changes.
+A value is said when it changed, and again at some minutes after that while it is so, as far as whoever says it is known to live:
+so a rule's dwell is over although nothing changes.
 """
 
 from collections import defaultdict
@@ -14,20 +14,21 @@ from processors.alerts.signals.subjects import PART
 from processors.alerts.values import VALUE, Shown, Values
 from store.conditions import CODES, OURSELVES, Code, Condition, Conditions
 
-# Chosen: what dwell and clear times of rules of cityflux can be; a longer one is never over.
-AGAIN_AFTER_MS = (60_000, 5 * 60_000)
+# Chosen: dwell and clear times of rules of cityflux, and of a city's own, are minutes; one between two is over at the next one,
+# and one of more than an hour never. Nearer to each other than the gap of any rule.
+AGAIN_AFTER_MS = tuple(minutes * 60_000 for minutes in (1, *range(5, 65, 5)))
 
 _FOREVER = 1 << 62
 
 _SHOWN: Mapping[Code, Shown] = {
     "ledger_off": Shown("账目差额", "not accounted for", "messages"),
     "journal_percent": Shown("日志占用", "journal filled", "%"),
-    "store_down": Shown("存储不可用", "store unreachable"),
-    "store_refuses": Shown("存储拒绝写入", "store refuses"),
-    "broker_lost": Shown("消息代理断开", "broker lost"),
+    "store_down": Shown("存储不可用", "store unreachable", yes_no=True),
+    "store_refuses": Shown("存储拒绝写入", "store refuses", yes_no=True),
+    "broker_lost": Shown("消息代理断开", "broker lost", yes_no=True),
     "disk_percent": Shown("保留空间与剩余空间之比", "reserve as a share of what is free", "%"),
     "clock_percent": Shown("时间超前的站点", "stations that send times to come", "%"),
-    "ingest_dead": Shown("接入程序无响应", "ingest says nothing"),
+    "ingest_dead": Shown("接入程序无响应", "ingest says nothing", yes_no=True),
     "processor_min": Shown("计算滞后", "what waits longest for the processor", "min"),
 }
 
@@ -46,7 +47,7 @@ def _condition(code: Code) -> Signal:
             of_part[one.part].append(one)
         return {part: _values(its, known) for part, its in of_part.items()}
 
-    return Signal(PART, {VALUE: _SHOWN[code]}, OURSELVES, (code,), made, 0, 0)
+    return Signal(PART, {VALUE: _SHOWN[code]}, OURSELVES, (code,), made, 0, 0, basis="itself")
 
 
 def _values(series: list[Condition], known: Mapping[str, int]) -> Values:

@@ -2,7 +2,8 @@
 
 An issue is all that was entered with one `dated`; its instant is that of its first entry. It says what is known then of the days
 to come: of a day that it says nothing of, what the issue before said. An entry of the same `dated` corrects that issue, and with
-it what was told of it; a later issue is news. Where the AQI of a day is within 150, so are the others, entered or not.
+it what was told of it; a later issue is news, and one of an earlier date that is entered after it changes nothing that it says.
+Where the AQI of a day is within 150, so are the others of which its issue says nothing.
 """
 
 from collections.abc import Mapping
@@ -36,23 +37,27 @@ def _forecasts(look: Look) -> Mapping[str, Values]:
     for one in entries:
         issued[one.dated] = min(one.entered_at, issued.get(one.dated, one.entered_at))
     found = {
-        at: Outlook(_ahead([one for one in entries if one.dated <= dated], look), _STAYS_MS)
-        for dated, at in sorted(issued.items())
+        at: Outlook(_ahead([one for one in entries if issued[one.dated] <= at], look), _STAYS_MS)
+        for at in sorted(set(issued.values()))
         if look.start < at <= look.end
     }
-    return {CITY: dict(sorted(found.items()))} if found else {}
+    return {CITY: found} if found else {}
 
 
 def _ahead(entries: list[Record], look: Look) -> Values:
     """What is said of each day: of each quantity the newest issue, of that its last entry."""
     days: dict[int, dict[str, Known]] = {}
+    dated: dict[tuple[int, str], str] = {}
     for one in sorted(entries, key=lambda entry: (entry.dated, entry.id)):
-        of_day = days.setdefault(period_bounds(one.period, look.zone)[1], {})
+        end = period_bounds(one.period, look.zone)[1]
+        of_day = days.setdefault(end, {})
         of_day[_OF[one.code]] = Fraction(one.value)
         of_day |= {"day": one.period, "issued": one.dated, "source": one.source}
-    for of_day in days.values():
+        dated[end, _OF[one.code]] = one.dated
+    for end, of_day in days.items():
         aqi = of_day.get("aqi")
-        lacking = [code for code in _AT_150 if code not in of_day]
+        # An earlier issue's, too: the AQI of a later one says otherwise.
+        lacking = [code for code in _AT_150 if dated.get((end, code), "") < dated.get((end, "aqi"), "")]
         if lacking and isinstance(aqi, Fraction) and aqi <= _ALLOWS:
             of_day |= {code: _AT_150[code] for code in lacking}
             of_day["not_entered"] = f"{', '.join(lacking)}: at most what the AQI allows"

@@ -34,6 +34,8 @@ class Look(NamedTuple):
     now: int | None = None
     shared: dict[Hashable, Any] | None = None
     """What looks of one step at the same data need not make again."""
+    after: int | None = None
+    """Values are for points after this instant [ms]: of those before it only such as lie whole windows before one are needed."""
 
     @property
     def over_by(self) -> int:
@@ -63,8 +65,8 @@ class Signal(NamedTuple):
     and these periods (of what is no reading: what it is of), of which it needs so many hours before the first that matters [h];
     the length of its windows [ms], 0 where it has none. `extremes`, where it is there, says of all subjects at once what is to
     be looked at closer; it reads by itself what it needs before. Quantities that are `apart` have nothing to do with each other:
-    a rule shows those that it asks of. `basis`: whether its values were measured, or are of a forecast. `make` and `extremes`
-    raise StoreUnavailable, StoreMisconfigured.
+    a rule shows those that it asks of. `basis`: whether its values were measured, are of a forecast, or are what cityflux sees by
+    itself. `make` and `extremes` raise StoreUnavailable, StoreMisconfigured.
 
     A value depends on what was measured in that time before it, in so many hours after it (`felt_h`), and on nothing else: each
     look that reaches so far gives the same.
@@ -80,4 +82,4 @@ class Signal(NamedTuple):
     extremes: Callable[[Look], Extremes] | None = None
     apart: bool = False
     felt_h: int = 0
-    basis: Literal["observed", "forecast"] = "observed"
+    basis: Literal["observed", "forecast", "itself"] = "observed"

@@ -2,11 +2,13 @@
 
 A row is at risk or missed as its judgement says (`docs/PLAN.md`): days of good air that the rest of the year has not got any
 more, sections, intensities below their path. It stands so until the next change; each civil day says it again. What is not
-assessable is not known. Of an earlier year nothing counts once the next one has begun to stand.
+assessable is not known. Of an earlier year nothing counts once the next one has begun to stand: where that cannot be assessed
+yet, its first instant says that nothing is at risk.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
+from itertools import pairwise
 
 from processors.alerts.signals.look import Look, Signal, books_of
 from processors.alerts.signals.subjects import ROW
@@ -38,19 +40,21 @@ def _current(of: Iterable[Standing]) -> list[Standing]:
 
 def _stood(of: Sequence[Standing], look: Look) -> dict[int, Mapping[str, Known]]:
     changed = {one.at: one for one in of}
+    new_years = {after.at for before, after in pairwise(of) if after.period > before.period}
     first = civil_day(max(look.start, min(changed)) + 1, look.zone)
     days = (day_bounds(day, look.zone)[1] for day in days_between(first, civil_day(look.over_by, look.zone)))
     found: dict[int, Mapping[str, Known]] = {}
     for at in sorted({*changed, *days}):
         if look.start < at <= look.over_by:
-            found[at] = _said(max((one for one in changed.values() if one.at <= at), key=lambda one: one.at))
+            stood = max((one for one in changed.values() if one.at <= at), key=lambda one: one.at)
+            found[at] = _said(stood, begins=at in new_years)
     return found
 
 
-def _said(one: Standing) -> dict[str, Known]:
-    if one.status not in _GRAVE:
+def _said(one: Standing, *, begins: bool) -> dict[str, Known]:
+    if one.status not in _GRAVE and not begins:
         return {}
-    shown: dict[str, Known] = {VALUE: Fraction(_GRAVE[one.status]), "year": one.period, "status": one.status}
+    shown: dict[str, Known] = {VALUE: Fraction(_GRAVE.get(one.status, 0)), "year": one.period, "status": one.status}
     if one.value is not None:
         shown["reached"] = f"{one.value} {one.unit}"
     return {**shown, "sentence": one.sentence}

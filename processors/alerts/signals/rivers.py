@@ -23,7 +23,7 @@ from processors.water.warning.exceedance import usual_classes
 from processors.water.warning.pulses import Announced, announced
 from processors.water.warning.rules import warning_rules
 from processors.water.warning.runs import CYCLE_MS, Cycle, Warned
-from processors.water.warning.sudden import sudden_changes
+from processors.water.warning.sudden import JUDGED_DAYS, sudden_changes
 from processors.water.warning.travel import Reach, configured
 from processors.water.warning.watch import cycles_of
 from sensors.instants import HOUR_MS, iso
@@ -37,15 +37,18 @@ _RULES = warning_rules()
 _ITEMS = tuple(_RULES.sudden.items)
 # A change is of one piece for as long as it is one.
 _FELT_H = 24 * _RULES.sudden.new_usual_days
-# What is usual, and a week in which a change becomes it.
-_BEFORE_H = 24 * (max(_RULES.sudden.usual_days, _RULES.class_drop.usual_days) + _RULES.sudden.new_usual_days)
+# What is usual of the class; of a value, and a week in which a change becomes it.
+_DROP_BEFORE_H = 24 * _RULES.class_drop.usual_days
+_BEFORE_H = 24 * (JUDGED_DAYS + _RULES.sudden.new_usual_days)
 
 
 def _class_drop(look: Look) -> Mapping[str, Values]:
     found: dict[str, Values] = {}
     for name, (section, cycles) in _cycles(look, look.subjects).items():
         classes = zip(cycles, usual_classes(cycles, kind_of(section), _RULES), strict=True)
-        found[name] = {cycle.at: _drop(*pair) for cycle, pair in classes if cycle.at > _shown_from(look)}
+        found[name] = {
+            cycle.at: _drop(*pair) for cycle, pair in classes if cycle.at > look.start + _DROP_BEFORE_H * HOUR_MS
+        }
     return found
 
 
@@ -133,7 +136,7 @@ def _cycles(look: Look, names: Collection[str] | None) -> dict[str, tuple[Statio
 
 
 def _shown_from(look: Look) -> int:
-    """From when on what is usual is known; before it there is no point [ms]."""
+    """From when on it is known what is suddenly otherwise; before it there is no point [ms]."""
     return look.start + _BEFORE_H * HOUR_MS
 
 
@@ -170,11 +173,11 @@ SIGNALS: Mapping[str, Signal] = {
             "class": Shown("类别", "class"),
             "usual_class": Shown("平时类别", "usual class"),
         },
-        "water", PERIODS, _class_drop, _BEFORE_H, CYCLE_MS,
+        "water", PERIODS, _class_drop, _DROP_BEFORE_H, CYCLE_MS,
     ),
     "water_sudden": Signal(
         SECTION, {VALUE: Shown("突变项目数", "items suddenly changed"), **_items()}, "water", PERIODS, _sudden, _BEFORE_H,
-        CYCLE_MS,
+        CYCLE_MS, felt_h=_FELT_H,
     ),
     "water_pulses": Signal(
         SECTION_BELOW,

@@ -1,5 +1,6 @@
 """Of stations themselves: for how long one was not heard, whether its values stand still, whether its messages changed.
 
+late      how long an hourly or daily reading was on its way, 0 where it came together with the one beside it
 silence   at the instants of `processors/alerts/silence.py`, in periods of the station and in minutes, and 0 when it was heard
           again; of the books: pauses, who was heard last, when ingest could hear
 stuck     with each reading how many of its quantities have had one value for too long, by the rules of `processors/quality.py`
@@ -32,6 +33,8 @@ _MINUTE_MS = 60_000
 _LATE_PERIODS: Mapping[Period, int] = {"hour": HOUR_MS, "day": DAY_MS}
 # Chosen: what a logger has kept comes within a week; what is older is loaded by somebody, who knows it.
 _LOADED_MS = 7 * DAY_MS
+# Chosen: readings of a platform that is late by the same come a period apart, some minutes more or less.
+_TOGETHER = 4
 
 _SILENCE = {
     VALUE: Shown("未上报的周期数", "periods without a message"),
@@ -74,18 +77,31 @@ def _late(family: Family) -> Signal:
         spans = Hearing(books_of(look)).spans()
         found: dict[str, dict[int, Mapping[str, Fraction]]] = defaultdict(dict)
         for period, length in _LATE_PERIODS.items():
-            frame = look.store.readings(family, period, look.start, look.end, look.subjects, (), detail=True)
+            # The reading before the first is looked at too.
+            frame = look.store.readings(family, period, look.start - length, look.end, look.subjects, (), detail=True)
             if frame.empty:
                 continue
+            received_at: dict[str, dict[int, int]] = defaultdict(dict)
             at = frame["observed_at"].astype("datetime64[ms, UTC]").astype("int64")
             for station, observed, received in zip(frame["station"], at, frame["received_at"], strict=True):
-                minutes = late_min(int(observed), int(received), spans)
-                if minutes is not None:
-                    values = {VALUE: Fraction(minutes * _MINUTE_MS, length), MINUTES: Fraction(minutes)}
-                    found[str(station)][int(observed)] = values
+                received_at[str(station)][int(observed)] = int(received)
+            for name, its in received_at.items():
+                for observed in (one for one in sorted(its) if one > look.start):
+                    minutes = 0 if came_together(its, observed, length) else late_min(observed, its[observed], spans)
+                    if minutes is not None:
+                        values = {VALUE: Fraction(minutes * _MINUTE_MS, length), MINUTES: Fraction(minutes)}
+                        found[name][observed] = values
         return {station: dict(sorted(values.items())) for station, values in found.items()}
 
-    return Signal(STATION, _LATE, family, tuple(_LATE_PERIODS), made, 0, 0)
+    return Signal(STATION, _LATE, family, tuple(_LATE_PERIODS), made, 0, 0, felt_h=1)
+
+
+def came_together(received_at: Mapping[int, int], observed: int, length: int) -> bool:
+    """Whether a reading came together with the one right before or after it: somebody loads an archive, sends a day again, or a
+    logger what it has kept, and how long a single one was on its way says nothing of the station. All in [ms], receipts by when
+    they were observed."""
+    beside = (received_at.get(observed - length), received_at.get(observed + length))
+    return any(one is not None and abs(received_at[observed] - one) < length / _TOGETHER for one in beside)
 
 
 def late_min(observed: int, received: int, spans: Sequence[Span]) -> int | None:

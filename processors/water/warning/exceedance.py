@@ -75,17 +75,11 @@ def usual_classes(cycles: Sequence[Cycle], kind: Kind, rules: WarningRules) -> l
 def _usual(
     cycles: Sequence[Cycle], at: Sequence[int], classes: Sequence[int | None], kind: Kind, rules: WarningRules
 ) -> list[int | None]:
-    """The usual class before each cycle: that of the medians; None where too little is known. While the class is worse it stays
-    what it was."""
+    """The usual class before each cycle: that of the medians; None where too little is known."""
     rule = rules.class_drop
     codes = [item.code for item in water_standard().items]
     found: list[int | None] = []
     for position, cls in enumerate(classes):
-        before = found[-1] if found else None
-        last = classes[position - 1] if position else None
-        if before is not None and last is not None and last > before:
-            found.append(before)
-            continue
         start = bisect_left(at, at[position] - rule.usual_days * DAY_MS)
         window = cycles[start:position]
         medians = {
@@ -93,7 +87,7 @@ def _usual(
             for code in codes
             if len(values := [one.values[code] for one in window if code in one.values]) >= rule.least_values
         }
-        found.append(_class(medians, kind) if cls is not None else before)
+        found.append(_class(medians, kind) if cls is not None else None)
     return found
 
 

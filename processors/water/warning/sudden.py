@@ -11,7 +11,7 @@
 What stays longer than the rule's days is the new usual, and the change is over; until enough is known of it nothing is sudden.
 """
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from math import exp, log
 from statistics import median
@@ -23,6 +23,13 @@ from sensors.instants import DAY_MS, HOUR_MS
 
 _MAD = 1.4826  # of a normal distribution, its standard deviation over its median absolute deviation
 _DAY_H = 24
+# Whether a value was sudden, and is left out of what is usual, depends on those before it, and so on without end. So the values
+# of each block are judged from so long before it on: what is told does not depend on where a look begins. Chosen: usual days,
+# and half as many, so that those are judged themselves; two weeks, for shorter blocks cost more and longer ones read more.
+_WARM_DAYS, _BLOCK_DAYS = 42, 14
+_WARM_MS, _BLOCK_MS = _WARM_DAYS * DAY_MS, _BLOCK_DAYS * DAY_MS
+JUDGED_DAYS = _WARM_DAYS + _BLOCK_DAYS
+"""How far before a cycle what was measured has a part in its score [days]."""
 
 
 class Scored(NamedTuple):
@@ -36,7 +43,19 @@ class Scored(NamedTuple):
 
 
 def scores(cycles: Sequence[Cycle], code: str, rules: WarningRules) -> list[Scored | None]:
-    """Each cycle's value of an item against its usual; None where it was not measured. In order of time."""
+    """Each cycle's value of an item against its usual; None where it was not measured. In order of time. A score depends on what
+    was measured in the `JUDGED_DAYS` days before its cycle, and on nothing else."""
+    at = [cycle.at for cycle in cycles]
+    found: list[Scored | None] = []
+    while len(found) < len(cycles):
+        block = (at[len(found)] - 1) // _BLOCK_MS * _BLOCK_MS
+        first, end = bisect_right(at, block - _WARM_MS), bisect_right(at, block + _BLOCK_MS)
+        found += _scores(cycles[first:end], code, rules)[len(found) - first :]
+    return found
+
+
+def _scores(cycles: Sequence[Cycle], code: str, rules: WarningRules) -> list[Scored | None]:
+    """As `scores` gives them, where nothing was before the first cycle."""
     rule = rules.sudden
     item = rule.items.get(code, SuddenItem(worse="both", log=True))
     at = [cycle.at for cycle in cycles]
@@ -48,20 +67,17 @@ def scores(cycles: Sequence[Cycle], code: str, rules: WarningRules) -> list[Scor
     found: list[Scored | None] = []
     sudden_since: int | None = None
     settled = False
-    near = [[_apart(one, other) <= rule.same_hour for other in range(_DAY_H)] for one in range(_DAY_H)]
-    # Positions whose values are usual.
-    usual: list[int] = []
+    near = [[other for other in range(_DAY_H) if _apart(one, other) <= rule.same_hour] for one in range(_DAY_H)]
+    # Of each hour of day the instants whose values are usual, and the values.
+    usual: list[list[tuple[int, float]]] = [[] for _ in range(_DAY_H)]
     for position, cycle in enumerate(cycles):
         value = scale[position]
         if value is None:
             found.append(None if code not in cycle.values else Scored(cycle.values[code], None, None))
             continue
-        start = bisect_left(usual, bisect_left(at, at[position] - rule.usual_days * DAY_MS))
-        same_hour = near[hours[position]]
+        oldest = (at[position] - rule.usual_days * DAY_MS,)
         known = [
-            other_value
-            for other in usual[start:]
-            if same_hour[hours[other]] and (other_value := scale[other]) is not None
+            other for hour in near[hours[position]] for _, other in usual[hour][bisect_left(usual[hour], oldest) :]
         ]
         one = _against(cycle.values[code], value, known, item, rules)
         settled = settled and one.score is None
@@ -71,10 +87,13 @@ def scores(cycles: Sequence[Cycle], code: str, rules: WarningRules) -> list[Scor
             if at[position] - sudden_since <= rule.new_usual_days * DAY_MS:
                 continue
             # It has stayed: only what came since is usual from now on.
-            usual = [other for other in range(bisect_left(at, sudden_since), position) if scale[other] is not None]
+            usual = [[] for _ in range(_DAY_H)]
+            for other in range(bisect_left(at, sudden_since), position):
+                if (its := scale[other]) is not None:
+                    usual[hours[other]].append((at[other], its))
             settled = True
         sudden_since = None
-        usual.append(position)
+        usual[hours[position]].append((at[position], value))
     return found
 
 

@@ -8,7 +8,7 @@ from processors.water.warning.exceedance import class_drops, exceedances
 from processors.water.warning.pulses import Announced, announced
 from processors.water.warning.rules import WarningRules
 from processors.water.warning.runs import Cycle, Warned
-from processors.water.warning.sudden import sudden_changes
+from processors.water.warning.sudden import JUDGED_DAYS, sudden_changes
 from processors.water.warning.travel import NoEstimate, Reach, configured, estimated
 from sensors.instants import DAY_MS
 from sensors.stations import Registry, Station
@@ -37,7 +37,7 @@ def watch(
 ) -> Watched:
     """Of the sections (all, or `only` these) what began in the `days` before `until` [ms] or lasts then. Raises StoreUnavailable,
     StoreMisconfigured."""
-    usual = max(rules.sudden.usual_days, rules.class_drop.usual_days)
+    usual = max(JUDGED_DAYS, rules.class_drop.usual_days)
     start = until - (days + usual) * DAY_MS
     sections = {one.id: one for one in registry.active("water", until - 1) if one.section is None}
     # A pulse comes from above: so all sections are read, whichever are asked for.

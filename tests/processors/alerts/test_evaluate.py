@@ -1,4 +1,4 @@
-"""Looking at little finds what looking at everything finds: over random series, batches, orders, corrections and restarts."""
+"""Looking at little finds what looking at all finds: over random series, batches, orders, corrections, restarts, two watches."""
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
@@ -198,12 +198,13 @@ def arrivals(draw: st.DrawFn) -> list[list[Came]]:
 @given(arrivals(), st.randoms(use_true_random=False))
 def test_little_finds_what_everything_finds(batches: list[list[Came]], restarts: Random) -> None:
     with minutes() as world:
-        watch = world.watch()
+        watches = [world.watch(), world.watch()]
         for batch in batches:
             world.take(batch)
+            number = restarts.randrange(2)
             if restarts.random() < 0.2:
-                watch = world.watch()
-            world.look(watch)
+                watches[number] = world.watch()
+            world.look(watches[number])
         assert_is_what_everything_says(world)
 
 

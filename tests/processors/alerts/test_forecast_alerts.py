@@ -104,6 +104,65 @@ def test_it_is_lifted_by_an_issue_with_every_day_below_yellow_for_more_than_36_h
     assert [line.what for line in Incidents(world.books).log(one.id)] == ["opened", "resolved"]
 
 
+@pytest.mark.parametrize(
+    "days",
+    [
+        {"aqi": [90], "mda8": [80, 80, 80]},  # of the second day the AQI is not said
+        {"aqi": [90], "pm2_5": [40, 40]},
+    ],
+)
+def test_a_day_of_which_too_little_is_said_does_not_stay_well(world: World, days: Days) -> None:
+    enter(world, FIRST, {"aqi": [230, 120, 120]})
+    enter(world, FIRST + timedelta(days=4), days)
+    look(world)
+    assert {one.draft.phase for one in incidents(world)} == {"firing"}
+
+
+def test_a_day_that_is_left_out_does_not_stay_well(world: World) -> None:
+    enter(world, FIRST, {"aqi": [230, 120, 120]})
+    issued = FIRST + timedelta(days=4)
+    enter(world, issued, {"aqi": [90]})
+    world.now += 1_000
+    given = Record("forecast_aqi", "city", (issued + timedelta(days=4)).isoformat(), Decimal(90), "", SOURCE,
+                   issued.isoformat())  # fmt: skip
+    Records(world.books).add(checked(given, []), who="test", now=world.now, ends=period_bounds(given.period, ZONE)[1])
+    look(world, "air_forecast_chongqing")
+    assert [one.draft.phase for one in incidents(world)] == ["firing"]
+
+
+def test_an_aqi_within_150_lifts_what_an_earlier_issue_said_of_its_pollutants(world: World) -> None:
+    enter(world, FIRST, {"aqi": [120, 220, 220, 220], "pm2_5": [60, 160, 160, 160]})
+    look(world, "air_forecast_chongqing")
+    enter(world, FIRST + timedelta(days=1), {"aqi": [90, 90, 90]})
+    look(world, "air_forecast_chongqing")
+    (one,) = incidents(world)
+    assert (one.draft.greatest, one.draft.phase) == (2, "resolved")
+
+
+def test_a_forecast_that_nothing_looks_at_is_not_entered() -> None:
+    given = Record("forecast_aqi", "district:gaoxin", "2026-01-12", Decimal(230), "", SOURCE, FIRST.isoformat())
+    with pytest.raises(RecordError, match="is of the city"):
+        checked(given)
+
+
+def test_an_issue_has_one_date_however_it_is_written(world: World) -> None:
+    enter(world, FIRST, {"aqi": [230]})
+    given = Record("forecast_aqi", "city", "2026-01-12", Decimal(32), "", SOURCE, "20260111")
+    assert checked(given, []).dated == "2026-01-11"
+    assert checked(given, Records(world.books).in_force("forecast_aqi", "city")).reason == "", "it corrects that issue"
+
+
+def test_an_earlier_issue_that_is_entered_later_is_no_news(world: World) -> None:
+    enter(world, FIRST + timedelta(days=1), {"aqi": [90, 90, 90]})
+    world.now += 3_600_000
+    records = Records(world.books)
+    given = Record("forecast_aqi", "city", (FIRST + timedelta(days=2)).isoformat(), Decimal(230), "", SOURCE,
+                   FIRST.isoformat(), reason="entered late")  # fmt: skip
+    records.add(given, who="test", now=world.now, ends=period_bounds(given.period, ZONE)[1] // HOUR_MS - 1)
+    look(world, "air_forecast_chongqing")
+    assert incidents(world) == []
+
+
 def test_a_later_issue_raises_lowers_and_keeps_what_it_says_nothing_of(world: World) -> None:
     enter(world, FIRST, {"aqi": [120, 210, 120, 120]})
     look(world, "air_forecast_chongqing")

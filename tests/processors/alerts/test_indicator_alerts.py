@@ -175,6 +175,17 @@ def test_a_year_that_is_over_is_of_the_past_when_the_next_one_stands(world: Worl
     assert of == {"forest_cover": "resolved", "other": "firing"}
 
 
+def test_a_new_year_of_which_nothing_can_be_said_yet_ends_the_old_one_and_its_fall_is_told_anew(world: World) -> None:
+    stands(world, date(2026, 12, 1), "missed")
+    stands(world, date(2027, 1, 3), "not assessable", year=2027)
+    look(world)
+    (old,) = incidents(world)
+    assert said(old)[2:] == ("12-01T02:00", "01-03T02:00", 2)
+    stands(world, date(2027, 3, 3), "at risk", year=2027)
+    look(world)
+    assert [said(one)[2:] for one in incidents(world)] == [said(old)[2:], ("03-03T02:00", "", 1)]
+
+
 def test_a_back_test_sees_how_a_row_stood_long_after_it_changed(world: World) -> None:
     stands(world, date(2026, 3, 1), "at risk")
     world.go_to(date(2026, 6, 1), 0)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from ingest.journal import Counts, JournalBatch, Ledger
 from ingest.settle import Failing
 from processors.alerts.outage import OUTAGES, RULE_OF, is_not_known, not_known_since, said_of_ourselves
 from processors.alerts.own import Own
-from processors.alerts.rules import shipped_rules
+from processors.alerts.rules import load_rules, shipped_rules
 from processors.alerts.watch import Watch
 from sensors.reading import Reading
 from store.books import Books, LedgerRow
@@ -51,6 +52,8 @@ def values(now: Snapshot, failing: Failing | None = None, free: int = 1_000, ahe
         # The books, or the journal: the store is not to blame.
         ({}, Failing(None, "locked"), 1_000, {"store_down": 0, "store_refuses": 0}),
         ({"connected": False, "receiving_failure": "refused"}, None, 1_000, {"broker_lost": 1}),
+        # Connected, but nothing reaches us: not even what we send ourselves.
+        ({"silent": True}, None, 1_000, {"broker_lost": 1}),
         ({}, None, 50, {"disk_percent": 200}),
         ({}, None, 0, {"disk_percent": 10_000}),
     ],
@@ -67,6 +70,9 @@ def test_what_ingest_sees_of_itself(
 def test_what_is_not_known_is_not_said() -> None:
     assert "ledger_off" not in values(replace(WELL, journal_failure="locked"))
     assert "broker_lost" not in values(replace(WELL, connected=False)), "not connected yet"
+    without_disk = {code: value for code, value, _ in seen(replace(WELL, silent=True), None, None, Decimal(0))}
+    assert "disk_percent" not in without_disk
+    assert without_disk["broker_lost"] == 1, "a disk that cannot be asked keeps nothing else from being said"
 
 
 def verdict(received_at: int, observed: Mapping[str, int]) -> Verdict:
@@ -203,6 +209,27 @@ def test_a_condition_that_lasts_fires_after_its_dwell_if_who_says_it_lives(tmp_p
     Conditions(books).add([Condition("broker", "broker_lost", place.now, Decimal(0), "", "j")], place.now)
     place.go(3, ingest=True)
     assert place.told("cityflux_broker_lost") == ["opened", "resolved"]
+
+
+@pytest.mark.parametrize(("dwell_min", "told_min"), [(1, 1), (7, 10), (42, 45)])
+def test_a_city_may_wait_longer_before_it_is_told(tmp_path: Path, books: Books, dwell_min: int, told_min: int) -> None:
+    place = Place(tmp_path, books)
+    shipped = files("processors.alerts.shipped").joinpath("cityflux.toml").read_text("utf-8")
+    of_broker = next(part for part in shipped.split("[[rule]]") if 'code = "cityflux_broker_lost"' in part)
+    rules = load_rules(f"[[rule]]{of_broker.replace('dwell_min = 1', f'dwell_min = {dwell_min}')}", "own.toml")
+    place.watch = Watch(
+        SqliteStore(tmp_path / "r"), books, rules, prepare=lambda: None, zone=ZONE, clock=lambda: place.now
+    )
+    place.go(5, ingest=True)
+    Conditions(books).add([Condition("broker", "broker_lost", place.now, Decimal(1), "refused", "j")], place.now)
+    seen = []
+    for _ in range(told_min + 1):
+        place.now += 60 * SECOND - 3 * SECOND
+        seen.append(place.told("cityflux_broker_lost"))
+        place.go(3, ingest=True)
+    place.go(3, ingest=True)
+    assert seen[told_min - 1] == []
+    assert place.told("cityflux_broker_lost") == ["opened"]
 
 
 def test_a_reconnect_within_a_minute_is_told_to_nobody(tmp_path: Path, books: Books) -> None:

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from processors.alerts.history import look_back
 from processors.alerts.rules import shipped_rules
 from processors.alerts.watch import Watch
-from sensors.instants import iso
+from processors.windows import day_bounds
+from sensors.instants import DAY_MS, iso
 from store.incidents import Incident, Incidents
 from tests.processors.river import CLEAN, River
 from tests.processors.world import ZONE
@@ -98,6 +100,20 @@ async def test_a_sudden_change_is_told_by_its_second_cycle_and_rain_is_not(river
     (one,) = incidents(river)
     assert said(one) == ("water_sudden", "lt-03", "10T08:00", "10T12:00", "10T16:00", "10T20:00", 1)
     assert (one.draft.shown["nh3_n"], one.draft.shown["nh3_n_times_usual"]) == ("0.5", "5")
+
+
+async def test_rain_that_turns_out_to_be_more_is_told_alike_by_one_watch_and_by_a_look_back(river: River) -> None:
+    watch = watch_of(river, "water_sudden")
+    # Of an incident that may reopen the watch remembers the course; that 20:00 was no rain is said by midnight.
+    for number, values in enumerate([SPILL, SPILL, {}, {}, RAIN, {**RAIN, **SPILL}], start=1):
+        await send(river, "lt-03", values, first=number)
+        look(river, watch=watch)
+    (one,) = incidents(river)
+    assert (one.draft.phase, one.draft.episodes) == ("firing", 2)
+    world, start = river.world, day_bounds(DAY, ZONE)[0]
+    registry = world.books.registry()
+    seen = look_back(world.store, registry, (), RULES["water_sudden"], ZONE, start, start + 2 * DAY_MS, ["lt-03"])
+    assert seen["lt-03"].incidents == (one.draft,)
 
 
 async def test_a_pulse_is_of_the_sections_below_until_it_is_seen_there(river: River) -> None:

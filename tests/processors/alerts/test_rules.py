@@ -56,6 +56,12 @@ reopen_min = 0
         (("reopen_min = 0", "reopen_min = 0\nflap_times = 3\nflap_min = 60"), "set reopen_min"),
         (("reopen_min = 0", 'reopen_min = 0\ngroup = "city"'), "`group` and `group_min`"),
         (("reopen_min = 0", "reopen_min = 0\ncoverage_percent = 101"), "coverage_percent"),
+        (("over = 100", 'over = "a lot"'), "levels.0.any.0.0.over: 'a lot' is no number"),
+        (("over = 100", "over = true"), "levels.0.any.0.0.over: True is no number"),
+        (("margin = 5", 'margin = "five"'), "margin: 'five' is no number"),
+        (("reopen_min = 0", 'reopen_min = 0\nschedule = [{ from = "22:00Z", to = "06:00" }]'), "no time of the city's clock"),
+        (("reopen_min = 0", 'reopen_min = 0\nschedule = [{ from = "22:00", to = 6 }]'), "to: 6 is no time of the city's clock"),
+        (("[[rule]]", "[rule]"), "rule: each rule stands under [[rule]], in two brackets"),
         (("reopen_min = 0", 'reopen_min = 0\nschedule = [{ from = "25:00", to = "07:00" }]'), "schedule.0.from"),
         (("reopen_min = 0", 'reopen_min = 0\nschedule = [{ days = ["day"], from = "1:00", to = "2:00" }]'), "schedule.0"),
         (("[[rule]]", "[[rules]]"), "'rules' is unknown"),
@@ -255,6 +261,7 @@ def test_a_citys_rule_may_be_inhibited_by_a_shipped_one() -> None:
 @pytest.mark.parametrize(
     ("own", "said"),
     [
+        ("off = [{ code = 1 }]", "off: {'code': 1} is no shipped rule"),
         ('off = ["smell"]', "off: 'smell' is no shipped rule; there are air_aqi_station"),
         ('off = ["air_o3_8h"]' + CITY, "rule 'air_o3_8h' is off and written out"),
         ('of = ["air_o3_8h"]', "'of' is unknown"),

@@ -135,6 +135,15 @@ def test_a_short_break_is_none_unless_the_broker_lost_our_session(
         assert ears.span(80_000) == Span(since, 80_000)
 
 
+@pytest.mark.parametrize(("passed", "since"), [(60_000, 1), (60_001, 61_001), (3_600_000, 3_601_000)])
+def test_time_in_which_nobody_looked_is_a_break(passed: int, since: int) -> None:
+    """A machine that slept, or whose clock was set, finds itself connected and reading all the while."""
+    ears = Ears(None)
+    for at in (1, 1_000, 1_000 + passed, 2_000 + passed):
+        ears.look(at, hears=True, lost_at=None)
+    assert ears.span(FOREVER) == Span(since, 2_000 + passed)
+
+
 @pytest.fixture
 def books(tmp_path: Path) -> Books:
     books = Books(f"sqlite:///{tmp_path}/books.sqlite")

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import Any, NamedTuple, cast
 
-from hypothesis import Phase, given, settings
+from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
 from ingest.conditions import Clock
@@ -21,7 +21,9 @@ from processors.alerts.watch import Watch
 from sensors.instants import HOUR_MS
 from sensors.stations import Station
 from store.books import Books
+from store.hearing import Hearing, Span
 from store.incidents import Incident, Incidents
+from store.sightings import Sighting, Sightings
 from store.sqlite import SqliteStore
 from tests.processors.world import ZONE
 
@@ -52,7 +54,7 @@ class World:
         self.books.prepare()
         entry = {"family": "air", "name_zh": "站", "district": "gaoxin", "period": "minute"}
         self.books.register([Station.model_validate({"id": name, **entry}) for name in STATIONS], who="test", now=0)
-        self._store = SqliteStore(folder / "readings.sqlite")
+        self.store = SqliteStore(folder / "readings.sqlite")
         self._settles = settles
         self._queued: set[str] = set()
         self._journal: list[tuple[int, set[str]]] = []
@@ -71,7 +73,7 @@ class World:
         if not watches:
             self._watches = []
         while len(self._watches) < watches:
-            made = Watch(self._store, self.books, SILENT, prepare=lambda: None, zone=ZONE, clock=lambda: self.now)
+            made = Watch(self.store, self.books, SILENT, prepare=lambda: None, zone=ZONE, clock=lambda: self.now)
             self._watches.append(made)
         for watch in self._watches:
             while watch.step():
@@ -118,7 +120,9 @@ class World:
         consumer = Consumer(full=None, heartbeat=beat, connections=1, failure=None, taken=None, message_at_s=None)
         settler = SimpleNamespace(failing=None)
         parts = cast("tuple[Any, Any, Any]", (consumer, settler, Journal()))
-        vitals = Vitals(*parts, self.books, liveness, lambda: world.now, lambda _: None, devices, Clock())
+        vitals = Vitals(
+            *parts, self.books, liveness, lambda: world.now, lambda _: None, devices, Clock(), stations_every_s=10
+        )
         return vitals, liveness, devices
 
     def incidents(self) -> list[Incident]:
@@ -146,6 +150,8 @@ outages = st.lists(times, max_size=3)
     watches=st.sampled_from([1, 2]),
     settles=st.sampled_from([2, 1_000]),
 )
+# It is silent, and sends again, while the store is away: all of it comes at once.
+@example(Times(20, 20), [], [], [Times(10, 40)], [], 1, 1_000)
 def test_nobody_is_told_of_silence_that_was_none_and_of_a_true_one_once(
     silent: Times,
     ingest_away: Sequence[Times],
@@ -188,3 +194,25 @@ def test_nobody_is_told_of_silence_that_was_none_and_of_a_true_one_once(
         assert whats == ["opened"] or (whats[0], whats[-1]) == ("opened", "resolved")
         assert set(whats) <= {"opened", "raised", "resolved"}
         assert whats.count("opened") == 1
+
+
+def test_silence_that_turns_out_to_be_none_is_withdrawn(tmp_path: Path) -> None:
+    """An ingest that shares the work was away with something of the station in its journal, and tells it late."""
+    world = World(tmp_path, 1)
+    sightings, hearing = Sightings(world.books), Hearing(world.books)
+    watch = Watch(world.store, world.books, SILENT, prepare=lambda: None, zone=ZONE, clock=lambda: world.now)
+    seen = []
+    for minute in range(14):
+        world.now = START + minute * MINUTE
+        # The sixth minute is told in the ninth; nothing is longer apart than it may be.
+        heard = {0: 0, 9: 6, 10: 10, 11: 11, 12: 12, 13: 13}
+        its = [("b", minute), *([("a", heard[minute])] if minute in heard else [])]
+        sightings.add([Sighting("air", name, START + at * MINUTE) for name, at in its], lambda *_: LIMIT * MINUTE)
+        hearing.keep("j", Span(START - MINUTE, world.now))
+        for _ in range(2):
+            world.now += 3_000
+            while watch.step():
+                pass
+        seen.append([(one.subject, one.gone, one.draft.phase) for one in world.incidents()])
+    assert seen[8] == [("a", None, "firing")]
+    assert seen[13] == [("a", "withdrawn", "firing")]

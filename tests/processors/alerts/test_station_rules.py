@@ -7,7 +7,7 @@ import pytest
 
 from processors.alerts.history import look_back
 from processors.alerts.rules import shipped_rules
-from processors.alerts.signals.stations import late_min
+from processors.alerts.signals.stations import came_together, late_min
 from processors.alerts.watch import Watch
 from processors.windows import day_bounds
 from sensors.instants import HOUR_MS
@@ -17,6 +17,7 @@ from store.incidents import Incidents
 from store.intervals import Interval, Intervals
 from tests.processors.world import CLEAN, ZONE, World
 
+MINUTE = 60_000
 DAY = date(2026, 3, 5)
 ALL = ("hx-01", "hx-02", "hx-03", "hx-04")
 
@@ -129,3 +130,61 @@ async def test_hours_that_come_late_are_told_but_not_where_we_were_away(tmp_path
     await late_hours(world, range(9, 13), 0)
     expected = [] if outage else [("hx-01", "opened"), ("hx-01", "resolved")]
     assert told(world, "air_station_late") == expected
+
+
+@pytest.mark.parametrize(
+    ("received", "together"),
+    [
+        # Minutes after the hour at which readings of 60, 120 and 180 came; whether that of 120 came with another.
+        ((61, 121, 181), False),
+        ((241, 301, 361), False),
+        ((241, 290, 361), False),
+        ((400, 401, 402), True),
+        ((61, 400, 401), True),
+        ((399, 400, 900), True),
+        ((None, 400, None), False),
+    ],
+)
+def test_what_came_together(received: tuple[int | None, ...], together: bool) -> None:
+    its = {60 * n * MINUTE: at * MINUTE for n, at in enumerate(received, 1) if at is not None}
+    assert came_together(its, 120 * MINUTE, HOUR_MS) == together
+
+
+@pytest.mark.parametrize("heard_h", [40, 6])
+async def test_a_day_that_is_sent_again_makes_nobody_late(tmp_path: Path, heard_h: int) -> None:
+    """By its sender; or by the broker, when we were away and it does not know that we have it."""
+    world = World(tmp_path)
+    start, hearing = day_bounds(DAY, ZONE)[0], Hearing(world.books)
+    hearing.keep("j", Span(start, start + heard_h * HOUR_MS))
+    await late_hours(world, range(12), 0)
+    assert told(world, "air_station_late") == []
+    world.now = start + 20 * HOUR_MS
+    hearing.keep("k", Span(world.now, start + 40 * HOUR_MS))
+    await world.hours(DAY, CLEAN, stations=ALL[:1], hours=range(12))
+    assert told(world, "air_station_late") == []
+    # A watch that has begun, and whatever it looks at from before, says the same.
+    await late_hours(world, range(12, 14), 0, world.now)
+    assert told(world, "air_station_late") == []
+
+
+async def test_an_archive_of_the_last_days_makes_nobody_late(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    start = day_bounds(DAY, ZONE)[0]
+    world.now = start + 60 * HOUR_MS
+    Hearing(world.books).keep("j", Span(start, world.now + HOUR_MS))
+    # Looked at while it is loaded.
+    for first in range(0, 24, 6):
+        await world.hours(DAY, CLEAN, stations=ALL, hours=range(first, first + 6))
+        assert told(world, "air_station_late") == []
+
+
+async def test_dead_letters_that_are_replayed_make_nobody_late(tmp_path: Path) -> None:
+    """They are stored as of their own receipt (`tests/ingest/test_replays.py`), days later."""
+    world = World(tmp_path)
+    start = day_bounds(DAY, ZONE)[0]
+    Hearing(world.books).keep("j", Span(start, start + 60 * HOUR_MS))
+    for hour in range(6):
+        world.now = start + (hour + 1) * HOUR_MS + MINUTE
+        await world.hours(DAY, CLEAN, stations=ALL[:1], hours=[hour])
+    world.now = start + 50 * HOUR_MS
+    assert told(world, "air_station_late") == []

@@ -41,3 +41,14 @@ class Receiver(Protocol):
         """Deliver once; returns when the receiver has taken it. Called in a thread of its own, which may be given up when the
         time is over. Raises NotSentError."""
         ...
+
+
+def deliver(receiver: Receiver, message: Message, timeout_s: float) -> None:
+    """Deliver once. Raises NotSentError, whatever the receiver raised: of an error that it did not foresee only the name is said,
+    for its text may hold a header or an address."""
+    try:
+        receiver.send(message, timeout_s)
+    except NotSentError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a certificate that is not there, an answer of another shape: it did not send
+        raise NotSentError(f"{receiver.shown}: {type(error).__name__}") from None

@@ -8,6 +8,8 @@ import json
 import secrets
 import ssl
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -42,17 +44,19 @@ class Server(NamedTuple):
 class Topic:
     """A receiver under a topic."""
 
-    def __init__(self, server: Server, prefix: str) -> None:
+    def __init__(self, server: Server, prefix: str, clock: Callable[[], float] = time.monotonic) -> None:
+        """`clock` [s] is what the time of a try is measured with."""
         self.shown = f"mqtt://{server.host}:{server.port}/{prefix}"
         self._server = server
         self._prefix = prefix
+        self._clock = clock
 
     def send(self, message: Message, timeout_s: float) -> None:
         """As `Receiver.send`: a connection of its own, so that none has to be kept alive between alerts."""
         data = {"id": message.uid, **message.facts, "title": message.title, "text": message.body}
         payload = json.dumps(data, ensure_ascii=False).encode()
         state = b"" if message.facts.get("phase") in _OVER else payload
-        client = _Client(self._server, self.shown, timeout_s)
+        client = _Client(self._server, self.shown, timeout_s, self._clock)
         try:
             client.connect()
             if message.incident:
@@ -63,12 +67,15 @@ class Topic:
 
 
 class _Client:
-    """One connection, used by one thread; the network has its own."""
+    """One connection, used by one thread; the network has its own. When its time is over it says nothing more: it is tried again
+    then, and what came after it must not be overwritten."""
 
-    def __init__(self, server: Server, shown: str, timeout_s: float) -> None:
+    def __init__(self, server: Server, shown: str, timeout_s: float, clock: Callable[[], float]) -> None:
         self._server = server
         self._shown = shown
         self._timeout_s = timeout_s
+        self._clock = clock
+        self._ends_at = clock() + timeout_s
         self._answered = threading.Event()
         self._why = ""
         self._client = paho.Client(
@@ -99,6 +106,8 @@ class _Client:
 
     def publish(self, topic: str, payload: bytes, *, retain: bool) -> None:
         """Until the broker has taken it. Raises NotSentError."""
+        if self._clock() >= self._ends_at:
+            raise NotSentError(f"{self._shown}: it answered too late, after {self._timeout_s:g} s")
         self._answered.clear()
         self._client.publish(topic, payload, qos=1, retain=retain)
         self._wait("no PUBACK came")
@@ -109,7 +118,7 @@ class _Client:
         self._client.loop_stop()
 
     def _wait(self, silent: str) -> None:
-        if not self._answered.wait(self._timeout_s):
+        if not self._answered.wait(max(0.0, self._ends_at - self._clock())):
             raise NotSentError(f"{self._shown}: {silent} within {self._timeout_s:g} s")
         if self._why:
             raise NotSentError(f"{self._shown}: {self._why}")

@@ -8,6 +8,7 @@ long to wait (RFC 9110, 10.2.3: Retry-After). What Apprise logs goes nowhere: be
 import json
 import logging
 import threading
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -22,8 +23,10 @@ from processors.alerts.notify.hidden import Address
 UID_HEADER = "X-Cityflux-Notice"
 """Under which mail and webhooks have the uid, beside the text."""
 
-# DingTalk, WeCom: errcode; Feishu, Lark: code. 0 says that it was taken.
-_REFUSALS = ("errcode", "code")
+# DingTalk, WeCom: errcode; Feishu, Lark: code. 0 says that it was taken. A gateway of somebody else may have a `code` that says
+# so with 1: only these two are asked for theirs.
+_ERRCODE, _CODE = "errcode", "code"
+_WITH_CODE = ("feishu://", "lark://")
 # Answers of robots are a hundred bytes; of a page of HTML only its status matters.
 _MOST_ANSWER = 4_096
 
@@ -56,6 +59,7 @@ class Service:
         if isinstance(getattr(plugin, "headers", None), dict):
             plugin.headers[UID_HEADER] = message.uid
         _heard.forget()
+        _heard.refusals = (_ERRCODE, _CODE) if self._address.url.lower().startswith(_WITH_CODE) else (_ERRCODE,)
         taken = self._try(plugin, message)
         if _heard.why or not taken:
             why = _heard.why or _heard.logged or "it was not taken"
@@ -84,6 +88,7 @@ class _Heard(threading.local):
     def __init__(self) -> None:
         self.why = self.logged = ""
         self.retry_after_s: float | None = None
+        self.refusals: Sequence[str] = ()
 
     def forget(self) -> None:
         """Of what was before."""
@@ -128,6 +133,6 @@ def _hear(answer: requests.Response) -> None:
         said = json.loads(answer.content[:_MOST_ANSWER])
     except ValueError:
         return
-    for name in _REFUSALS:
+    for name in _heard.refusals:
         if isinstance(said, dict) and isinstance(said.get(name), int) and said[name] not in {0, 200}:
             _heard.why = f"it refuses: {name} {said[name]}: {said.get('errmsg') or said.get('msg') or ''}"[:200]

@@ -8,10 +8,9 @@ def retry_after(said: str | None, now: datetime) -> float | None:
     """The wait [s] of a Retry-After: a number, or a date; None where it says nothing readable."""
     if said is None:
         return None
-    if said.strip().isdigit():
+    if said.strip().isdecimal():
         return float(said)
     try:
-        moment = parsedate_to_datetime(said)
-    except ValueError:
+        return max(0.0, (parsedate_to_datetime(said).astimezone(UTC) - now).total_seconds())
+    except (ValueError, OverflowError):
         return None
-    return max(0.0, (moment.astimezone(UTC) - now).total_seconds())

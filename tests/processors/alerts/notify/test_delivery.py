@@ -3,7 +3,7 @@
 import pytest
 
 from processors.alerts.notify.delivery import digestible, firsts
-from store.notices import Waiting
+from store.notice_tries import Waiting
 
 NOW = 1_000
 FREE, LATER, HELD = (0, 0), (NOW + 1, 0), (0, NOW + 1)

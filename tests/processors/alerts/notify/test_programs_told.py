@@ -87,6 +87,16 @@ def test_a_broker_that_refuses_us_or_the_message_or_is_not_there_is_an_error(tmp
         Topic(server(free_port()), "alerts").send(message(FACTS), 10)
 
 
+async def test_a_try_whose_time_is_over_says_nothing_more(broker: Mosquitto) -> None:
+    """It is tried again by then: what it would retain now is older than what was told since."""
+    moments = iter((0.0, 0.0))
+    late = Topic(server(broker.port), "alerts", clock=lambda: next(moments, 10.0))
+    with pytest.raises(NotSentError, match="it answered too late, after 10 s"):
+        late.send(message(FACTS), 10)
+    Topic(server(broker.port), "alerts").send(message({**FACTS, "incident": 18}), 10)
+    assert [where for where, _, _ in await heard(broker.port, lambda: None, 1)] == ["alerts/state/18"]
+
+
 class Grafana(HttpReceiver):
     """Keeps annotations by the part of Grafana's HTTP API that we use, behind its token."""
 

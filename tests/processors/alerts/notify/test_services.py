@@ -3,8 +3,10 @@
 import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
+from aiohttp import web
 
 from processors.alerts.notify.channels import Message, NotSentError
 from processors.alerts.notify.channels.services import UID_HEADER, Service
@@ -75,6 +77,25 @@ def test_robots_that_refuse_with_200_have_not_taken_it(monkeypatch: pytest.Monke
     assert MESSAGE.body in receiver.taken[0].body["text"]["content"]
 
 
+class Gateway(HttpReceiver):
+    """Answers 200 with a code of its own."""
+
+    async def reply(self, request: web.Request, body: Any) -> web.StreamResponse:
+        return web.json_response({"code": 1, "msg": "accepted"})
+
+
+def test_a_code_of_a_gateway_says_nothing_and_that_of_feishu_whether_it_was_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from apprise.plugins.feishu import NotifyFeishu
+
+    with Gateway() as gateway:
+        webhook(gateway).send(MESSAGE, 10)
+        monkeypatch.setattr(NotifyFeishu, "notify_url", f"http://127.0.0.1:{gateway.port}/{{token}}")
+        with pytest.raises(NotSentError, match="it refuses: code 1: accepted"):
+            Service(address("feishu://${TOKEN}", {"TOKEN": "a" * 36})).send(MESSAGE, 10)
+
+
 def test_a_mail_has_text_and_uid_and_one_that_is_refused_is_an_error() -> None:
     with MailReceiver("451 try later") as server:
         url = (
@@ -103,6 +124,8 @@ def test_an_unknown_url_is_named_without_its_secret() -> None:
         ("Thu, 05 Mar 2026 06:00:30 GMT", 30.0),
         ("Thu, 05 Mar 2026 05:00:00 GMT", 0.0),
         ("soon", None),
+        ("²", None),
+        ("Fri, 31 Dec 9999 23:59:59 -2300", None),
     ],
 )
 def test_retry_after_is_a_number_or_a_date(said: str | None, wait_s: float | None) -> None:

@@ -18,7 +18,7 @@ from typer.main import get_command
 
 from cityflux.main import app
 from processors.alerts.notify.facts import facts_of, topics_of_rules
-from processors.alerts.notify.texts import WHATS, Head, Language, reason, render, render_digest, signed
+from processors.alerts.notify.texts import WHATS, Head, Language, level_of, reason, render, render_digest, signed
 from processors.alerts.rules import Clause, Rule, shipped_rules
 from processors.alerts.signals import SIGNALS
 from processors.scopes import CITY
@@ -137,6 +137,15 @@ def test_everybody_reads_what_is_written_there(language: Language) -> None:
     assert catalogue(language) == (DATA / f"texts.{language}.txt").read_text("utf-8")
 
 
+@languages
+def test_what_cityflux_sees_of_itself_is_not_called_measured_and_a_yes_is_no_number(language: Language) -> None:
+    for rule in shipped_rules().values():
+        said = text(rule, "opened", language)
+        of_itself = rule.code.startswith("cityflux_")
+        assert any(words in said for words in ("依据", ", as observed", ", as forecast")) != of_itself
+        assert not re.search("(断开|不可用|拒绝写入|无响应|broker lost|unreachable|refuses|says nothing) 1", said)
+
+
 def test_all_that_happens_to_an_incident_has_a_text() -> None:
     happens = {*get_args(What), GIVEN_UP, "acknowledged"} - {"noted"}
     assert happens <= set(WHATS)
@@ -162,6 +171,23 @@ def said(node: ast.AST) -> str:
     if isinstance(node, ast.JoinedStr):
         return "".join(said(part) for part in node.values)
     return str(node.value) if isinstance(node, ast.Constant) else "12"
+
+
+@pytest.mark.parametrize(
+    "why",
+    [
+        "group: json://sms.example.org: no answer within 15 s",
+        "group: json://sms.example.org: 3 earlier tries still hang",
+        "group: group is no channel of the file any more",
+    ],
+)
+def test_why_a_notice_was_given_up_is_there_in_chinese(why: str) -> None:
+    assert re.search(r" [a-z]+ [a-z]+", reason(why, "zh")) is None
+    assert "json://sms.example.org" in reason(why, "zh") or "json" not in why
+
+
+def test_a_colour_that_the_catalogue_does_not_have_is_said_as_it_is_written() -> None:
+    assert level_of("serious", "purple", "zh") == "purple·严重"
 
 
 def test_a_reason_that_a_person_wrote_stays_as_it_is() -> None:
