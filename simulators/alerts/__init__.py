@@ -7,6 +7,7 @@
     tales.py      single stations: flapping, silence, late data, restarts
     water.py      a spill
     tunnel.py     a fire
+    stuck.py      a sensor whose value stands still
 
 Pure and seeded. The truth is written down with each scenario, from how it was made; scatter never comes near a limit. Seeds vary
 stations, levels, times, gaps, duplicates, order and batches.
@@ -18,6 +19,7 @@ from typing import Protocol
 
 from simulators.alerts.means import crossing, haze, ozone
 from simulators.alerts.story import Incident, Stage, State, Story, Turn
+from simulators.alerts.stuck import stuck
 from simulators.alerts.tales import flapping, late, levels_in_turn, restarts, weekend
 from simulators.alerts.tunnel import fire
 from simulators.alerts.water import spill
@@ -35,6 +37,7 @@ SCENARIOS: Mapping[str, Scenario] = {
     "ozone afternoon": ozone,
     "spill at a section": spill,
     "tunnel fire": fire,
+    "sensor stuck": stuck,
     "through the levels": levels_in_turn,
     "silent weekend": weekend,
     "flapping at the threshold": flapping,

@@ -89,7 +89,7 @@ class Incident(NamedTuple):
         """Since when its value is back [ms]."""
         well = None
         for state in self.states:
-            if state.what == "recovering":
+            if state.what == "recovering" or (state.what == "resolved" and well is None):
                 well = state.at
             elif state.what in {"fired again", "reopened"}:
                 well = None
@@ -122,7 +122,7 @@ class Stage(NamedTuple):
 
 class Story(NamedTuple):
     """A scenario of a seed: the registry's entries, the rules that it is about (of all their subjects the truth is known), what
-    happens, and what is to be told."""
+    happens, and what is to be told. `of_receipt` are those of the rules that ask when something came, not of when it is."""
 
     name: str
     seed: int
@@ -130,6 +130,15 @@ class Story(NamedTuple):
     rules: tuple[str, ...]
     turns: tuple[Turn, ...]
     stages: tuple[Stage, ...]
+    of_receipt: tuple[str, ...] = ()
+
+    def so(self, turn: Turn) -> list[Incident]:
+        """The incidents after a turn, as far as they can be known then."""
+        return [
+            known
+            for one in self.stage(turn.at).incidents
+            if (known := one.until(turn.at if one.rule in self.of_receipt else turn.seen.get(one.subject, 0)))
+        ]
 
     def stage(self, at: int) -> Stage:
         """What is so at a turn [ms]."""

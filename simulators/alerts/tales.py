@@ -3,9 +3,11 @@ evaluator that is restarted in every state of an incident."""
 
 from collections.abc import Mapping
 from datetime import date
+from itertools import pairwise
 from random import Random
 
 from sensors.instants import HOUR_MS
+from sensors.presence import GRACE_MS
 from simulators.alerts.air import (
     CITY_AQI,
     LEVELS,
@@ -23,6 +25,10 @@ from simulators.alerts.story import UPSETS, Acknowledged, Incident, Stage, Story
 
 _OVER, _KEPT, _UNDER = (216.0, 244.0), (192.0, 198.0), (30.0, 90.0)
 """NO2 of an hour [µg/m³] whose index is over 100, from 96 to 100, or less than 95, in both editions of HJ 633."""
+
+STATION_SILENT = "air_station_silent"
+SILENT_H = (2, 12, 24)
+"""For longer than that a station that sends each hour is silent, by level [h]; it is told with the grace of presence."""
 
 
 def flapping(seed: int, day: date | None = None) -> Story:
@@ -82,7 +88,8 @@ def _at(start: int, since: int, states: list[tuple[int, What, int]], subject: st
 
 def weekend(seed: int, day: date | None = None) -> Story:
     """Two stations fall silent on a Friday evening: of one an incident holds, of the other a polluted hour was its last. Silence
-    ends the one and makes nothing of the other; on Monday the values say how it is."""
+    ends the one and makes nothing of the other; on Monday the values say how it is. The silence is told by when they were heard,
+    for the third station sends each hour."""
     rng = Random(f"{seed}/alerts/weekend")
     start = midnight(first_day(rng, day)) + 4 * 24 * HOUR_MS
     level, begins, silent = rng.randint(1, 4), rng.randint(12, 15), rng.randint(19, 23)
@@ -100,9 +107,29 @@ def weekend(seed: int, day: date | None = None) -> Story:
         start, begins, [(begins + 1, "opened", level), (well, "recovering", level), (well + 2, "resolved", level)]
     )
     rows = _rows(rng, start, levels)
-    its = turns(rng, rows, Way(most=6), "air", "hour", city=False)
+    its = turns(rng, rows, Way(most=1, again=0.0), "air", "hour", city=False)
+    heard = {name: [turn.at for turn in its if _is_heard(turn, name)] for name in levels}
+    silences = [
+        _silence(name, last, next_)
+        for name, at in heard.items()
+        for last, next_ in pairwise(at)
+        if next_ - last > SILENT_H[0] * HOUR_MS + GRACE_MS
+    ]
     stations = tuple(entry(one) for one in levels)
-    return Story("silent weekend", seed, stations, (STATION_AQI,), its, (Stage(0, (truth,)),))
+    rules, so = (STATION_AQI, STATION_SILENT), Stage(0, (truth, *silences))
+    return Story("silent weekend", seed, stations, rules, its, (so,), of_receipt=(STATION_SILENT,))
+
+
+def _is_heard(turn: Turn, station: str) -> bool:
+    return any(f"/{station}/" in message.topic for message in turn.messages)
+
+
+def _silence(station: str, last: int, heard: int) -> Incident:
+    """Of a station that was heard at `last` and then at `heard` [ms], more than a day later."""
+    opened, *raised = [last + hours * HOUR_MS + GRACE_MS for hours in SILENT_H]
+    states: list[tuple[int, What, int]] = [(opened, "opened", 1)]
+    states += [(at, "raised", level) for level, at in enumerate(raised, start=2)]
+    return incident(STATION_SILENT, station, opened, *states, (heard, "resolved", len(SILENT_H)))
 
 
 def _rows(rng: Random, start: int, levels: Mapping[str, Mapping[int, int]]) -> list[Row]:

@@ -6,18 +6,15 @@ from types import TracebackType
 from typing import Self
 from zoneinfo import ZoneInfo
 
-from ingest.journal import Journal
-from ingest.settle import Horizons, Settler
-from ingest.transport import Message
 from sensors.stations import Station
 from simulators.alerts import Turn
 from simulators.message import OutMessage
 from store.books import Books
 from store.incidents import Incident, Incidents, LogLine
 from store.sqlite import SqliteStore
+from tests.alerts.receiving import Receiving
 
 ZONE = ZoneInfo("Asia/Shanghai")
-_HORIZON_DAYS = 400
 
 
 class Told:
@@ -58,26 +55,28 @@ class Told:
 
 
 class City(Told):
-    """Stations in a store and books of their own."""
+    """Stations in a store and books of their own, and what receives for them from the first message on."""
 
     def __init__(self, folder: Path, stations: Sequence[Station]) -> None:
         super().__init__(folder)
         self.store = SqliteStore(folder / "readings.sqlite")
         self.books.register(stations, who="test", now=0)
+        self._receiving: Receiving | None = None
 
     async def take(self, messages: Sequence[OutMessage]) -> None:
         """Messages, received now as one batch, and settled. Raises AssertionError where one is refused."""
-        with Journal(self.folder / "journal", reserve_bytes=0, ballast_bytes=0) as journal:
-            await journal.append([Message(*message) for message in messages], self.now)
-            settler = Settler(
-                journal, self.store, self.books, lambda: self.now, Horizons(_HORIZON_DAYS, {}), lambda: None
-            )
-            settler.stop()
-            await settler.run()
-            ledger = journal.ledger()
-        assert (ledger.refused, ledger.pending) == (0, 0), ledger
+        if self._receiving is None:
+            self._receiving = Receiving(self.folder, self.store, self.books, lambda: self.now)
+        await self._receiving.take(messages)
+
+    def hear(self, hears: bool) -> None:
+        """Whether ingest is connected from now on, once it has received something; with the next message it is."""
+        if self._receiving is not None:
+            self._receiving.hear(hears)
 
     async def close(self) -> None:
-        """The store and the books."""
+        """The store, the books and what receives."""
+        if self._receiving is not None:
+            self._receiving.close()
         await self.store.close()
         self.books.close()

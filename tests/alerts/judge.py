@@ -1,12 +1,17 @@
-"""What is stored against what is so: at every turn, and line by line."""
+"""What is stored against what is so: at every turn, and line by line; and what was told of it against the lines."""
 
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from processors.alerts.notify.config import QUIET
+from processors.alerts.notify.planning import BEGINNINGS, STILL
+from processors.alerts.notify.texts import WHATS
 from simulators.alerts import Incident as True_
 from simulators.alerts import Story, Turn
+from store.notices import Notice, Outbox
 from tests.alerts.city import Told
+from tests.alerts.tellers import PEOPLE, PROGRAMS
 
 COUNTED = ("missed", "false", "twice", "late")
 
@@ -57,8 +62,7 @@ class Judge:
     def look(self, turn: Turn, city: Told) -> None:
         """After a turn: everything that the data tell until then is stored, and nothing else. What is not there at the first look
         that could tell it is late, and missed where it never comes."""
-        stage = self._story.stage(turn.at)
-        so = [known for one in stage.incidents if (known := one.until(turn.seen.get(one.subject, 0))) is not None]
+        so = self._story.so(turn)
         expected = {_of(one) for one in so}
         stored = {
             _As(one.rule, one.subject, *(getattr(one.draft, name) for name in _As._fields[2:]))
@@ -87,6 +91,28 @@ class Judge:
         self.verdict.missed += [f"{line} is in no log" for line in sorted(opened.keys() - told.keys())]
         self.verdict.incidents, self.verdict.lines = opened.total(), told.total()
         return self.verdict
+
+    def told(self, city: Told) -> None:
+        """After the last turn, where a notifier looked after each: of each line of the log that is news, programs were told once;
+        and people as often as they were told that it is not withheld, of what follows where they knew of it."""
+        notices = sorted(Outbox(city.books).deliveries(), key=lambda one: one.id)
+        lines = [(one.id, line.what) for one, line in city.log() if line.what in WHATS]
+        stills = [(one.incident, one.what) for one in notices if one.channel == PROGRAMS and one.what == STILL]
+        self._compare(PROGRAMS, lines + stills, notices)
+        expected: list[tuple[int, str]] = []
+        for one in notices:
+            begins = one.what in BEGINNINGS or one.what == STILL
+            knew = any(number == one.incident for number, _ in expected)
+            if one.channel == PROGRAMS and one.what not in QUIET and (not one.facts["withheld"] if begins else knew):
+                expected.append((one.incident, one.what))
+        self._compare(PEOPLE, expected, notices)
+
+    def _compare(self, channel: str, expected: list[tuple[int, str]], notices: list[Notice]) -> None:
+        told = Counter((one.incident, one.what) for one in notices if one.channel == channel)
+        self.verdict.missed += [f"{channel} not told of {one}" for one in sorted((Counter(expected) - told).elements())]
+        self.verdict.twice += [
+            f"{channel} told again of {one}" for one in sorted((told - Counter(expected)).elements())
+        ]
 
     def _allow(self, turn: Turn, so: list[True_]) -> None:
         """Each line once: those of the states until now, in whichever stage there were most of them, and what late data add."""

@@ -8,6 +8,7 @@ from processors.alerts.rules import Rule, shipped_rules
 from simulators.alerts import Story
 from tests.alerts.city import City
 from tests.alerts.judge import Judge, Verdict
+from tests.alerts.tellers import Teller
 from tests.alerts.watchers import Watcher
 
 
@@ -20,14 +21,18 @@ async def play(story: Story, folder: Path) -> Verdict:
     """What was found wrong with what was told of it."""
     city = City(folder, story.stations)
     try:
-        watcher = Watcher(city, {code: shipped_rules()[code] for code in story.rules})
+        rules = {code: shipped_rules()[code] for code in story.rules}
+        watcher, teller = Watcher(city, rules), Teller(city, rules)
         judge = Judge(story)
         for turn in story.turns:
             city.now = turn.at
             await city.take(turn.messages)
             watcher.look(turn.upset)
             judge.look(turn, city)
+            teller.look(turn.upset)
             city.acknowledge(turn)
+        teller.look()
+        judge.told(city)
         return judge.end(city)
     finally:
         await city.close()

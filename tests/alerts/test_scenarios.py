@@ -4,20 +4,23 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import delete, insert, select
 
 from processors.alerts.rules import Rule, shipped_rules
 from simulators.alerts import SCENARIOS, Story
 from simulators.alerts.air import HOURS_OF
-from store.schema import incident_log
+from simulators.alerts.stuck import REOPEN_H, STUCK
+from store.notices import NoticeDraft, Outbox
+from store.schema import incident_log, notices
 from tests.alerts.city import City
 from tests.alerts.judge import Judge
 from tests.alerts.play import altered, play
+from tests.alerts.tellers import PEOPLE, PROGRAMS, Teller
 from tests.alerts.watchers import Watcher
 
-# Of long stories one seed is played, of the others three; `make alerts` plays many.
-LONG = ("haze episode", "midnight crossing", "tunnel fire")
-CASES = [(name, seed) for name in SCENARIOS for seed in ((1,) if name in LONG else (1, 2, 3))]
+# Of long stories one seed is played, of the others two, and one for each family that is stuck; `make alerts` plays many.
+SEEDS = {"haze episode": 1, "midnight crossing": 1, "tunnel fire": 1, "sensor stuck": len(STUCK)}
+CASES = [(name, seed) for name in SCENARIOS for seed in range(1, 1 + SEEDS.get(name, 2))]
 # A watch that remembered points lacked one that another had looked at.
 CASES.append(("flapping at the threshold", 202))
 _COLUMNS = ("incident", "at", "what", "why", "who", "level")
@@ -48,6 +51,8 @@ def test_the_truth_knows_the_times_of_the_rules() -> None:
     for code, (dwell_h, clear_h) in HOURS_OF.items():
         rule = shipped_rules()[code]
         assert (rule.dwell_min, rule.clear_min) == (dwell_h * 60, clear_h * 60), code
+    for code in STUCK.values():
+        assert shipped_rules()[code].reopen_min == REOPEN_H * 60, code
 
 
 async def wrong_of(story: Story, folder: Path, changes: dict[str, object], *, looks_every: int = 1) -> Counter[str]:
@@ -77,6 +82,8 @@ async def wrong_of(story: Story, folder: Path, changes: dict[str, object], *, lo
         ("silent weekend", {"gap_min": 7_200}, {"false"}),
         ("late upload", {"clear_min": 180}, {"late"}),
         ("spill at a section", {"clear_min": 480}, {"late"}),
+        ("sensor stuck", {"reopen_min": 5}, {"false", "late"}),
+        ("sensor stuck", {"dwell_min": 5}, {"late"}),
     ],
 )
 async def test_the_judge_sees_a_rule_that_is_wrong(
@@ -92,19 +99,47 @@ async def test_the_judge_sees_what_is_told_late(tmp_path: Path) -> None:
     assert not found["twice"]
 
 
-async def test_the_judge_sees_what_is_told_twice(tmp_path: Path) -> None:
+async def test_the_judge_sees_what_is_told_twice_and_what_nobody_is_told(tmp_path: Path) -> None:
     story = SCENARIOS["restart in each state"](1)
-    city = City(tmp_path, story.stations)
-    judge, watcher = Judge(story), Watcher(city, {code: shipped_rules()[code] for code in story.rules})
+    city, rules = City(tmp_path, story.stations), {code: shipped_rules()[code] for code in story.rules}
+    judge, watcher, teller = Judge(story), Watcher(city, rules), Teller(city, rules)
     for turn in story.turns:
         city.now = turn.at
         await city.take(turn.messages)
         watcher.look()
         judge.look(turn, city)
+        teller.look()
+        city.acknowledge(turn)
+    judge.told(city)
     first = insert(incident_log).from_select(
         _COLUMNS, select(*(incident_log.c[name] for name in _COLUMNS)).where(incident_log.c.what == "raised").limit(1)
     )
+    outbox = Outbox(city.books)
+    told = {one.channel: one for one in outbox.deliveries() if one.what == "resolved"}
+    again = {name: of for name, of in told[PEOPLE]._asdict().items() if name in NoticeDraft._fields}
+    assert not judge.verdict.wrong
     with city.books.writing() as connection:
         connection.execute(first)
-    assert [line for line in judge.end(city).twice if "raised" in line]
+        connection.execute(delete(notices).where(notices.c.id == told[PROGRAMS].id))
+    outbox.add(NoticeDraft(cause="again", **again), city.now)
+    judge.told(city)
+    verdict = judge.end(city)
+    assert [line for line in verdict.twice if "raised" in line and "people" not in line]
+    assert [line for line in verdict.twice if "people told again" in line]
+    assert [line for line in verdict.missed if "programs not told" in line and "resolved" in line]
+    await city.close()
+
+
+@pytest.mark.parametrize(("hears", "silent"), [(True, {"hx-01", "hx-02", "hx-03"}), (False, set[str]())])
+async def test_silence_is_told_only_where_somebody_could_hear(tmp_path: Path, hears: bool, silent: set[str]) -> None:
+    story = SCENARIOS["silent weekend"](1)
+    city = City(tmp_path, story.stations)
+    watcher = Watcher(city, {code: shipped_rules()[code] for code in story.of_receipt})
+    for turn in story.turns:
+        if turn.seen["hx-01"] == turn.seen["hx-03"]:
+            city.now = turn.at
+            await city.take(turn.messages)
+            watcher.look()
+            city.hear(hears)
+    assert {one.subject for one in city.every_incident()} == silent
     await city.close()

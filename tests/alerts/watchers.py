@@ -24,7 +24,7 @@ class Killed(BaseException):
     """kill -9, as far as a process can do it to itself: nothing after it runs."""
 
 
-class _Dying(Books):
+class Dying(Books):
     """Books in whose next writing transaction the process is killed: before it commits or after."""
 
     def __init__(self, url: str, *, after: bool) -> None:
@@ -64,7 +64,11 @@ class Watcher:
         self._watch = self._new()
 
     def look(self, upset: Upset = "") -> None:
-        """Until there is nothing to look at. Raises AssertionError where that never is."""
+        """Until there is nothing to look at, and nothing of what was due then. Raises AssertionError where that never is."""
+        self._look(upset)
+        self._look()
+
+    def _look(self, upset: Upset = "") -> None:
         self._city.now += _QUIET_MS
         match upset:
             case "restart":
@@ -78,7 +82,7 @@ class Watcher:
         self._all_of(self._watch)
 
     def _die(self, *, after: bool) -> None:
-        books = _Dying(str(self._city.books.engine.url), after=after)
+        books = Dying(str(self._city.books.engine.url), after=after)
         try:
             self._all_of(self._new(books=books))
         except Killed:
