@@ -19,8 +19,9 @@ from store.books import Books, Changed
 from store.sqlite import SqliteStore
 
 _HORIZON_DAYS = 400
-# Vitals tell of stations not sooner than that after they did, by the clock of the loop [s].
-_NOT_SOONER_S = 60.0
+_LOOK_EVERY_MS = 60_000
+# By the clock of the loop, which goes on only where stations are to be told of.
+_STATIONS_EVERY_S = 1.0
 
 
 class Receiving:
@@ -28,7 +29,7 @@ class Receiving:
 
     def __init__(self, folder: Path, store: SqliteStore, books: Books, clock: Callable[[], int]) -> None:
         self._store, self._books, self._clock = store, books, clock
-        self._look_s = 0.0
+        self._at, self._looked_s = clock(), 0.0
         self._journal = Journal(folder / "journal", reserve_bytes=0, ballast_bytes=0)
         self._journal.__enter__()
         self._liveness, self._devices = Liveness(clock()), Devices(counts_lost=True)
@@ -40,10 +41,11 @@ class Receiving:
             self._journal,
             books,
             self._liveness,
-            clock,
+            lambda: self._at,
             _nobody_reads,
             self._devices,
             Clock(),
+            stations_every_s=_STATIONS_EVERY_S,
         )
         self._tell()
 
@@ -60,6 +62,7 @@ class Receiving:
 
     def hear(self, hears: bool) -> None:
         """From now on it is connected, or not."""
+        self._look_until_now()
         self._consumer.connected = hears
         self._tell()
 
@@ -68,8 +71,17 @@ class Receiving:
         self._journal.__exit__(None, None, None)
 
     def _tell(self) -> None:
-        self._look_s += _NOT_SOONER_S
-        self._vitals.look(self._look_s)
+        self._look_until_now()
+        self._looked_s += _STATIONS_EVERY_S
+        self._vitals.look(self._looked_s)
+
+    def _look_until_now(self) -> None:
+        """Each minute, so that it is no time in which a machine slept. Stations are not told of."""
+        now = self._clock()
+        while self._at + _LOOK_EVERY_MS < now:
+            self._at += _LOOK_EVERY_MS
+            self._vitals.look(self._looked_s)
+        self._at = now
 
     def _settler(self) -> Settler:
         horizons = Horizons(_HORIZON_DAYS, {})

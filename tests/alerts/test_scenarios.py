@@ -10,7 +10,7 @@ from processors.alerts.rules import Rule, shipped_rules
 from simulators.alerts import SCENARIOS, Story
 from simulators.alerts.air import HOURS_OF
 from simulators.alerts.stuck import REOPEN_H, STUCK
-from store.notices import NoticeDraft, Outbox
+from store.notices import NoticeDraft, Outbox, Plan
 from store.schema import incident_log, notices
 from tests.alerts.city import City
 from tests.alerts.judge import Judge
@@ -121,7 +121,8 @@ async def test_the_judge_sees_what_is_told_twice_and_what_nobody_is_told(tmp_pat
     with city.books.writing() as connection:
         connection.execute(first)
         connection.execute(delete(notices).where(notices.c.id == told[PROGRAMS].id))
-    outbox.add(NoticeDraft(cause="again", **again), city.now)
+    cursor = outbox.cursor() or 0
+    outbox.save(Plan(cursor, [NoticeDraft(cause="again", **again)]), knowing=cursor, now=city.now)
     judge.told(city)
     verdict = judge.end(city)
     assert [line for line in verdict.twice if "raised" in line and "people" not in line]
