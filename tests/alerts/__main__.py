@@ -31,7 +31,7 @@ class Outcome(NamedTuple):
 
 def outcome_of(name: str, seed: int) -> Outcome:
     """Play it."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     began = time.perf_counter()
     found = asyncio.run(play_seed(SCENARIOS[name](seed)))
     counts = {kind: len(getattr(found, kind)) for kind in COUNTED}
