@@ -5,9 +5,11 @@ from collections.abc import Sequence
 _LINES: dict[str, tuple[str, str]] = {
     "opened": ("", "frx"), "recovering": ("f", "r"), "fired again": ("r", "f"), "resolved": ("fr", "x"), "reopened": ("x", "fr"),
     "withdrawn": ("frx", "g"), "joined": ("frx", "g"), "closed": ("fr", "g"),
+    "flapping": ("frx", "frx"),
 }  # fmt: skip
 """From which phases (firing, recovering, resolved, gone) a line may come, and to which it leads: an incident may be opened when
-it is over already. All other lines change nothing, and only an acknowledgement may follow when it is gone."""
+it is over already. While it flaps its phases change untold. All other lines change nothing, and only an acknowledgement may
+follow when it is gone."""
 _PHASES = {"firing": "f", "recovering": "r", "resolved": "x"}
 
 

@@ -75,6 +75,6 @@ def test_nothing_is_lost_and_nothing_doubled(name: str) -> None:
     ],
 )
 def test_the_judge_catches_an_ingest_broken_on_purpose(way: str, store: str, says: str) -> None:
-    kills = ["--fault", "kill -9 of ingest"] * 4
+    kills = ["--fault", "kill -9 of ingest"] * 8
     outcome = laboratory(2, "--broken", way, "--store", store, *kills)
     assert any(says in line for line in outcome["wrong"]), outcome
