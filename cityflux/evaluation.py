@@ -14,7 +14,7 @@ from processors.indicators.air_realtime import city_realtime, realtime
 from processors.scopes import CITY
 from processors.windows import day_bounds
 from sensors.families import CONTRACTS
-from sensors.instants import iso
+from sensors.instants import FOREVER, iso
 from sensors.profiles import ReplayProfile
 from sensors.refusals import Refused
 
@@ -28,7 +28,6 @@ _HOURLY = {
 }
 _DAILY = {**_HOURLY, "day": "day", "state": "state", "why_text": "why"}
 _COVERAGE_DECIMALS = 4
-_FOR_EVER = 2**62
 
 
 class Question(NamedTuple):
@@ -68,7 +67,7 @@ def readings_of(file: Path, profile: ReplayProfile, tally: Tally) -> Iterator[di
     contract = CONTRACTS[profile.family]
     for row in rows(file, profile, tally):
         try:
-            record = contract.judge(row.record, row.address.station, received_at=_FOR_EVER, horizon_ms=2 * _FOR_EVER)
+            record = contract.judge(row.record, row.address.station, received_at=FOREVER, horizon_ms=2 * FOREVER)
         except Refused as error:
             tally.refused_rows += 1
             tally.note([error.refusal])

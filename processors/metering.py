@@ -18,7 +18,7 @@ from itertools import groupby, pairwise
 from typing import Literal, NamedTuple
 
 from processors.indicators.exact import exact
-from sensors.instants import DAY_MS, to_millis
+from sensors.instants import DAY_MS, FOREVER, to_millis
 from sensors.quantities import COUNTERS, OF_FAMILY
 from sensors.stations import Station
 
@@ -133,7 +133,7 @@ def _register(entry: Station, counter: str, power: int) -> _Register:
 
 def _placed(counts: Sequence[Count], spans: Sequence[Station]) -> list[tuple[Count, int]]:
     """The counts in order of time, each with the position of the entry that holds then."""
-    bounds = [(_start(entry), 2**62 if entry.active_to is None else to_millis(entry.active_to)) for entry in spans]
+    bounds = [(_start(entry), FOREVER if entry.active_to is None else to_millis(entry.active_to)) for entry in spans]
     found: list[tuple[Count, int]] = []
     index = 0
     for count in sorted({count.at: count for count in counts}.values()):
@@ -204,4 +204,4 @@ def _is_replaced(entry: Station, following: Station) -> bool:
 
 
 def _start(entry: Station) -> int:
-    return -(2**62) if entry.active_from is None else to_millis(entry.active_from)
+    return -FOREVER if entry.active_from is None else to_millis(entry.active_from)

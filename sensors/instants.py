@@ -5,8 +5,12 @@ Windows and civil days live in processors/windows.py.
 
 from datetime import UTC, datetime, timedelta, tzinfo
 
-HOUR_MS = 3_600_000
+MINUTE_MS = 60_000
+HOUR_MS = 60 * MINUTE_MS
 DAY_MS = 24 * HOUR_MS
+
+FOREVER = 2**62
+"""After every instant, and longer than every time [ms]."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)

@@ -11,7 +11,7 @@ from typing import Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from sensors.instants import to_millis
+from sensors.instants import FOREVER, to_millis
 from sensors.quantities import OF_FAMILY, Family
 from sensors.reading import Period
 from sensors.topics import is_id
@@ -270,8 +270,8 @@ class Registry:
 
 def active_span(entry: Station) -> tuple[int, int]:
     """From when till when an entry holds [ms]; far away where it is open."""
-    since = -(2**62) if entry.active_from is None else to_millis(entry.active_from)
-    return since, 2**62 if entry.active_to is None else to_millis(entry.active_to)
+    since = -FOREVER if entry.active_from is None else to_millis(entry.active_from)
+    return since, FOREVER if entry.active_to is None else to_millis(entry.active_to)
 
 
 def _overlap(entries: list[Station]) -> bool:
@@ -279,7 +279,7 @@ def _overlap(entries: list[Station]) -> bool:
     spans = sorted(active_span(entry) for entry in entries)
     return any(
         start >= end or following < end
-        for (start, end), (following, _) in zip(spans, [*spans[1:], (2**62, 2**62)], strict=True)
+        for (start, end), (following, _) in zip(spans, [*spans[1:], (FOREVER, FOREVER)], strict=True)
     )
 
 

@@ -12,7 +12,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sensors.instants import DAY_MS
+from sensors.instants import DAY_MS, FOREVER
 from sensors.quantities import OF_FAMILY, Family
 from sensors.reading import Period, Reading
 from store.frames import frame_of
@@ -30,7 +30,6 @@ _MOST_PARAMETERS = 30_000
 # How long to wait for another writer's lock: chosen longer than any transaction of ours.
 _BUSY_S = 30.0
 _RECENT_MS = 2 * DAY_MS
-_FOR_EVER_MS = 2**62
 Identity = tuple[str, int, int]
 
 
@@ -151,7 +150,7 @@ class SqliteStore:
         # The last days are a short read at the table's end; only a station that has been silent for longer needs all of it.
         frame = self._frame(family, period, newest, [_RECENT_MS], stations, None, False)
         if stations is None or len(set(stations)) > frame["station"].nunique():
-            frame = self._frame(family, period, newest, [_FOR_EVER_MS], stations, None, False)
+            frame = self._frame(family, period, newest, [FOREVER], stations, None, False)
         return frame.drop_duplicates("station", keep="last", ignore_index=True)  # events of one instant: the last
 
     def _frame(

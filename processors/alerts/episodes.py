@@ -18,9 +18,8 @@ from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any, NamedTuple
 
+from sensors.instants import FOREVER
 from store.incidents import Phase
-
-_NEVER = 2**62
 
 
 class Timing(NamedTuple):
@@ -187,7 +186,7 @@ class Track:
             while self._known[0] < point.at - max(timing.dwell):
                 self._known.popleft()
             dwells = tuple(
-                dwell if sum(at >= point.at - dwell for at in self._known) >= least else _NEVER
+                dwell if sum(at >= point.at - dwell for at in self._known) >= least else FOREVER
                 for dwell, least in zip(timing.dwell, timing.known, strict=True)
             )
         return self._exceeded.lasting(point, dwells)

@@ -24,15 +24,13 @@ from processors.alerts.values import Values
 from processors.scopes import CITY
 from processors.traffic.rules import TrafficRules
 from sensors.families.contract import FUTURE_MS
-from sensors.instants import HOUR_MS
+from sensors.instants import FOREVER, HOUR_MS, MINUTE_MS
 from sensors.stations import Registry
 from store.books import Books
 from store.incidents import Change, Grouping, Incidents, Known, Of
 from store.intervals import Interval
 from store.port import ReadingsStore
 
-_MINUTE_MS = 60_000
-_NEVER = 2**62
 # Chosen: subjects whose looks begin within five minutes of the last one's, ten, twenty and so on are looked at together.
 _TOGETHER_MS = 5 * 60_000
 # Chosen: some 300 MB while they are read. More subjects than have so many points are looked at one part after the other.
@@ -182,7 +180,7 @@ def _depths(
     depths: dict[str, list[_Depth]] = defaultdict(list)
     for rule in scene.rules:
         its = {
-            subject: min(since[subject] - rule.begins_within_ms, pending.get((rule.code, subject), _NEVER))
+            subject: min(since[subject] - rule.begins_within_ms, pending.get((rule.code, subject), FOREVER))
             for subject, rules in subjects.items()
             if rule in rules
         }
@@ -244,7 +242,7 @@ def _say(
         found.pending[key] = pends
     if rule.group is not None and any(one.what == "opened" for one in changed):
         of = CITY if rule.group == "city" else _district(scene, subject)
-        found.groups[key] = Grouping(of, rule.group_min * _MINUTE_MS)
+        found.groups[key] = Grouping(of, rule.group_min * MINUTE_MS)
     if course.is_to_be_left(its, rule.reopen_ms):
         courses.of(rule.code).pop(subject, None)
 
@@ -267,7 +265,7 @@ def _together(scene: Scene, since: Mapping[str, int]) -> Iterator[dict[str, int]
     for subject, at in since.items():
         found[(max(scene.now - at, 0) // _TOGETHER_MS).bit_length()].append(subject)
     for bits, subjects in found.items():
-        each = (_TOGETHER_MS << bits) // (scene.signal.window or _MINUTE_MS) + 1
+        each = (_TOGETHER_MS << bits) // (scene.signal.window or MINUTE_MS) + 1
         most = max(_MOST_POINTS // each, 1)
         for start in range(0, len(subjects), most):
             yield {subject: since[subject] for subject in subjects[start : start + most]}

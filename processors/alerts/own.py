@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from processors.alerts.signals.cityflux import said_again
-from sensors.instants import iso
+from sensors.instants import FOREVER, MINUTE_MS, iso
 from store.books import Books
 from store.conditions import WATCH, Code, Condition, Conditions, is_news
 
@@ -23,7 +23,6 @@ _DEAD_LOOKS = 10
 _LOOK_EVERY_MS = 1_000
 # Chosen: a look at the marks goes through all of them.
 _MARKS_EVERY_MS = 60_000
-_MINUTE_MS = 60_000
 
 
 Latest = Mapping[tuple[str, Code], Condition]
@@ -68,16 +67,13 @@ class Own:
             return None
         self._marks_at = now
         oldest = self._conditions.oldest_mark()
-        waits = Decimal(0) if oldest is None else round(Decimal(max(now - oldest, 0)) / _MINUTE_MS, 1)
+        waits = Decimal(0) if oldest is None else round(Decimal(max(now - oldest, 0)) / MINUTE_MS, 1)
         return _of(latest, "processor", "processor_min", now, waits, "changes wait for the processor")
 
     def _is_due(self, one: Condition, said_until: Mapping[str, int]) -> bool:
         """Whether its teller has lived past an instant at which it is said again since the last look."""
         seen = self._said_until.get(one.teller, 0)
-        return any(seen < at for at in said_again(one, _FOREVER, said_until.get(one.teller, 0)))
-
-
-_FOREVER = 1 << 62
+        return any(seen < at for at in said_again(one, FOREVER, said_until.get(one.teller, 0)))
 
 
 def _of(latest: Latest, part: str, code: Code, at: int, value: Decimal, why: str) -> Condition | None:

@@ -19,11 +19,8 @@ from processors.scopes import CITY
 from processors.standards.reading import wrong_in
 from processors.standards.tables import Mark
 from processors.windows import day_bounds
-from sensors.instants import to_datetime
+from sensors.instants import FOREVER, MINUTE_MS, to_datetime
 from store.incidents import Incident
-
-_MINUTE_MS = 60_000
-_NEVER = 2**62
 
 
 def _of_signals(name: str) -> str:
@@ -132,22 +129,22 @@ class Rule(Data):
         known: tuple[int, ...] = ()
         if self.coverage_percent:
             window = SIGNALS[self.signal].window
-            known = tuple(ceil((one * _MINUTE_MS // window + 1) * self.coverage_percent / 100) for one in dwell)
+            known = tuple(ceil((one * MINUTE_MS // window + 1) * self.coverage_percent / 100) for one in dwell)
         return Timing(
-            tuple(one * _MINUTE_MS for one in dwell),
-            self.clear_min * _MINUTE_MS,
-            self.hold_min * _MINUTE_MS,
-            self.gap_min * _MINUTE_MS,
+            tuple(one * MINUTE_MS for one in dwell),
+            self.clear_min * MINUTE_MS,
+            self.hold_min * MINUTE_MS,
+            self.gap_min * MINUTE_MS,
             known,
             self.flap_times,
-            self.flap_min * _MINUTE_MS,
+            self.flap_min * MINUTE_MS,
             self.reopen_ms,
         )
 
     @property
     def reopen_ms(self) -> int:
         """How soon after an end a new beginning is the same incident [ms]."""
-        return self.reopen_min * _MINUTE_MS
+        return self.reopen_min * MINUTE_MS
 
     @property
     def begins_within_ms(self) -> int:
@@ -179,7 +176,7 @@ class Rule(Data):
 
 @cache
 def _bounds(first: date, last: date | None, zone: ZoneInfo) -> tuple[int, int]:
-    return day_bounds(first, zone)[0], _NEVER if last is None else day_bounds(last, zone)[1]
+    return day_bounds(first, zone)[0], FOREVER if last is None else day_bounds(last, zone)[1]
 
 
 def load_rules(text: str, place: str) -> Mapping[str, Rule]:

@@ -14,6 +14,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from processors.alerts.values import VALUE, Values
+from sensors.instants import FOREVER, MINUTE_MS
 from sensors.presence import GRACE_MS, expected_ms, silent_after_ms
 from sensors.stations import Station, active_span
 from store.hearing import NEVER, Span
@@ -22,9 +23,6 @@ from store.intervals import Interval
 MINUTES = "minutes"
 """How long it was not heard [min]; `VALUE` says it in its periods."""
 
-_MINUTE_MS = 60_000
-FOREVER = 1 << 62
-"""After every instant [ms]."""
 
 # Chosen: near enough that a level is said soon, few enough that ten thousand silent stations are looked at within a second.
 # A rule's limit that is none of these is exceeded at the next one.
@@ -94,7 +92,7 @@ def instants(last: int | None, expected_at: Sequence[Expected], hearing: Sequenc
 def _instants(start: int, end: int, one: Expected, hearing: Sequence[Span]) -> list[int]:
     """When a station that is not heard from `start` to `end` is said to be silent, and for how long by then."""
     rungs = {number * one.period for number in PERIODS}
-    rungs |= {number * _MINUTE_MS for number in AT_MINUTES if number * _MINUTE_MS + GRACE_MS > one.limit}
+    rungs |= {number * MINUTE_MS for number in AT_MINUTES if number * MINUTE_MS + GRACE_MS > one.limit}
     found: set[int] = set()
     for span in hearing:
         begins, ends = max(start, span.since), min(end, span.until)
@@ -108,4 +106,4 @@ def _instants(start: int, end: int, one: Expected, hearing: Sequence[Span]) -> l
 
 
 def _lasting(ms: int, period: int) -> dict[str, Fraction]:
-    return {VALUE: Fraction(ms, period), MINUTES: Fraction(ms, _MINUTE_MS)}
+    return {VALUE: Fraction(ms, period), MINUTES: Fraction(ms, MINUTE_MS)}

@@ -26,7 +26,7 @@ from processors.indicators.energy_pieces import Gap, Piece
 from processors.indicators.exact import decimal
 from processors.scopes import METER
 from processors.windows import day_bounds
-from sensors.instants import to_millis
+from sensors.instants import FOREVER, to_millis
 from sensors.stations import Station
 from store.judgements import Judgement, Key
 
@@ -74,7 +74,7 @@ def meter_days(
 def entry_of_day(entries: Iterable[Station], start: int, end: int) -> Station | None:
     """The entry that holds at the end of a day (start, end] [ms], else the last one that held in it."""
     held = [
-        (to_millis(one.active_from) if one.active_from else -(2**62), one)
+        (to_millis(one.active_from) if one.active_from else -FOREVER, one)
         for one in entries
         if active_ms([one], start, end) > 0
     ]

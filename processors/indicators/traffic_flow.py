@@ -17,8 +17,8 @@ from math import lcm
 from typing import NamedTuple
 
 from processors.standards.traffic import CongestionLevel, Scheme, traffic_tables
+from sensors.instants import MINUTE_MS
 
-MINUTE_MS = 60_000
 QUARTERS = 4
 
 

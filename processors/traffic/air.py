@@ -18,10 +18,9 @@ from processors.indicators.exact import decimal, exact, scaled
 from processors.standards.tunnel_air import AirLimit, TunnelAir
 from processors.traffic.counts import PERIODS, Counts
 from processors.windows import ends
-from sensors.instants import iso
+from sensors.instants import MINUTE_MS, iso
 from sensors.quantities import OF_FAMILY
 
-_MINUTE_MS = 60_000
 # Chosen: three of four readings, as of an hour of air (GB 3095: 45 of 60 minutes). The table of limits says none.
 _PERCENT_OF_WINDOW = 75
 
@@ -66,7 +65,7 @@ def means_of_day(frames: Mapping[str, pd.DataFrame], counts: Counts, air: Tunnel
 
 
 def _means(limit: AirLimit, measured: Mapping[str, pd.DataFrame], counts: Counts, air: TunnelAir) -> Means:
-    width = limit.minutes * _MINUTE_MS
+    width = limit.minutes * MINUTE_MS
     windows = -(-(counts.end - counts.start) // width)
     came = {period: _came(period, measured[period], counts, width, windows) for period in PERIODS if period in measured}
     period = max(came, key=lambda one: int(came[one].sum()))

@@ -26,8 +26,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from processors.indicators.traffic_flow import MINUTE_MS, Vehicles
+from processors.indicators.traffic_flow import Vehicles
 from processors.windows import Ints, ends
+from sensors.instants import MINUTE_MS
 from sensors.quantities import OF_FAMILY
 from sensors.reading import Doubt, Period
 from sensors.stations import Station

@@ -5,12 +5,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from processors.indicators.exact import decimal
-from processors.indicators.traffic_flow import MINUTE_MS
 from processors.traffic.counts import step_of
 from processors.traffic.days import counts_of_day, entry_of_day
 from processors.traffic.driven import driving, is_whole, level_of, saturation_of
 from processors.traffic.rules import TrafficRules
 from processors.windows import civil_day, day_bounds, days_between
+from sensors.instants import MINUTE_MS
 from sensors.stations import Registry
 from store.intervals import Interval
 from store.port import ReadingsStore

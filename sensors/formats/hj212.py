@@ -36,12 +36,11 @@ from sensors.formats.hj212_frame import LENGTH_ENDS, QN_ENDS, Crc, Frame, FrameR
 from sensors.formats.options import FormatOptions, read_options
 from sensors.formats.parsing import calendar_millis, number_or_text, shown
 from sensors.formats.sample import NOTHING, Decode, Options, Placement, Sample, Shape, Value, Vitals
-from sensors.instants import HOUR_MS
+from sensors.instants import HOUR_MS, MINUTE_MS
 from sensors.quantities import Family
 from sensors.reading import Period, Status
 from sensors.refusals import Refusal, Refused
 
-_MINUTE_MS = 60_000
 _TABLE: Mapping[str, Any] = tomllib.loads(files("sensors.formats").joinpath("hj212.toml").read_text("utf-8"))
 FLAGS: Final[Mapping[str, Status]] = MappingProxyType(_TABLE["flags"])
 """Status by flag (HJ 212-2017, table 8)."""
@@ -292,7 +291,7 @@ class _Reader:
         except (ValueError, OverflowError) as error:
             raise _no_time(text) from error
         if self._stamps_start:
-            millis += {"2051": self._minutes * _MINUTE_MS, "2061": HOUR_MS}.get(cn, 0)
+            millis += {"2051": self._minutes * MINUTE_MS, "2061": HOUR_MS}.get(cn, 0)
         return millis
 
 

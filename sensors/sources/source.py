@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple
 from sensors.families import CONTRACTS
 from sensors.formats.parsing import number_or_text
 from sensors.formats.sample import Decode, Sample, Value
-from sensors.instants import DAY_MS, HOUR_MS, to_datetime, to_millis
+from sensors.instants import DAY_MS, HOUR_MS, MINUTE_MS, to_datetime, to_millis
 from sensors.quantities import Family
 from sensors.reading import Period
 from sensors.refusals import Refusal, Refused
@@ -24,7 +24,6 @@ from sensors.sources.rules import Rules
 from sensors.topics import is_id
 from sensors.units import Line
 
-_MINUTE_MS = 60_000
 _NOT_OF_AN_ID = re.compile(r"[^a-z0-9-]+")
 _NUMBERS = {float, int}
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
@@ -80,7 +79,7 @@ class Source:
         self.horizon_ms = None if horizon_days is None else horizon_days * DAY_MS
         self.stations = stations
         self.period = period
-        self._shift_ms = 0 if stamps == "end" else {"minute": minutes * _MINUTE_MS, "hour": HOUR_MS}.get(period, 0)
+        self._shift_ms = 0 if stamps == "end" else {"minute": minutes * MINUTE_MS, "hour": HOUR_MS}.get(period, 0)
         self._shift_days = 1 if stamps == "start" and period == "day" else 0
         self.stamps_end = not self._shift_ms and not self._shift_days
         """Whether a time in a message is the end of its period, where the message says no period."""

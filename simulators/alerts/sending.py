@@ -5,7 +5,7 @@ from random import Random
 from typing import NamedTuple
 
 from sensors.formats.native import encode
-from sensors.instants import HOUR_MS
+from sensors.instants import HOUR_MS, MINUTE_MS
 from sensors.quantities import Family
 from sensors.reading import Period
 from sensors.stations import Station
@@ -17,7 +17,6 @@ CITY = "city"
 """The subject that is all stations together."""
 
 _DISTRICT = "gaoxin"
-_MINUTE_MS = 60_000
 
 
 class Row(NamedTuple):
@@ -71,7 +70,7 @@ def turns(
     while windows:
         count = rng.randint(1, way.most)
         its = [row for window in windows[:count] for row in of_window[window]]
-        at = windows[:count][-1] + rng.randint(1, way.delay_min) * _MINUTE_MS
+        at = windows[:count][-1] + rng.randint(1, way.delay_min) * MINUTE_MS
         windows = windows[count:]
         messages = messages_of(rng, its, way, family, period)
         again = [rng.choice(sent) for message in messages if sent and rng.random() < way.again]

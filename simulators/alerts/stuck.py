@@ -6,7 +6,7 @@ from datetime import date
 from random import Random
 from typing import Literal, NamedTuple
 
-from sensors.instants import HOUR_MS
+from sensors.instants import HOUR_MS, MINUTE_MS
 from sensors.quantities import Family
 from sensors.reading import Period
 from simulators.alerts.air import air, first_day, midnight
@@ -16,8 +16,6 @@ from simulators.alerts.story import Incident, Stage, Story, What, incident
 STUCK: Mapping[Family, str] = {family: f"{family}_station_stuck" for family in ("air", "energy", "water")}
 REOPEN_H = 12
 """What the truth takes the rules' reopening time for [h]; a test holds it to the rules."""
-
-_MINUTE_MS = 60_000
 
 
 Does = Literal["moves", "stuck", "stuck again", "at the floor", "is missing"]
@@ -47,7 +45,7 @@ KINDS: Mapping[Family, Sequence[Kind]] = {
         Kind("hour", HOUR_MS, "o3", 6, 1, ((20, 40), (80, 110)), 3.0),
     ),
     "energy": (
-        Kind("minute", _MINUTE_MS, "active_power", 31, 37, ((1.0, 1.4), (2.0, 2.4)), 0.0, {"voltage": (228, 232)},
+        Kind("minute", MINUTE_MS, "active_power", 31, 37, ((1.0, 1.4), (2.0, 2.4)), 0.0, {"voltage": (228, 232)},
              {"measures": "electricity"}),
     ),
     "water": (
@@ -87,7 +85,7 @@ def stuck(seed: int, day: date | None = None) -> Story:
         if (does := script[number] if number < len(script) else "moves") != "is missing"
     ]
     truth = _told(family, kind, start, (begins, first), (begins + first + rests, again))
-    way = Way(most=6, window=max(kind.step, 10 * _MINUTE_MS), delay_min=5)
+    way = Way(most=6, window=max(kind.step, 10 * MINUTE_MS), delay_min=5)
     its = turns(rng, rows, way, family, kind.period, city=False)
     stations = tuple(entry(name, family, period=kind.period, **kind.entry) for name in scripts)
     return Story("sensor stuck", seed, stations, (STUCK[family],), its, (Stage(0, truth),))

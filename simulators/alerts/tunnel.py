@@ -5,15 +5,14 @@ from collections.abc import Mapping
 from datetime import date
 from random import Random
 
-from sensors.instants import HOUR_MS
+from sensors.instants import HOUR_MS, MINUTE_MS
 from simulators.alerts.air import first_day, midnight
 from simulators.alerts.sending import Row, Way, entry, turns
 from simulators.alerts.story import Stage, Story, incident
 
 FIRE, AIR, TRAFFIC = "tunnel_fire", "tunnel_air", "traffic_incident"
 
-_MINUTE_MS = 60_000
-_STEP_MS = 5 * _MINUTE_MS
+_STEP_MS = 5 * MINUTE_MS
 # Chosen: well below and far beyond the limits of standing traffic of JTG/T D70/2-02 (extinction 0.012 1/m, CO 150 cm³/m³).
 _CLEAN, _SMOKE = (0.002, 0.0035), (0.025, 0.05)
 
@@ -30,9 +29,9 @@ def fire(seed: int, day: date | None = None) -> Story:
         for name in ("t-e", "t-w")
     ]
     # Standing traffic is known after two intervals, smoke by its mean of fifteen minutes; and so is clean air.
-    full, clean = burns + 15 * _MINUTE_MS, out + 15 * _MINUTE_MS
-    over = clean + 30 * _MINUTE_MS
-    stood = burns + 10 * _MINUTE_MS
+    full, clean = burns + 15 * MINUTE_MS, out + 15 * MINUTE_MS
+    over = clean + 30 * MINUTE_MS
+    stood = burns + 10 * MINUTE_MS
     truth = (
         incident(TRAFFIC, "t-e", stood, (stood, "opened", 2)),
         incident(AIR, "t-e", full, (full, "opened", 2), (clean, "recovering", 2), (over, "resolved", 2)),

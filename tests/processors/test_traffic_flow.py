@@ -13,7 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from processors.indicators.traffic_flow import (
-    MINUTE_MS,
     Flow,
     Vehicles,
     congestion,
@@ -25,7 +24,7 @@ from processors.indicators.traffic_flow import (
 )
 from processors.standards.tables import UnknownStandardError
 from processors.standards.traffic import traffic_tables
-from sensors.instants import HOUR_MS, to_millis
+from sensors.instants import HOUR_MS, MINUTE_MS, to_millis
 from tests.programs import real_data
 
 DESIGN = traffic_tables().scheme("JTG-B01-2014-design")

@@ -4,9 +4,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from processors.alerts.notify.config import Directory, Role
-from sensors.instants import to_datetime
-
-_MINUTE_MS = 60_000
+from sensors.instants import MINUTE_MS, to_datetime
 
 
 class Rung(NamedTuple):
@@ -36,4 +34,4 @@ def next_due(role: Role, step: int, now: int) -> int | None:
     """When the step after this one is due [ms], told now; None where it is the last."""
     if step + 1 >= len(role.step):
         return None
-    return now + round(role.step[step + 1].after_min * _MINUTE_MS)
+    return now + round(role.step[step + 1].after_min * MINUTE_MS)

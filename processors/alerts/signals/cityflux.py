@@ -12,13 +12,13 @@ from itertools import pairwise
 from processors.alerts.signals.look import Look, Signal, books_of
 from processors.alerts.signals.subjects import PART
 from processors.alerts.values import VALUE, Shown, Values
+from sensors.instants import FOREVER
 from store.conditions import CODES, OURSELVES, Code, Condition, Conditions
 
 # Chosen: dwell and clear times of rules of cityflux, and of a city's own, are minutes; one between two is over at the next one,
 # and one of more than an hour never. Nearer to each other than the gap of any rule.
 AGAIN_AFTER_MS = tuple(minutes * 60_000 for minutes in (1, *range(5, 65, 5)))
 
-_FOREVER = 1 << 62
 
 _SHOWN: Mapping[Code, Shown] = {
     "ledger_off": Shown("账目差额", "not accounted for", "messages"),
@@ -52,7 +52,7 @@ def _condition(code: Code) -> Signal:
 
 def _values(series: list[Condition], known: Mapping[str, int]) -> Values:
     found: dict[int, Mapping[str, Fraction]] = {}
-    ends = [after.at for _, after in pairwise(series)] + [_FOREVER]
+    ends = [after.at for _, after in pairwise(series)] + [FOREVER]
     for one, until in zip(series, ends, strict=True):
         value = {VALUE: Fraction(one.value)}
         found |= dict.fromkeys([one.at, *said_again(one, until, known.get(one.teller, one.at))], value)

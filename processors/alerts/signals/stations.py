@@ -20,7 +20,7 @@ from processors.alerts.values import VALUE, Shown, Values
 from processors.quality import stuck_at
 from processors.quality_rules import RULES, Stuck
 from processors.withheld import withheld
-from sensors.instants import DAY_MS, HOUR_MS
+from sensors.instants import DAY_MS, HOUR_MS, MINUTE_MS
 from sensors.quantities import MEASURED_FAMILIES, Family
 from sensors.reading import Period
 from store.drifts import DRIFT, Drifts
@@ -28,7 +28,6 @@ from store.hearing import Hearing, Span
 from store.intervals import Interval
 from store.sightings import SILENCE
 
-_MINUTE_MS = 60_000
 # Readings of minutes are left out: to look at each of ten thousand stations' minutes costs more than it tells.
 _LATE_PERIODS: Mapping[Period, int] = {"hour": HOUR_MS, "day": DAY_MS}
 # Chosen: what a logger has kept comes within a week; what is older is loaded by somebody, who knows it.
@@ -89,7 +88,7 @@ def _late(family: Family) -> Signal:
                 for observed in (one for one in sorted(its) if one > look.start):
                     minutes = 0 if came_together(its, observed, length) else late_min(observed, its[observed], spans)
                     if minutes is not None:
-                        values = {VALUE: Fraction(minutes * _MINUTE_MS, length), MINUTES: Fraction(minutes)}
+                        values = {VALUE: Fraction(minutes * MINUTE_MS, length), MINUTES: Fraction(minutes)}
                         found[name][observed] = values
         return {station: dict(sorted(values.items())) for station, values in found.items()}
 
@@ -109,7 +108,7 @@ def late_min(observed: int, received: int, spans: Sequence[Span]) -> int | None:
     was long ago. All in [ms]."""
     if received - observed > _LOADED_MS:
         return None
-    return sum(max(0, min(received, span.until) - max(observed, span.since)) for span in spans) // _MINUTE_MS
+    return sum(max(0, min(received, span.until) - max(observed, span.since)) for span in spans) // MINUTE_MS
 
 
 def _stuck(rule: Stuck) -> Signal:

@@ -29,7 +29,7 @@ from processors.traffic.incidents.rules import incident_rules
 from processors.traffic.incidents.watch import slots_of, vehicles_of
 from processors.windows import civil_day, day_bounds, days_between, ends
 from processors.withheld import withheld
-from sensors.instants import DAY_MS, HOUR_MS
+from sensors.instants import DAY_MS, HOUR_MS, MINUTE_MS
 from sensors.quantities import OF_FAMILY
 
 STANDING = "standing"
@@ -37,7 +37,6 @@ STANDING = "standing"
 LASTS = "lasts"
 """How long the longest of all hints lasts."""
 
-_MINUTE_MS = 60_000
 # Chosen: today, and what a change of today is felt in.
 _SHARED_DAYS = 3
 _QUARTER_MIN = 15
@@ -99,7 +98,7 @@ class _Air:
         air = look.traffic.air
         for of in means_of_day(one.frames, one.counts, air):
             if of.limit.quantity in self.came:
-                width = of.limit.minutes * _MINUTE_MS
+                width = of.limit.minutes * MINUTE_MS
                 new = _Limit(of.limit.quantity, width, of.limit.state, of.most, [])
                 limit = self.limits.setdefault((air.limits.index(of.limit), of.most), new)
                 found = [_Window(mean.until, mean, True) for mean in of.means]
@@ -140,7 +139,7 @@ def _air(look: Look) -> Mapping[str, Values]:
     if not _limited(look):
         return {}
     shown_from = look.start + _HAD_H * HOUR_MS
-    newest = shown_from - max(limit.minutes for limit in look.traffic.air.limits) * _MINUTE_MS
+    newest = shown_from - max(limit.minutes for limit in look.traffic.air.limits) * MINUTE_MS
     days_from = day_bounds(civil_day(newest, look.zone), look.zone)[0]
     stations: dict[str, _Air] = {}
     for name, quantity, came in _came(look, days_from):
@@ -244,7 +243,7 @@ def _lasting(found: Sequence[Hint], slot: Slot, step: int) -> dict[str, Known]:
     longest = Fraction(0)
     for rule in _HINTS:
         its = [
-            Fraction(slot.at - one.since, _MINUTE_MS)
+            Fraction(slot.at - one.since, MINUTE_MS)
             for one in found
             if one.rule == rule and one.said <= slot.at and (one.until is None or slot.at - step < one.until)
         ]
@@ -305,7 +304,7 @@ SIGNALS: Mapping[str, Signal] = {
     ),
     "traffic_saturation": Signal(
         STATION, {VALUE: Shown("饱和度", "saturation v/C"), **_SPEED}, "traffic", PERIODS, _saturation, 0,
-        _QUARTER_MIN * _MINUTE_MS, felt_h=_FELT_H,
+        _QUARTER_MIN * MINUTE_MS, felt_h=_FELT_H,
     ),
     "traffic_hints": Signal(
         STATION,

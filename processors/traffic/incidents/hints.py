@@ -17,8 +17,7 @@ import numpy.typing as npt
 
 from processors.traffic.incidents.rules import IncidentRules
 from processors.windows import civil_day, day_bounds
-
-_MINUTE_MS = 60_000
+from sensors.instants import MINUTE_MS
 
 
 class Slot(NamedTuple):
@@ -216,7 +215,7 @@ def _hint(
 
 def _gap_ms(rules: IncidentRules, step_ms: int = 0) -> float:
     """How far apart intervals may end, and vehicles pass, to be one after the other [ms]."""
-    return max(rules.gaps.most_min * _MINUTE_MS, rules.gaps.intervals * step_ms)
+    return max(rules.gaps.most_min * MINUTE_MS, rules.gaps.intervals * step_ms)
 
 
 def _recent(slots: Sequence[Slot], n: int, count: int, step_ms: int) -> _Usual | None:

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from ingest.hearing import Ears
-from processors.alerts.silence import FOREVER, Expected, expected, instants, silences
+from processors.alerts.silence import Expected, expected, instants, silences
 from processors.alerts.values import VALUE
+from sensors.instants import FOREVER
 from sensors.stations import Station
 from store.books import Books
 from store.hearing import Hearing, Span
