@@ -5,15 +5,12 @@ from typing import Any
 
 import pandas as pd
 
-from sensors.instants import HOUR_MS
-from sensors.reading import Doubt, Flag
+from sensors.reading import PERIOD_MS, Doubt, Flag, Period
 from store.intervals import Interval
-
-_PERIOD_MS = {"minute": 60_000, "hour": HOUR_MS, "day": 24 * HOUR_MS}
 
 
 def withheld(
-    frame: pd.DataFrame, intervals: Sequence[Interval], period: str, length_ms: int | None = None
+    frame: pd.DataFrame, intervals: Sequence[Interval], period: Period, length_ms: int | None = None
 ) -> pd.DataFrame:
     """Readings without the values that intervals cover, in whole or in part: an hour with some calibration in it is no mean
     of an hour. `frame` is as `ReadingsStore.readings` gives it; where it has `doubtful`, that says why. `length_ms` is how
@@ -24,7 +21,7 @@ def withheld(
         return frame
     frame = frame.copy()
     ends = frame["observed_at"].astype("datetime64[ms, UTC]").astype("int64")
-    starts = ends - (length_ms or _PERIOD_MS.get(period, 1))
+    starts = ends - (length_ms or PERIOD_MS.get(period, 1))
     for one in relevant:
         within = (frame["station"] == one.station) & (starts < one.until) & (ends > one.since)
         codes = [

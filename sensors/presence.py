@@ -9,7 +9,8 @@ have passed. What the platform says of the device (birth, will, availability mes
 from collections.abc import Mapping
 from typing import Literal, get_args
 
-from sensors.instants import DAY_MS, HOUR_MS
+from sensors.instants import MINUTE_MS
+from sensors.reading import PERIOD_MS
 from sensors.stations import Station
 
 Presence = Literal["online", "late", "silent", "offline", "never seen"]
@@ -18,17 +19,16 @@ STATES: tuple[Presence, ...] = get_args(Presence)
 ILL: Mapping[Presence, int] = {"online": 0, "late": 1, "never seen": 2, "silent": 3, "offline": 4}
 """How ill a station is, by its state."""
 
-_PERIOD_MS: Mapping[str, int] = {"minute": 60_000, "hour": HOUR_MS, "day": DAY_MS}
 # Chosen: one period may be missed (maintenance), and a station may send some minutes late.
 _PERIODS = 2
-GRACE_MS = 5 * 60_000
+GRACE_MS = 5 * MINUTE_MS
 
 
 def expected_ms(entry: Station) -> int | None:
     """How often the station sends [ms]; None where nobody says it."""
     if entry.expected_period_s is not None:
         return entry.expected_period_s * 1000
-    return _PERIOD_MS.get(entry.period)
+    return PERIOD_MS.get(entry.period)
 
 
 def silent_after_ms(entry: Station) -> int | None:

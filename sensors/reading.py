@@ -8,12 +8,15 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Literal, NamedTuple, get_args
 
+from sensors.instants import DAY_MS, HOUR_MS, MINUTE_MS
 from sensors.quantities import Family
 
 Period = Literal["raw", "minute", "hour", "day"]
 """The averaging period of the values: data, never guessed. Averaged periods are stamped with their end."""
 
 PERIODS: tuple[Period, ...] = get_args(Period)
+PERIOD_MS: Mapping[Period, int] = {"minute": MINUTE_MS, "hour": HOUR_MS, "day": DAY_MS}
+"""How long a period is [ms]: a day where the clock does not change; raw readings have none."""
 
 Status = Literal[
     "normal",

@@ -9,11 +9,11 @@ is in `store/incident_writes.py`.
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, func, insert, select, update
 
-from sensors.reading import Period
+from sensors.reading import PERIODS
 from store import incident_writes
 from store.books import Books
 from store.conditions import OURSELVES
@@ -144,7 +144,7 @@ class Incidents:
         its = alert_marks.c
         ready = (its.last_touched <= now - self._quiet_ms) | (its.first_touched <= now - self._most_ms)
         query = select(its.family, its.station, its.period, its.since, its.sequence).where(ready)
-        of_readings = its.period.in_(get_args(Period))
+        of_readings = its.period.in_(PERIODS)
         # However many readings wait for a store that is down.
         order = (its.family != OURSELVES, ~of_readings if readings_first else of_readings, its.first_touched)
         with self._books.reading() as connection:

@@ -8,11 +8,10 @@ to look twice, which changes nothing: a restart counts all deadlines again, and 
 import heapq
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import get_args
 
 from processors.alerts.silence import Expected, expected, instants
 from sensors.instants import HOUR_MS
-from sensors.reading import Period
+from sensors.reading import PERIODS
 from sensors.stations import Registry, Station
 from store.books import Books, BooksUnavailable
 from store.conditions import OURSELVES
@@ -24,7 +23,7 @@ from store.sightings import SILENCE
 Name = tuple[str, str]
 """Family and id of a station."""
 
-_READINGS = frozenset(get_args(Period))
+_READINGS = frozenset(PERIODS)
 
 # Chosen: ingest tells who was heard each ten seconds.
 _LOOK_EVERY_MS = 1_000

@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
-from typing import get_args
 from zoneinfo import ZoneInfo
 
 from processors.causes import Cause, why_energy_day, within
@@ -27,7 +26,7 @@ from processors.windows import (
     periods_of,
 )
 from sensors.quantities import Family
-from sensors.reading import Period
+from sensors.reading import PERIODS, Period
 from store.books import Books, MarkKey
 from store.intervals import Intervals
 from store.judgements import Judgement, Judgements, Key, Revision, Running
@@ -64,8 +63,7 @@ class EnergyComputation:
 
     def touched_by(self, key: MarkKey) -> Collection[tuple[Family, str, Period]]:
         """Its own readings, of every period: those of one that it had before count no more."""
-        periods: tuple[Period, ...] = get_args(Period)
-        return {("energy", key.station, period) for period in periods if key.station in self._meters.entries}
+        return {("energy", key.station, period) for period in PERIODS if key.station in self._meters.entries}
 
     def felt_on(self, touched: Touched) -> dict[date, dict[str, set[int]]]:
         """The days between a count's neighbours."""

@@ -1,17 +1,15 @@
 """The meters of a registry, by what their entries say over time: which quantities they measure, in which periods they send."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from processors.energy.rules import USES
 from processors.indicators.energy_pieces import NEAR_MS, SAMPLES_APART, SAMPLES_APART_MS
-from sensors.instants import HOUR_MS, to_datetime, to_millis
-from sensors.reading import Period
+from sensors.instants import to_datetime, to_millis
+from sensors.reading import PERIOD_MS, Period
 from sensors.stations import Registry, Station
-
-_LENGTH: Mapping[Period, int] = {"minute": 60_000, "hour": HOUR_MS}
 
 
 class Meters:
@@ -48,7 +46,7 @@ class Meters:
         if entry.period == "day":
             # The same time of the day before by the clock: 23 or 25 hours where it changes.
             return to_millis(to_datetime(at, self._zone) - timedelta(days=1))
-        return at - _LENGTH[entry.period]
+        return at - PERIOD_MS[entry.period]
 
     def apart(self, station: str) -> int:
         """How far samples may be apart [ms] that are joined."""

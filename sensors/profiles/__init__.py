@@ -24,18 +24,13 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from sensors.configured import ZoneText
 from sensors.instants import to_millis
 from sensors.quantities import OF_FAMILY, Family
-from sensors.reading import Period, Status
+from sensors.reading import PERIOD_MS, Period, Status
 from sensors.refusals import Refusal, Refused
 from sensors.stations import Kind, Station
 from sensors.topics import Address, is_id
 from sensors.vehicles import known_coding
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
-_LENGTH: Mapping[Period, timedelta] = {
-    "minute": timedelta(minutes=1),
-    "hour": timedelta(hours=1),
-    "day": timedelta(days=1),
-}
 
 
 class ProfileError(ValueError):
@@ -322,7 +317,7 @@ class ReplayProfile(_Model):
             raise Refused(
                 "invalid_time", place, f"{text!r} is not of the form {self.time.format}", "correct the cell"
             ) from error
-        shift = _LENGTH.get(self.period, timedelta(0)) if self.time.stamps == "start" else timedelta(0)
+        shift = timedelta(milliseconds=PERIOD_MS.get(self.period, 0)) if self.time.stamps == "start" else timedelta(0)
         try:
             if self.period == "day":
                 moment, shift = moment + shift, timedelta(0)

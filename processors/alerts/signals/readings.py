@@ -22,12 +22,10 @@ from processors.alerts.signals.subjects import STATION
 from processors.alerts.values import Shown, Values
 from processors.indicators.exact import exact
 from processors.withheld import withheld
-from sensors.instants import DAY_MS, HOUR_MS
 from sensors.quantities import MEASURED_FAMILIES, OF_FAMILY, Family
-from sensors.reading import Period
+from sensors.reading import PERIOD_MS, PERIODS, Period
 from sensors.stations import Registry
 
-_WINDOW_MS: Mapping[Period, int] = {"raw": 0, "minute": 60_000, "hour": HOUR_MS, "day": DAY_MS}
 # Chosen: of more stations all are read; naming each in a query costs more.
 _FEW = 500
 
@@ -133,11 +131,11 @@ def _signal(family: Family, period: Period) -> Signal:
     shows = {code: Shown(one.zh, one.en, one.unit) for code, one in OF_FAMILY[family].items()}
     make: Callable[[Look], Mapping[str, Values]] = partial(_made, family=family, period=period)
     extremes: Callable[[Look], Extremes] = partial(_extremes, family=family, period=period)
-    return Signal(STATION, shows, family, (period,), make, 0, _WINDOW_MS[period], extremes, apart=True)
+    return Signal(STATION, shows, family, (period,), make, 0, PERIOD_MS.get(period, 0), extremes, apart=True)
 
 
 SIGNALS: Mapping[str, Signal] = {
     f"readings.{family}.{period}": _signal(family, period)
-    for family, period in product(MEASURED_FAMILIES, _WINDOW_MS)
+    for family, period in product(MEASURED_FAMILIES, PERIODS)
     if (family, period) != ("traffic", "raw")
 }

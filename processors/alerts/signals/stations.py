@@ -20,16 +20,16 @@ from processors.alerts.values import VALUE, Shown, Values
 from processors.quality import stuck_at
 from processors.quality_rules import RULES, Stuck
 from processors.withheld import withheld
-from sensors.instants import DAY_MS, HOUR_MS, MINUTE_MS
+from sensors.instants import DAY_MS, MINUTE_MS
 from sensors.quantities import MEASURED_FAMILIES, Family
-from sensors.reading import Period
+from sensors.reading import PERIOD_MS, Period
 from store.drifts import DRIFT, Drifts
 from store.hearing import Hearing, Span
 from store.intervals import Interval
 from store.sightings import SILENCE
 
 # Readings of minutes are left out: to look at each of ten thousand stations' minutes costs more than it tells.
-_LATE_PERIODS: Mapping[Period, int] = {"hour": HOUR_MS, "day": DAY_MS}
+_LATE_PERIODS: Sequence[Period] = ("hour", "day")
 # Chosen: what a logger has kept comes within a week; what is older is loaded by somebody, who knows it.
 _LOADED_MS = 7 * DAY_MS
 # Chosen: readings of a platform that is late by the same come a period apart, some minutes more or less.
@@ -75,7 +75,8 @@ def _late(family: Family) -> Signal:
     def made(look: Look) -> dict[str, Values]:
         spans = Hearing(books_of(look)).spans()
         found: dict[str, dict[int, Mapping[str, Fraction]]] = defaultdict(dict)
-        for period, length in _LATE_PERIODS.items():
+        for period in _LATE_PERIODS:
+            length = PERIOD_MS[period]
             # The reading before the first is looked at too.
             frame = look.store.readings(family, period, look.start - length, look.end, look.subjects, (), detail=True)
             if frame.empty:
@@ -92,7 +93,7 @@ def _late(family: Family) -> Signal:
                         found[name][observed] = values
         return {station: dict(sorted(values.items())) for station, values in found.items()}
 
-    return Signal(STATION, _LATE, family, tuple(_LATE_PERIODS), made, 0, 0, felt_h=1)
+    return Signal(STATION, _LATE, family, _LATE_PERIODS, made, 0, 0, felt_h=1)
 
 
 def came_together(received_at: Mapping[int, int], observed: int, length: int) -> bool:
