@@ -34,9 +34,7 @@ def said_of_rule(rule: "Rule") -> list[str]:
 
 def said_of_group(group: Sequence[Incident]) -> str:
     """How many incidents a group has, and what became of them."""
-    states = Counter(
-        "firing or recovering" if one.gone is None and one.draft.phase != "resolved" else "over" for one in group
-    )
+    states = Counter("firing or recovering" if one.holds else "over" for one in group)
     return f"{len(group)} incidents, {', '.join(f'{count} {state}' for state, count in sorted(states.items()))}"
 
 

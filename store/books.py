@@ -23,6 +23,7 @@ from sensors.instants import to_millis
 from sensors.reading import Period
 from sensors.stations import Registry, Station
 from store.letters import DeadLetter, insert_letters
+from store.parts import parts
 from store.schema import audit, bring_up_to_date, gaps, ledgers, metadata, origins, settled, stations, unknown_stations
 from store.transaction import counter, insert_into, list_unknown, note, notes, raise_counter, require_registry, touch
 
@@ -202,12 +203,9 @@ class Books:
                 [{"journal": journal, "topic": topic} for topic in topics],
             )
             found: dict[str, int] = {}
-            names = list(topics)
-            for start in range(0, len(names), 500):
+            for part in parts(topics):
                 rows = connection.execute(
-                    select(origins.c.topic, origins.c.id).where(
-                        origins.c.journal == journal, origins.c.topic.in_(names[start : start + 500])
-                    )
+                    select(origins.c.topic, origins.c.id).where(origins.c.journal == journal, origins.c.topic.in_(part))
                 )
                 found.update((topic, number) for topic, number in rows)
             return found

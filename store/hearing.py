@@ -15,6 +15,7 @@ from sqlalchemy import func, select
 
 from sensors.instants import DAY_MS
 from store.books import Books
+from store.parts import parts
 from store.schema import hearing, pauses, sightings
 from store.transaction import insert_into, touch_alerts
 
@@ -23,9 +24,6 @@ KEPT_MS = 90 * DAY_MS
 
 NEVER = 0
 """When a station was heard last that never was [ms]."""
-
-# Chosen: what a database takes in one IN list.
-_AT_ONCE = 500
 
 
 class Span(NamedTuple):
@@ -84,7 +82,7 @@ class Hearing:
         query = select(its.station, its.since, its.until).where(its.family == family, its.until > after)
         found: dict[str, list[Span]] = defaultdict(list)
         with self._books.reading() as connection:
-            for chunk in _chunks(stations):
+            for chunk in parts(sorted(stations)):
                 rows = query.where(its.station.in_(chunk)).order_by(its.station, its.since)
                 for row in connection.execute(rows):
                     found[row.station].append(Span(row.since, row.until))
@@ -95,7 +93,7 @@ class Hearing:
         its = sightings.c
         found: dict[str, int] = {}
         with self._books.reading() as connection:
-            for chunk in _chunks(stations):
+            for chunk in parts(sorted(stations)):
                 query = select(its.station, its.last_received).where(its.family == family, its.station.in_(chunk))
                 found |= {row.station: row.last_received for row in connection.execute(query)}
         return found
@@ -104,8 +102,3 @@ class Hearing:
         """Have alerts look at series that are no readings: by (family, what of it, since when [ms]) whose."""
         with self._books.writing() as connection:
             touch_alerts(connection, changed, now)
-
-
-def _chunks(names: Collection[str]) -> list[list[str]]:
-    ordered = sorted(names)
-    return [ordered[start : start + _AT_ONCE] for start in range(0, len(ordered), _AT_ONCE)]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, Table, bindparam, delete, insert, select, update
 
 from store.judgements import Superseded
+from store.parts import parts
 from store.schema import alert_marks, incident_log, incident_versions, incidents, pending_alerts
 from store.transaction import insert_into
 
@@ -21,7 +22,7 @@ _RAISE = (
     " WHERE rule = {0} AND version = {0} AND subject IN (SELECT value FROM {1})"
 )
 # Bound parameters of one statement: SQLite's own limit is 32,766 since 3.32.
-_MOST_NAMES = 10_000
+MOST_NAMES = 10_000
 
 
 def require_marks(connection: Connection, taken: Sequence["AlertMark"]) -> None:
@@ -29,8 +30,8 @@ def require_marks(connection: Connection, taken: Sequence["AlertMark"]) -> None:
     names = sorted({mark.station for mark in taken})
     its = alert_marks.c
     there = set()
-    for start in range(0, len(names), _MOST_NAMES):
-        rows = select(its.family, its.station, its.period).where(its.station.in_(names[start : start + _MOST_NAMES]))
+    for part in parts(names, MOST_NAMES):
+        rows = select(its.family, its.station, its.period).where(its.station.in_(part))
         there |= {tuple(row) for row in connection.execute(rows)}
     if any(mark[:3] not in there for mark in taken):
         raise Superseded

@@ -7,7 +7,7 @@ is in `store/incident_writes.py`.
 """
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
@@ -18,11 +18,9 @@ from store import incident_writes
 from store.books import Books
 from store.conditions import OURSELVES
 from store.judgements import Superseded
+from store.parts import parts
 from store.schema import alert_marks, incident_log, incident_versions, incidents, pending_alerts
 from store.transaction import counter, note, raise_counter
-
-# Bound parameters of one statement: SQLite's own limit is 32,766 since 3.32.
-_MOST_NAMES = 10_000
 
 Phase = Literal["firing", "recovering", "resolved"]
 What = Literal[
@@ -91,6 +89,11 @@ class Incident(NamedTuple):
     group_id: int | None = None
 
     @property
+    def holds(self) -> bool:
+        """Whether it is not over, and was not taken away."""
+        return self.gone is None and self.draft.phase != "resolved"
+
+    @property
     def asks(self) -> bool:
         """Whether somebody is still to acknowledge it: nobody did, or it is of a higher level since."""
         return self.gone is None and self.draft.level > (self.acknowledged_level or 0)
@@ -157,7 +160,7 @@ class Incidents:
         found: dict[str, list[Incident]] = {subject: [] for subject in subjects}
         its, of = incident_versions.c, incidents.c
         with self._books.reading() as connection:
-            for chunk in _chunks(subjects):
+            for chunk in parts(sorted(subjects), incident_writes.MOST_NAMES):
                 rows = select(its.subject, its.version).where(its.rule == rule, its.subject.in_(chunk))
                 versions |= {row.subject: row.version for row in connection.execute(rows)}
                 query = select(incidents).where(of.rule == rule, of.subject.in_(chunk), *_touching(since))
@@ -172,7 +175,7 @@ class Incidents:
         with self._books.reading() as connection:
             if len(subjects) > _FEW:
                 return {(row.rule, row.subject) for row in connection.execute(query) if row.subject in subjects}
-            for chunk in _chunks(subjects):
+            for chunk in parts(sorted(subjects), incident_writes.MOST_NAMES):
                 found |= {(row.rule, row.subject) for row in connection.execute(query.where(of.subject.in_(chunk)))}
         return found
 
@@ -244,27 +247,26 @@ class Incidents:
 
     def some(self, numbers: Collection[int]) -> dict[int, Incident]:
         """Incidents by their numbers; those that there are."""
-        wanted, found = sorted(numbers), dict[int, Incident]()
+        found: dict[int, Incident] = {}
         with self._books.reading() as connection:
-            for start in range(0, len(wanted), 500):
-                query = select(incidents).where(incidents.c.id.in_(wanted[start : start + 500]))
+            for part in parts(sorted(numbers)):
+                query = select(incidents).where(incidents.c.id.in_(part))
                 found |= {row.id: _incident(row._mapping) for row in connection.execute(query)}
         return found
 
     def holding(self, rules: Collection[str]) -> list[Incident]:
         """The incidents of some rules that hold."""
         of = incidents.c
-        query = select(incidents).where(of.rule.in_(rules), of.gone.is_(None), of.phase != "resolved")
+        query = select(incidents).where(of.rule.in_(rules), *_holding())
         with self._books.reading() as connection:
             return [_incident(row._mapping) for row in connection.execute(query.order_by(of.id))]
 
     def grouped(self, groups: Collection[int]) -> list[Incident]:
         """The incidents of some groups that hold, in order of number."""
-        of, wanted, found = incidents.c, sorted(groups), list[Incident]()
+        of, found = incidents.c, list[Incident]()
         with self._books.reading() as connection:
-            for start in range(0, len(wanted), 500):
-                chosen = of.group_id.in_(wanted[start : start + 500])
-                query = select(incidents).where(chosen, of.gone.is_(None), of.phase != "resolved")
+            for part in parts(sorted(groups)):
+                query = select(incidents).where(of.group_id.in_(part), *_holding())
                 found += [_incident(row._mapping) for row in connection.execute(query.order_by(of.id))]
         return found
 
@@ -274,7 +276,7 @@ class Incidents:
         of = incidents.c
         query = select(incidents).where(of.gone.is_(None) | (of.gone == "closed"))
         if open_only:
-            query = query.where(of.gone.is_(None), of.phase != "resolved")
+            query = query.where(*_holding())
         if since is not None:
             its = incident_log.c
             closed = select(its.id).where(its.incident == of.id, its.what == "closed", its.at >= since).exists()
@@ -313,15 +315,14 @@ def _acknowledged(connection: Connection, one: Incident, line: LogLine) -> Incid
     return one._replace(acknowledged_by=line.who, acknowledged_at=line.at, acknowledged_level=level)
 
 
+def _holding() -> tuple[ColumnElement[bool], ...]:
+    of = incidents.c
+    return of.gone.is_(None), of.phase != "resolved"
+
+
 def _touching(since: int) -> tuple[ColumnElement[bool], ...]:
     of = incidents.c
     return of.gone.is_(None), (of.resolved.is_(None)) | (of.resolved >= since)
-
-
-def _chunks(subjects: Collection[str]) -> Iterator[list[str]]:
-    names = sorted(subjects)
-    for start in range(0, len(names), _MOST_NAMES):
-        yield names[start : start + _MOST_NAMES]
 
 
 def _one(connection: Connection, number: int) -> Incident | None:

@@ -55,6 +55,7 @@ from store.influx_text import (
 )
 from store.measurements import FIXED, measurement_of
 from store.merge import Point, join, merge, pack_extra
+from store.parts import parts
 from store.port import Rejected, StoreMisconfigured, StoreUnavailable
 
 if TYPE_CHECKING:
@@ -431,11 +432,11 @@ class InfluxStore:
 
     def _ask(self, measurement: str, statements: Sequence[str]) -> Iterator[dict[str, Any]]:
         """The series of `measurement` that InfluxQL statements give; memory holds one chunk of the answer at a time."""
-        for start in range(0, len(statements), _STATEMENTS_A_QUERY):
+        for part in parts(statements, _STATEMENTS_A_QUERY):
             # A 2.x bucket answers to its own name as a database, unless that is of the form database/retention-policy.
             database, _, policy = self._bucket.partition("/")
             fields = {
-                "q": "; ".join(statements[start : start + _STATEMENTS_A_QUERY]),
+                "q": "; ".join(part),
                 "db": database,
                 "epoch": "ms",
                 "chunked": "true",

@@ -4,17 +4,16 @@ A point is written whole. Line protocol cannot take a field away, so where one i
 deleted first: what is no longer known is never drawn as if it were.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from sensors.instants import to_datetime
 from store.influx_http import InfluxHttp
 from store.influx_setup import bucket_of, database_of
 from store.influx_text import escaped, quoted
 from store.measurements import CURSOR, MEASUREMENTS, Kind, Measurement, Policy, literal
+from store.parts import parts
 
-T = TypeVar("T")
 Cell = float | int | str | bool | None
 
 # Chosen: some 2 MiB of lines that carry sentences; and as many short questions as a server answers in well under a second.
@@ -44,7 +43,7 @@ class ProjectedStore:
     def write(self, points: Iterable[Projected], *, over_nothing: bool = False) -> int:
         """Write points, and how many they were; `over_nothing`: none of them is stored, so that nothing has to go."""
         count = 0
-        for several in _parts(points, _LINES_A_POST):
+        for several in parts(points, _LINES_A_POST):
             # Of one point the last: what an earlier one had and it has not is not to be drawn.
             part = list({(one.of.name, *one.tags.values(), one.at_ns): one for one in several}.values())
             if not over_nothing:
@@ -111,7 +110,7 @@ class ProjectedStore:
 
     def _ask(self, statements: Sequence[str]) -> list[list[dict[str, Any]]]:
         found: list[list[dict[str, Any]]] = []
-        for part in _parts(statements, _STATEMENTS_A_QUERY):
+        for part in parts(statements, _STATEMENTS_A_QUERY):
             found += self._http.ask(self._database, part)
         return found
 
@@ -159,9 +158,3 @@ def _iso_ns(at_ns: int) -> str:
     """An instant in UTC to the nanosecond."""
     seconds, rest = divmod(at_ns, 1_000_000_000)
     return f"{to_datetime(seconds * 1000):%Y-%m-%dT%H:%M:%S}.{rest:09d}Z"
-
-
-def _parts(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    rest = iter(items)
-    while part := list(islice(rest, size)):
-        yield part

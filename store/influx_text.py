@@ -15,6 +15,7 @@ from sensors.quantities import Family
 from sensors.reading import Doubt, Period, Reading
 from store.measurements import FIXED
 from store.merge import Point, Version, pack_extra, unpack_extra
+from store.parts import parts
 
 DECIDING = ("received_at", "extra")
 """What decides, where a point has `extra`, which of its values are good."""
@@ -146,8 +147,10 @@ def conditions(stations: Collection[str] | None, time: str = "") -> list[str]:
     if stations is None:
         return [f"WHERE {time}" if time else ""]
     names = [re.escape(name).replace("/", r"\/") for name in sorted(set(stations))]
-    parts = [names[start : start + _STATIONS_A_STATEMENT] for start in range(0, len(names), _STATIONS_A_STATEMENT)]
-    return [f'WHERE {f"{time} AND " if time else ""}"station" =~ /^({"|".join(part)})$/' for part in parts]
+    return [
+        f'WHERE {f"{time} AND " if time else ""}"station" =~ /^({"|".join(part)})$/'
+        for part in parts(names, _STATIONS_A_STATEMENT)
+    ]
 
 
 def fault_of_data(status: int, body: bytes) -> str | None:

@@ -16,6 +16,7 @@ from sqlalchemy import ColumnElement, Connection, Select, Table, bindparam, dele
 from sqlalchemy.exc import IntegrityError
 
 from store.books import Books, MarkKey
+from store.parts import parts
 from store.schema import marks, revisions, running
 from store.standings import mark_judged
 
@@ -200,8 +201,7 @@ class Judgements:
         last = select(func.max(revisions.c.id)).group_by(*_key_columns(revisions))
         periods = sorted({key.period for key in keys})
         with self._books.reading() as connection:
-            for start in range(0, len(periods), 500):
-                chunk = periods[start : start + 500]
+            for chunk in parts(periods):
                 query = select(revisions).where(
                     revisions.c.period.in_(chunk), revisions.c.id.in_(last.where(revisions.c.period.in_(chunk)))
                 )

@@ -18,6 +18,7 @@ from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, sel
 from sensors.instants import iso
 from sensors.refusals import Refusal
 from sensors.topics import topic_shape
+from store.parts import parts
 from store.schema import dead_letters, exported_letters
 from store.transaction import counter, insert_into, note, raise_counter
 
@@ -124,7 +125,7 @@ class Letters:
             shown = dead_letters.c.id, dead_letters.c.received_at, dead_letters.c.refusals
             rows = {
                 row.id: row
-                for ids in _slices(sorted({number for pair in ends.values() for number in pair}))
+                for ids in parts(sorted({number for pair in ends.values() for number in pair}), _A_TRANSACTION)
                 for row in connection.execute(select(*shown).where(dead_letters.c.id.in_(ids)))
             }
         return [
@@ -149,7 +150,7 @@ class Letters:
         with self._books.reading() as connection:
             if chosen.ids is None:
                 return _up_to(most_bytes, connection.execute(query))
-            for ids in _slices(sorted(number for number in set(chosen.ids) if number > after)):
+            for ids in parts(sorted(number for number in set(chosen.ids) if number > after), _A_TRANSACTION):
                 if found := _up_to(most_bytes, connection.execute(query.where(dead_letters.c.id.in_(ids)))):
                     return found
             return []
@@ -166,7 +167,7 @@ class Letters:
         with self._books.reading() as connection:
             return {
                 number: state
-                for some in _slices(ids)
+                for some in parts(ids, _A_TRANSACTION)
                 for number, state in connection.execute(
                     select(dead_letters.c.id, dead_letters.c.state).where(dead_letters.c.id.in_(some))
                 )
@@ -203,7 +204,7 @@ class Letters:
         """Take letters that lie in `file` out of the books; False, and nothing done, where one has changed since it was read."""
         columns = dead_letters.c.id, dead_letters.c.state, dead_letters.c.worked_at
         as_read = {(letter.id, letter.state, letter.worked_at) for letter in moved}
-        slices = list(_slices([letter.id for letter in moved]))
+        slices = list(parts([letter.id for letter in moved], _A_TRANSACTION))
         with self._books.writing() as connection:
             queries = (select(*columns).where(dead_letters.c.id.in_(ids)) for ids in slices)
             if {tuple(row) for query in queries for row in connection.execute(query)} != as_read:
@@ -253,7 +254,7 @@ def count_of(connection: Connection, chosen: Selection, upto: int) -> int:
     query = select(func.count()).select_from(dead_letters).where(*_is(chosen), dead_letters.c.id <= upto)
     if chosen.ids is None:
         return int(connection.execute(query).scalar_one())
-    some = _slices(sorted(set(chosen.ids)))
+    some = parts(sorted(set(chosen.ids)), _A_TRANSACTION)
     return sum(int(connection.execute(query.where(dead_letters.c.id.in_(ids))).scalar_one()) for ids in some)
 
 
@@ -307,14 +308,10 @@ def _ids(connection: Connection, chosen: Selection, after: int) -> list[int]:
     query = select(its).where(*_is(chosen), its > after).order_by(its).limit(_A_TRANSACTION)
     if chosen.ids is None:
         return list(connection.execute(query).scalars())
-    for ids in _slices(sorted(number for number in set(chosen.ids) if number > after)):
+    for ids in parts(sorted(number for number in set(chosen.ids) if number > after), _A_TRANSACTION):
         if found := list(connection.execute(query.where(its.in_(ids))).scalars()):
             return found
     return []
-
-
-def _slices(ids: Sequence[int]) -> Iterator[Sequence[int]]:
-    return (ids[start : start + _A_TRANSACTION] for start in range(0, len(ids), _A_TRANSACTION))
 
 
 def _up_to(most_bytes: int | None, rows: Iterable[Row[Any]]) -> list[StoredDeadLetter]:

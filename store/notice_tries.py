@@ -13,7 +13,8 @@ from sqlalchemy import Connection, insert, select, update
 
 from store.books import Books
 from store.judgements import Superseded
-from store.notices import GIVEN_UP, ITS, Notice, NoticeDraft, chunks, new_notice, notice_of, values_of
+from store.notices import GIVEN_UP, ITS, Notice, NoticeDraft, new_notice, notice_of, values_of
+from store.parts import parts
 from store.schema import incident_log, incidents, notices
 
 
@@ -153,7 +154,7 @@ def _add(connection: Connection, draft: NoticeDraft, now: int) -> int | None:
 def _taken(connection: Connection, numbers: Sequence[int], values: Mapping[str, Any], now: int) -> int:
     """How many of these notices waited, unheld, and have these values now."""
     its, done = notices.c, 0
-    for chunk in chunks(numbers):
+    for chunk in parts(numbers):
         free = its.id.in_(chunk) & (its.state == "waiting") & (its.leased_until <= now)
         done += connection.execute(update(notices).where(free).values(**values)).rowcount
     return done

@@ -7,7 +7,7 @@ in `store/notice_tries.py`.
 
 import json
 import secrets
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
@@ -15,6 +15,7 @@ from sqlalchemy.dialects.sqlite import Insert
 
 from store.books import Books
 from store.judgements import Superseded
+from store.parts import parts
 from store.schema import counters, incident_log, incidents, ladders, notices, withheld
 from store.transaction import insert_into
 
@@ -144,7 +145,7 @@ class Outbox:
         found: dict[int, set[tuple[str, str]]] = {number: set() for number in numbers}
         its = notices.c
         with self._books.reading() as connection:
-            for chunk in chunks(sorted(found)):
+            for chunk in parts(sorted(found)):
                 query = select(its.incident, its.channel, its.person).where(its.incident.in_(chunk)).distinct()
                 # What was joined to an incident, of the same rule and subject, goes on as that one.
                 one, other = incidents.alias(), incidents.alias()
@@ -223,11 +224,6 @@ def _set_ladders(connection: Connection, its: Sequence[Ladder]) -> None:
             upsert.on_conflict_do_update(index_elements=["incident", "role"], set_=changed),
             [ladder._asdict() for ladder in its],
         )
-
-
-def chunks(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
-    """So many at once as a statement takes."""
-    return (numbers[start : start + 500] for start in range(0, len(numbers), 500))
 
 
 def notice_of(row: Row[Any]) -> Notice:

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, bindparam, case, delete, func, select, true
 from sensors.instants import HOUR_MS
 from store.books import Books
 from store.hearing import KEPT_MS, NEVER
+from store.parts import parts
 from store.schema import hearing, pauses, sightings
 from store.transaction import insert_into, touch_alerts
 
@@ -114,8 +115,7 @@ def _keep_pauses(connection: Connection, found: Sequence[Sighting], limit: Limit
     for one in found:
         names.setdefault(one.family, []).append(one.station)
     for family, stations in names.items():
-        for start in range(0, len(stations), 500):
-            chunk = stations[start : start + 500]
+        for chunk in parts(stations):
             query = select(its.station, its.last_received).where(its.family == family, its.station.in_(chunk))
             before |= {(family, station): at for station, at in connection.execute(query)}
     first_heard, known = connection.execute(select(func.min(hearing.c.since), func.max(hearing.c.until))).one()

@@ -17,6 +17,7 @@ from sensors.quantities import OF_FAMILY, Family
 from sensors.reading import Period, Reading
 from store.frames import frame_of
 from store.merge import Point, merge, pack_extra, unpack_extra
+from store.parts import parts
 from store.port import Rejected, StoreMisconfigured, StoreUnavailable
 
 if TYPE_CHECKING:
@@ -100,8 +101,7 @@ class SqliteStore:
         """The stored points of these readings' identities."""
         wanted = sorted({_identity(reading) for reading in readings})
         columns = ", ".join((*_FIXED, *codes))
-        for start in range(0, len(wanted), _MOST_PARAMETERS // 3):
-            part = wanted[start : start + _MOST_PARAMETERS // 3]
+        for part in parts(wanted, _MOST_PARAMETERS // 3):
             rows = db.execute(
                 f"WITH wanted (s, o, q) AS (VALUES {', '.join(['(?, ?, ?)'] * len(part))}) "  # noqa: S608 - names from our table
                 f"SELECT {columns} FROM wanted JOIN {_table(family, period)} ON station = s AND observed_at = o AND seq = q",
@@ -171,7 +171,7 @@ class SqliteStore:
             if db is not None and there:
                 picked = [column if column in there else f"NULL AS {column}" for column in columns]
                 select = f"SELECT {', '.join(picked)} FROM {_table(family, period)} WHERE {where}"  # noqa: S608 - as above
-                for some in _chunks(stations):
+                for some in [None] if stations is None else parts(sorted(set(stations)), _MOST_PARAMETERS):
                     among = "" if some is None else f" AND station IN ({', '.join('?' * len(some))})"
                     order = " ORDER BY station, observed_at, seq"
                     rows += db.execute(select + among + order, [*parameters, *(some or ())]).fetchall()
@@ -263,12 +263,3 @@ def _identity(reading: Reading) -> Identity:
 
 def _table(family: Family, period: Period) -> str:
     return f"{family}_{period}".replace("-", "_")
-
-
-def _chunks(stations: Collection[str] | None) -> Iterator[list[str] | None]:
-    if stations is None:
-        yield None
-        return
-    names = sorted(set(stations))
-    for start in range(0, len(names), _MOST_PARAMETERS):
-        yield names[start : start + _MOST_PARAMETERS]

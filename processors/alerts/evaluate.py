@@ -29,6 +29,7 @@ from sensors.stations import Registry
 from store.books import Books
 from store.incidents import Change, Grouping, Incidents, Known, Of
 from store.intervals import Interval
+from store.parts import parts
 from store.port import ReadingsStore
 
 # Chosen: subjects whose looks begin within five minutes of the last one's, ten, twenty and so on are looked at together.
@@ -188,9 +189,7 @@ def _depths(
         for subject, known in scene.incidents.known(rule.code, its, first - rule.reopen_ms).items() if its else ():
             key, why = (rule.code, subject), _ended(scene, rule, subject)
             if why:
-                closed = [
-                    Change(one.id, "closed", why, one.draft) for one in known.incidents if one.draft.phase != "resolved"
-                ]
+                closed = [Change(one.id, "closed", why, one.draft) for one in known.incidents if one.holds]
                 found.changes[key] = known.version, closed
                 if key in pending:
                     found.pending[key] = None
@@ -267,5 +266,5 @@ def _together(scene: Scene, since: Mapping[str, int]) -> Iterator[dict[str, int]
     for bits, subjects in found.items():
         each = (_TOGETHER_MS << bits) // (scene.signal.window or MINUTE_MS) + 1
         most = max(_MOST_POINTS // each, 1)
-        for start in range(0, len(subjects), most):
-            yield {subject: since[subject] for subject in subjects[start : start + most]}
+        for part in parts(subjects, most):
+            yield {subject: since[subject] for subject in part}

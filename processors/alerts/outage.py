@@ -29,12 +29,12 @@ RULE_OF: Mapping[Code, str] = {
 
 def not_known_since(holding: Sequence[Incident]) -> int | None:
     """Since when nothing new is known of the city [ms], by the incidents that hold; None where all is known."""
-    return min((one.draft.since for one in holding if one.rule in OUTAGES and _holds(one)), default=None)
+    return min((one.draft.since for one in holding if one.rule in OUTAGES and one.holds), default=None)
 
 
 def is_not_known(one: Incident, since: int | None) -> bool:
     """Whether an outage that began at `since` [ms] keeps an incident from being known: it holds, and is of the city."""
-    return since is not None and _holds(one) and not one.rule.startswith(f"{OURSELVES}_")
+    return since is not None and one.holds and not one.rule.startswith(f"{OURSELVES}_")
 
 
 def said_of_others(rule: str, change: Change, holding: Sequence[Incident]) -> Change:
@@ -56,7 +56,3 @@ def said_of_ourselves(books: Books, one: Incident) -> str:
     until = one.draft.last if one.draft.well is None else one.draft.well - 1
     said = [each.why for each in Conditions(books).series(code, [one.subject], until) if each.why]
     return said[-1] if said else ""
-
-
-def _holds(one: Incident) -> bool:
-    return one.gone is None and one.draft.phase != "resolved"

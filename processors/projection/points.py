@@ -102,7 +102,7 @@ def incident(one: Incident, rules: Mapping[str, Rule], zone: ZoneInfo) -> Projec
             "level": draft.level,
             "greatest": draft.greatest,
             "phase": one.gone or draft.phase,
-            "open": one.gone is None and draft.phase != "resolved",
+            "open": one.holds,
             "asks": one.asks,
             "since": draft.since,
             "resolved": draft.resolved,

@@ -120,7 +120,7 @@ class Planner:
         one = self._known.incidents.get(held.incident)
         if held.id in self._released:
             return
-        if one is None or not _holds(one):
+        if one is None or not one.holds:
             self._release(held, "it was over before")
         elif not one.asks:
             self._release(held, "somebody knows of it")
@@ -136,7 +136,7 @@ class Planner:
         now, directory = self._known.now, self._city.directory
         if key in self._ladders:
             return  # a line of this look has begun it anew
-        if one is None or not _holds(one) or not one.asks or not directory.role:
+        if one is None or not one.holds or not one.asks or not directory.role:
             self._ended.add(key)
             return
         role = directory.role_of(ladder.role)
@@ -169,7 +169,7 @@ class Planner:
             if rung is None:
                 continue
             reached |= dict.fromkeys(rung.reached)
-            if _holds(one) and one.asks:
+            if one.holds and one.asks:
                 self._climb(one.id, name, line.id, rung.step)
         # Who was told of a lower level hears of the higher one too.
         reached |= dict.fromkeys(sorted(self._reached.get(one.id, ())))
@@ -265,14 +265,10 @@ class Planner:
     def _others_of(self, one: Incident) -> int:
         """How many more of its group hold."""
         group = [] if one.group_id is None else self._groups.get(one.group_id, [])
-        return len(group) - (1 if _holds(one) and group else 0)
+        return len(group) - (1 if one.holds and group else 0)
 
     def _silence_of(self, one: Incident) -> Silence | None:
         return next((each for each in self._known.silences if each.covers(one, self._known.now)), None)
-
-
-def _holds(one: Incident) -> bool:
-    return one.gone is None and one.draft.phase != "resolved"
 
 
 def _draft(
