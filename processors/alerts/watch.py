@@ -88,10 +88,10 @@ class Watch:
         now = self._clock()
         self._own.look(now)
         self._due.look(now)
-        self._know_looks()
         marks = in_turn(self._incidents.take(now, _MOST_MARKS, readings_first=self._readings_next))
         if not marks:
             return False
+        self._know_looks()
         self._readings_next = not self._readings_next
         saved = False
         try:
@@ -134,6 +134,7 @@ class Watch:
     def _look(self, marks: Sequence[AlertMark], now: int) -> Found:
         registry, found = self._books.registry(), Found({}, {}, {})
         shared: dict[Hashable, Any] = {}
+        intervals = cache(Intervals(self._books).all)
         series: dict[tuple[str, str], list[AlertMark]] = defaultdict(list)
         for mark in marks:
             series[mark.family, mark.period].append(mark)
@@ -142,11 +143,10 @@ class Watch:
             rules = [rule for rule in self._rules.values() if rule.signal == name]
             since = _since(signal, its, registry, now - BACK_DAYS * DAY_MS) if its and rules else {}
             if since:
-                intervals = Intervals(self._books).all(signal.family)
                 ended = _ended(signal, registry, now)
                 scene = Scene(
-                    self._store, self._incidents, signal, rules, registry, intervals, self._zone, now, ended, self._books,
-                    self._traffic, shared,
+                    self._store, self._incidents, signal, rules, registry, intervals(signal.family), self._zone, now, ended,
+                    self._books, self._traffic, shared,
                 )  # fmt: skip
                 changed, pending, groups = evaluate(scene, since, self._courses)
                 found.changes.update(changed)
