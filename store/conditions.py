@@ -5,11 +5,12 @@ tells of those that cannot speak for themselves.
 A value is written when it passes one of its condition's `STEPS`, either way: rows stay few, and limits of rules are among them.
 """
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import Final, Literal, NamedTuple, get_args
 
-from sqlalchemy import delete, exists, func, select
+from sqlalchemy import Connection, delete, exists, func, select
 
 from store.books import Books
 from store.hearing import KEPT_MS
@@ -77,7 +78,7 @@ class Conditions:
             its, after = conditions.c, conditions.alias()
             later = (after.c.part == its.part) & (after.c.code == its.code) & (after.c.at > its.at)
             connection.execute(delete(conditions).where(its.at < now - KEPT_MS, exists().where(later)))
-            touch_alerts(connection, {(OURSELVES, one.code, one.at - 1): (one.part,) for one in found}, now)
+            _touch(connection, found, now)
 
     def latest(self) -> dict[tuple[str, Code], Condition]:
         """How each condition of each part is now."""
@@ -109,7 +110,14 @@ class Conditions:
     def mark(self, found: Collection[Condition], now: int) -> None:
         """Have alerts look again at what has not changed for long."""
         with self._books.writing() as connection:
-            touch_alerts(connection, {(OURSELVES, one.code, one.at - 1): (one.part,) for one in found}, now)
+            _touch(connection, found, now)
+
+
+def _touch(connection: Connection, found: Collection[Condition], now: int) -> None:
+    changed: dict[tuple[str, str, int], set[str]] = defaultdict(set)
+    for one in found:
+        changed[OURSELVES, one.code, one.at - 1].add(one.part)
+    touch_alerts(connection, changed, now)
 
 
 def _condition(part: str, code: Code, at: int, value: str, why: str, teller: str) -> Condition:
