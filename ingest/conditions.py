@@ -4,7 +4,7 @@ What it sees is a function of a snapshot, of the disk and of what messages say o
 next second, as it is then.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -38,6 +38,9 @@ _PARTS: Mapping[Code, str] = {
     "disk_percent": "disk",
     "clock_percent": "clock",
 }
+
+
+_OF_THE_STORE: Sequence[Code] = ("store_down", "store_refuses")
 
 
 class Disk(NamedTuple):
@@ -83,11 +86,9 @@ def seen(
     waits = Decimal(100 * now.pending_bytes) / now.cap_bytes
     full = "" if now.journal_full is None else f"; the broker holds the rest: {now.journal_full}"
     yield "journal_percent", waits, f"{now.ledger.pending} messages wait for the store{full}"
-    store = failing is not None and failing.what == "store_down"
-    refuses = failing is not None and failing.what == "store_refuses"
-    why = failing.why if failing is not None else ""
-    yield "store_down", Decimal(store), why if store else ""
-    yield "store_refuses", Decimal(refuses), why if refuses else ""
+    for code in _OF_THE_STORE:
+        why = failing.why if failing is not None and failing.what == code else None
+        yield code, Decimal(why is not None), why or ""
     if now.silent:
         yield "broker_lost", Decimal(1), "nothing comes from the broker, not even our own heartbeat"
     elif now.connected:

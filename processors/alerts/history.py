@@ -24,13 +24,11 @@ BEFORE_MS = 14 * DAY_MS
 
 
 class Seen(NamedTuple):
-    """What a rule saw of a subject: its points in order of time, its incidents, and since when something is pending [ms]; `edge`
-    is where the look began, where something held already then: nobody saw when that began."""
+    """What a rule saw of a subject: its points in order of time, its incidents, and since when something is pending [ms]."""
 
     points: tuple[Point, ...]
     incidents: tuple[Draft, ...]
     pending: int | None
-    edge: int | None = None
 
     def run_at(self, at: int, gap: int) -> int | None:
         """Since when its points up to an instant exceed a level one after the other [ms], None where the last known one does not;
@@ -67,24 +65,24 @@ def look_back(
         registry,
         intervals,
         zone,
-        reads_from(rule, start),
+        _reads_from(rule, start),
         end,
         subjects,
         rule.asks_of,
         books=books,
         traffic=traffic,
     )
-    return seen_in(rule, SIGNALS[rule.signal].make(look), zone, start, end)
+    return _seen_in(rule, SIGNALS[rule.signal].make(look), zone, start, end)
 
 
-def reads_from(rule: Rule, start: int) -> int:
+def _reads_from(rule: Rule, start: int) -> int:
     """From when on its signal is read [ms], so that what it saw after `start` [ms] is known."""
     signal = SIGNALS[rule.signal]
     return start - BEFORE_MS - (rule.looks_at - 1) * signal.window - signal.before_h * HOUR_MS
 
 
-def seen_in(rule: Rule, values: Mapping[str, Values], zone: ZoneInfo, start: int, end: int) -> dict[str, Seen]:
-    """What a rule sees in its signal's values by subject, read from `reads_from` on or before; as `look_back` gives it."""
+def _seen_in(rule: Rule, values: Mapping[str, Values], zone: ZoneInfo, start: int, end: int) -> dict[str, Seen]:
+    """What a rule sees in its signal's values by subject, read from `_reads_from` on or before; as `look_back` gives it."""
     window, begins = SIGNALS[rule.signal].window, start - BEFORE_MS
     found = {}
     for subject, of_subject in values.items():
@@ -92,8 +90,5 @@ def seen_in(rule: Rule, values: Mapping[str, Values], zone: ZoneInfo, start: int
         its = [point for point in seen if rule.in_force(point.at, zone)]
         of: Course = course(its, rule.timing, partial(rule.may_begin, zone=zone))
         incidents = [one for one in drafts(of.episodes, rule.reopen_ms) if one.well is None or one.well > start]
-        first = next((point for point in its if point.level is not None), None)
-        is_cut = first is not None and first.level and first.at - begins <= rule.timing.gap
-        edge = first.at if first is not None and is_cut else None
-        found[subject] = Seen(tuple(point for point in its if point.at > start), tuple(incidents), of.pending, edge)
+        found[subject] = Seen(tuple(point for point in its if point.at > start), tuple(incidents), of.pending)
     return found

@@ -11,7 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from processors.alerts.rules import Rule
-from processors.windows import period_bounds
+from processors.windows import length_of, period_bounds
 from sensors.instants import iso
 from sensors.presence import ILL, presence
 from sensors.stations import Station
@@ -24,8 +24,6 @@ from store.sightings import Sighting
 
 MS = 1_000_000
 """Nanoseconds in a millisecond."""
-
-_LENGTHS = {4: "year", 7: "month", 10: "day"}
 
 
 def indicator(of: Judgement, finality: str, revision: Revision | None, zone: ZoneInfo) -> Projected:
@@ -53,11 +51,6 @@ def indicator(of: Judgement, finality: str, revision: Revision | None, zone: Zon
         },
         period_bounds(key.period, zone)[0] * MS,
     )
-
-
-def length_of(period: str) -> str:
-    """day, month, quarter or year: what a period is."""
-    return "quarter" if "Q" in period else _LENGTHS[len(period)]
 
 
 def scorecard_row(

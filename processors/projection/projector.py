@@ -140,10 +140,7 @@ class Projector:
         self._scored &= not found
 
     def _project_incidents(self, numbers: Collection[int]) -> None:
-        for number in sorted(numbers):
-            one = self._incidents.one(number)
-            if one is None:
-                continue
+        for _, one in sorted(self._incidents.some(numbers).items()):
             point = points.incident(one, self._rules, self._zone)
             self._forget_elsewhere(one, point)
             self._write([point], over_nothing=False)

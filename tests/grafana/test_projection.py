@@ -10,9 +10,8 @@ import pytest
 
 from processors.alerts.rules import shipped_rules
 from processors.plans import shipped_plan
-from processors.projection.points import length_of
 from processors.projection.projector import SAMPLE_EVERY_MS, Projector
-from processors.windows import period_bounds
+from processors.windows import length_of, period_bounds
 from store.books import Books
 from store.incidents import Change, Draft, Incidents
 from store.influx_projected import Projected, ProjectedStore, line_of

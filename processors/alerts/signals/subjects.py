@@ -68,7 +68,7 @@ def _meter_ended(_: str, subject: str, registry: Registry, now: int) -> str:
     return _entry_ended("energy", subject, registry, now)
 
 
-def _parts(_: str, changed: Collection[str], registry: Registry) -> list[str]:
+def _themselves(_: str, changed: Collection[str], registry: Registry) -> list[str]:
     return sorted(set(changed) - {EVERYWHERE})
 
 
@@ -81,10 +81,10 @@ STATION = Subject("station", _stations, _entry_ended)
 SECTION = Subject("section", _sections, _entry_ended)
 SECTION_BELOW = Subject("section", _sections_below, _entry_ended)
 """A section of which something above it says something too."""
-ENTERED = Subject("city", lambda *_: [CITY], lambda *_: "", all_at_once=True)
+ENTERED = Subject("city", lambda *_: [CITY], _never_ended, all_at_once=True)
 """The city, of what people enter about it."""
 METER_OF_DAYS = Subject("meter", _meters, _meter_ended)
 """A meter, of its judged days."""
-ROW = Subject("row of the plan", lambda _, changed, __: sorted(changed), lambda *_: "")
+ROW = Subject("row of the plan", _themselves, _never_ended)
 """A year's value by indicator and scope."""
-PART = Subject("part of cityflux", _parts, _never_ended)
+PART = Subject("part of cityflux", _themselves, _never_ended)
