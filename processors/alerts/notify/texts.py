@@ -78,17 +78,9 @@ class _Data(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class _Both(_Data):
-    zh: str
-    en: str
-
-    def of(self, language: Language) -> str:
-        return self.zh if language == "zh" else self.en
-
-
 class _News(_Data):
-    title: _Both
-    lead: _Both
+    title: Named
+    lead: Named
     asks: bool = False
 
 
@@ -98,11 +90,11 @@ class _Why(_Data):
 
 
 class _Catalogue(_Data):
-    severity: Mapping[str, _Both]
-    colour: Mapping[str, _Both]
-    basis: Mapping[str, _Both]
+    severity: Mapping[str, Named]
+    colour: Mapping[str, Named]
+    basis: Mapping[str, Named]
     what: Mapping[str, _News]
-    line: Mapping[str, _Both]
+    line: Mapping[str, Named]
     why: tuple[_Why, ...]
 
 
@@ -124,10 +116,10 @@ def render(facts: Facts, language: Language, zone: ZoneInfo) -> Text:
         "subject": facts.subject.in_(language),
         "n": facts.step,
     }
-    lines = [of.lead.of(language).format(**words)]
+    lines = [of.lead.in_(language).format(**words)]
 
     def say(name: str, **values: object) -> None:
-        lines.append(line[name].of(language).format(**values))
+        lines.append(line[name].in_(language).format(**values))
 
     measured = [_measured(one, language) for one in facts.values if not one.yes_no]
     if measured and facts.peak_at is not None:
@@ -138,7 +130,7 @@ def render(facts: Facts, language: Language, zone: ZoneInfo) -> Text:
         if basis is None:
             say("since itself", since=since)
         else:
-            say("since", since=since, basis=basis.of(language))
+            say("since", since=since, basis=basis.in_(language))
     if facts.well is not None:
         say("until", until=_clock(facts.well, zone))
     if facts.others and of.asks:
@@ -149,32 +141,32 @@ def render(facts: Facts, language: Language, zone: ZoneInfo) -> Text:
         say("runbook", runbook=facts.runbook)
     if facts.number:
         say("ack" if of.asks else "number", number=facts.number)
-    return Text(of.title.of(language).format(**words), "\n".join(lines))
+    return Text(of.title.in_(language).format(**words), "\n".join(lines))
 
 
 def render_digest(heads: Sequence[Head], language: Language) -> Text:
     """Many notices as one: how many, the gravest first, and how many more."""
     catalogue = _catalogue()
     ordered = sorted(heads, key=lambda head: -SEVERITIES.index(head.severity))
-    words = {"n": len(heads), "level": catalogue.severity[ordered[0].severity].of(language)}
-    lines = [catalogue.what["digest"].lead.of(language).format(**words), *(head.title for head in ordered[:_LISTED])]
+    words = {"n": len(heads), "level": catalogue.severity[ordered[0].severity].in_(language)}
+    lines = [catalogue.what["digest"].lead.in_(language).format(**words), *(head.title for head in ordered[:_LISTED])]
     if len(ordered) > _LISTED:
-        lines.append(catalogue.line["more"].of(language).format(n=len(ordered) - _LISTED))
-    lines.append(catalogue.line["list"].of(language))
-    return Text(catalogue.what["digest"].title.of(language).format(**words), "\n".join(lines))
+        lines.append(catalogue.line["more"].in_(language).format(n=len(ordered) - _LISTED))
+    lines.append(catalogue.line["list"].in_(language))
+    return Text(catalogue.what["digest"].title.in_(language).format(**words), "\n".join(lines))
 
 
 def signed(body: str, uid: str, language: Language) -> str:
     """A text with the id by which its receiver knows one that comes twice."""
-    return f"{body}\n{_catalogue().line['uid'].of(language).format(uid=uid)}"
+    return f"{body}\n{_catalogue().line['uid'].in_(language).format(uid=uid)}"
 
 
 def level_of(severity: str, colour: str, language: Language) -> str:
     """How a level is called: by its scheme's colour, with the severity."""
     catalogue = _catalogue()
-    its = catalogue.severity[severity].of(language)
+    its = catalogue.severity[severity].in_(language)
     named = catalogue.colour.get(colour)  # a scheme of the city's own may have others
-    return f"{colour if named is None else named.of(language)}·{its}" if colour else its
+    return f"{colour if named is None else named.in_(language)}·{its}" if colour else its
 
 
 def reason(why: str, language: Language) -> str:
