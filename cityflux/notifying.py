@@ -67,10 +67,10 @@ def receiver_of(settings: Settings, channel: Channel) -> Receiver:
         if channel.grafana:
             from processors.alerts.notify.channels.grafana import Annotations
 
-            return Annotations(address_of(channel, place, os.environ), token_of(channel, place, os.environ))
+            return Annotations(address_of(channel, place, os.environ), token_of(channel, place, os.environ), now_ms)
         from processors.alerts.notify.channels.services import Service
 
-        return Service(address_of(channel, place, os.environ))
+        return Service(address_of(channel, place, os.environ), now_ms)
     except NotifyError as error:
         raise SettingsError(str(error)) from error
     except ValueError as error:

@@ -3,7 +3,7 @@
 An annotation is found again by a tag with the incident's number: what is sent twice changes it twice, to the same.
 """
 
-from datetime import UTC, datetime
+from collections.abc import Callable
 from typing import Any
 
 import urllib3
@@ -11,6 +11,7 @@ import urllib3
 from processors.alerts.notify.channels import Message, NotSentError
 from processors.alerts.notify.channels.waiting import retry_after
 from processors.alerts.notify.hidden import Address
+from sensors.instants import to_datetime
 
 _GONE = frozenset({"withdrawn", "joined"})
 
@@ -18,10 +19,12 @@ _GONE = frozenset({"withdrawn", "joined"})
 class Annotations:
     """A receiver at Grafana's address."""
 
-    def __init__(self, address: Address, token: str) -> None:
+    def __init__(self, address: Address, token: str, clock: Callable[[], int]) -> None:
+        """`clock` gives the time [ms], by which a date that a server asks to wait for is so far away."""
         self.shown = address.shown
         self._address = address
         self._token = token
+        self._clock = clock
         self._http = urllib3.PoolManager(retries=False)
 
     def send(self, message: Message, timeout_s: float) -> None:
@@ -62,7 +65,7 @@ class Annotations:
         except urllib3.exceptions.HTTPError as error:
             raise NotSentError(f"{self.shown}: {type(error).__name__}") from None
         if answer.status >= 300:
-            asked = retry_after(answer.headers.get("Retry-After"), datetime.now(UTC))
+            asked = retry_after(answer.headers.get("Retry-After"), to_datetime(self._clock()))
             raise NotSentError(f"{self.shown}: HTTP {answer.status}", asked)
         try:
             return answer.json()

@@ -8,8 +8,7 @@ long to wait (RFC 9110, 10.2.3: Retry-After). What Apprise logs goes nowhere: be
 import json
 import logging
 import threading
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
@@ -19,6 +18,7 @@ import requests
 from processors.alerts.notify.channels import Message, NotSentError
 from processors.alerts.notify.channels.waiting import retry_after
 from processors.alerts.notify.hidden import Address
+from sensors.instants import to_datetime
 
 UID_HEADER = "X-Cityflux-Notice"
 """Under which mail and webhooks have the uid, beside the text."""
@@ -41,9 +41,11 @@ _TYPES = {
 class Service:
     """A receiver behind one URL. Raises ValueError where Apprise cannot read it."""
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: Address, clock: Callable[[], int]) -> None:
+        """`clock` gives the time [ms], by which a date that a server asks to wait for is so far away."""
         self.shown = address.shown
         self._address = address
+        self._clock = clock
         _quieten()
         if self._plugin() is None:
             raise ValueError(
@@ -63,7 +65,8 @@ class Service:
         taken = self._try(plugin, message)
         if _heard.why or not taken:
             why = _heard.why or _heard.logged or "it was not taken"
-            raise NotSentError(self._address.masked(f"{self.shown}: {why}"), _heard.retry_after_s)
+            asked = retry_after(_heard.retry_after, to_datetime(self._clock()))
+            raise NotSentError(self._address.masked(f"{self.shown}: {why}"), asked)
 
     def _try(self, plugin: Any, message: Message) -> bool:
         try:
@@ -87,12 +90,12 @@ class _Heard(threading.local):
 
     def __init__(self) -> None:
         self.why = self.logged = ""
-        self.retry_after_s: float | None = None
+        self.retry_after: str | None = None
         self.refusals: Sequence[str] = ()
 
     def forget(self) -> None:
         """Of what was before."""
-        self.why, self.logged, self.retry_after_s = "", "", None
+        self.why, self.logged, self.retry_after = "", "", None
 
 
 _heard = _Heard()
@@ -127,7 +130,7 @@ def _quieten() -> None:
 def _hear(answer: requests.Response) -> None:
     if not answer.ok:
         _heard.why = f"HTTP {answer.status_code}"
-        _heard.retry_after_s = retry_after(answer.headers.get("Retry-After"), datetime.now(UTC))
+        _heard.retry_after = answer.headers.get("Retry-After")
         return
     try:
         said = json.loads(answer.content[:_MOST_ANSWER])

@@ -138,7 +138,7 @@ def test_the_file_of_the_documentation_is_right() -> None:
         "dashboards": "https://grafana.example.org",
     }
     for name in ("duty-group", "leader", "li-sms"):
-        Service(address_of(directory.channels[name], "docs/ALERTS.md", environment))
+        Service(address_of(directory.channels[name], "docs/ALERTS.md", environment), lambda: 0)
 
 
 def test_nothing_is_a_file_too() -> None:

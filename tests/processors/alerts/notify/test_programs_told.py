@@ -130,7 +130,7 @@ def grafana() -> Iterator[Grafana]:
 
 
 def annotations(grafana: Grafana, token: str = TOKEN) -> Annotations:
-    return Annotations(address(f"http://127.0.0.1:{grafana.port}/", {}), token)
+    return Annotations(address(f"http://127.0.0.1:{grafana.port}/", {}), token, lambda: 0)
 
 
 def test_an_incident_is_one_region_however_often_it_is_told(grafana: Grafana) -> None:

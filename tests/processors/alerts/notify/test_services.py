@@ -24,8 +24,13 @@ def receiver() -> Iterator[HttpReceiver]:
         yield server
 
 
+def clock() -> int:
+    """2026-03-05, 14:00 in Chongqing."""
+    return 1_772_690_400_000
+
+
 def webhook(receiver: HttpReceiver) -> Service:
-    return Service(address(f"json://127.0.0.1:{receiver.port}/hook/${{TOKEN}}", {"TOKEN": TOKEN}))
+    return Service(address(f"json://127.0.0.1:{receiver.port}/hook/${{TOKEN}}", {"TOKEN": TOKEN}), clock)
 
 
 def test_a_webhook_has_text_and_uid(receiver: HttpReceiver) -> None:
@@ -66,7 +71,7 @@ def test_robots_that_refuse_with_200_have_not_taken_it(monkeypatch: pytest.Monke
     """Apprise itself takes any 200 of DingTalk for delivered."""
     from apprise.plugins.dingtalk import NotifyDingTalk
 
-    service = Service(address("dingtalk://${TOKEN}", {"TOKEN": "a" * 40}))
+    service = Service(address("dingtalk://${TOKEN}", {"TOKEN": "a" * 40}), clock)
     assert service.shown == "dingtalk://***"
     monkeypatch.setattr(NotifyDingTalk, "notify_url", f"http://127.0.0.1:{receiver.port}/?access_token={{token}}")
     receiver.script.append("refuse politely")
@@ -93,7 +98,7 @@ def test_a_code_of_a_gateway_says_nothing_and_that_of_feishu_whether_it_was_take
         webhook(gateway).send(MESSAGE, 10)
         monkeypatch.setattr(NotifyFeishu, "notify_url", f"http://127.0.0.1:{gateway.port}/{{token}}")
         with pytest.raises(NotSentError, match="it refuses: code 1: accepted"):
-            Service(address("feishu://${TOKEN}", {"TOKEN": "a" * 36})).send(MESSAGE, 10)
+            Service(address("feishu://${TOKEN}", {"TOKEN": "a" * 36}), clock).send(MESSAGE, 10)
 
 
 def test_a_mail_has_text_and_uid_and_one_that_is_refused_is_an_error() -> None:
@@ -101,7 +106,7 @@ def test_a_mail_has_text_and_uid_and_one_that_is_refused_is_an_error() -> None:
         url = (
             f"mailto://127.0.0.1:{server.port}?from=cityflux@example.org&to=duty@example.org&mode=insecure&format=text"
         )
-        mail = Service(address(url, {}))
+        mail = Service(address(url, {}), clock)
         with pytest.raises(NotSentError):
             mail.send(MESSAGE, 10)
         mail.send(MESSAGE, 10)
@@ -112,7 +117,7 @@ def test_a_mail_has_text_and_uid_and_one_that_is_refused_is_an_error() -> None:
 
 def test_an_unknown_url_is_named_without_its_secret() -> None:
     with pytest.raises(ValueError, match="knows no such URL") as raised:
-        Service(address("nonsense://${TOKEN}", {"TOKEN": TOKEN}))
+        Service(address("nonsense://${TOKEN}", {"TOKEN": TOKEN}), clock)
     assert TOKEN not in str(raised.value)
 
 
