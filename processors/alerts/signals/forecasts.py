@@ -7,13 +7,14 @@ Where the AQI of a day is within 150, so are the others of which its issue says 
 """
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import date, timedelta
 from fractions import Fraction
 
 from processors.alerts.signals.look import Look, Signal, books_of
 from processors.alerts.signals.subjects import ENTERED
 from processors.alerts.values import Known, Outlook, Shown, Values
 from processors.scopes import CITY
+from processors.standards.tables import air_rules
 from processors.windows import civil_day, period_bounds
 from sensors.instants import DAY_MS, HOUR_MS
 from store.records import RECORDS, Record, Records
@@ -24,9 +25,9 @@ _AHEAD, _BACK = 15, 3
 # Lifted where it is below yellow and forecast to stay so for more than 36 hours (Yangzhou 2026: standards §5.1, one source).
 _STAYS_MS = 36 * HOUR_MS
 
-# HJ 633, Table 1, both editions: at an IAQI of 150.
+# Up to this index the schemes ask nothing of concentrations; and the tables of HJ 633 that say what one allows of them.
 _ALLOWS = 150
-_AT_150 = {"pm2_5": Fraction(115), "mda8": Fraction(215)}
+_TABLES = {"pm2_5": "pm2_5_24h", "mda8": "o3_8h"}
 
 
 def _forecasts(look: Look) -> Mapping[str, Values]:
@@ -57,9 +58,11 @@ def _ahead(entries: list[Record], look: Look) -> Values:
     for end, of_day in days.items():
         aqi = of_day.get("aqi")
         # An earlier issue's, too: the AQI of a later one says otherwise.
-        lacking = [code for code in _AT_150 if dated.get((end, code), "") < dated.get((end, "aqi"), "")]
+        lacking = [code for code in _TABLES if dated.get((end, code), "") < dated.get((end, "aqi"), "")]
         if lacking and isinstance(aqi, Fraction) and aqi <= _ALLOWS:
-            of_day |= {code: _AT_150[code] for code in lacking}
+            points = air_rules(date.fromisoformat(str(of_day["day"]))).index.breakpoints
+            place = points.iaqi.index(_ALLOWS)
+            of_day |= {code: Fraction(points.tables[_TABLES[code]][place]) for code in lacking}
             of_day["not_entered"] = f"{', '.join(lacking)}: at most what the AQI allows"
     return days
 
