@@ -2,8 +2,8 @@
 
 from dashboards.asked import Asked, Words
 from dashboards.boards import Board, district, station
-from dashboards.colours import PLAIN, aqi_steps
-from dashboards.influxql import IN_RANGE, Query, above, equals, fresh, matches, select
+from dashboards.colours import aqi_steps
+from dashboards.influxql import IN_RANGE, above, equals, fresh, matches, select
 from dashboards.panels import Column, Panel, calendar, lines, rows, tile
 from dashboards.parts import (
     DAILY_H,
@@ -17,6 +17,7 @@ from dashboards.parts import (
     name,
     names,
     newest,
+    over_time,
     this_year,
     to,
     wall,
@@ -145,18 +146,8 @@ def _calendar(asked: Asked, aqi: Column) -> Panel:
 
 def _pollutant(asked: Asked, code: str) -> Panel:
     of = OF_FAMILY["air"][code]
-    query: Query = select(
-        _HOURS,
-        {code: code},
-        matches(_HOURS, "station", "($station)"),
-        IN_RANGE,
-        by=("station",),
-        table=False,
-        alias="$tag_station",
-    )
     about = Words(
         f"{of.zh}小时均值 [{of.unit}]，时间为小时之末。",
         f"Hourly means of {of.en} [{of.unit}], at the end of the hour.",
     )
-    link = to(asked, "devices", "var-station=${__field.labels.station}")
-    return lines(Words(of.zh, of.en), about, [query], Column(code, unit_of(of.unit), PLAIN), link, width=8)
+    return over_time(asked, _HOURS, of, about)

@@ -46,10 +46,11 @@ def district() -> Variable:
     return Variable("district", Words("区县", "District"), query)
 
 
-def station(asked: Asked, family: str) -> Variable:
-    """Stations of a family in the chosen districts, by the names that people know."""
+def station(asked: Asked, family: str = "") -> Variable:
+    """Stations of a family, or of the chosen ones, in the chosen districts, by the names that people know."""
     label = "label_zh" if asked.language == "zh" else "label_en"
-    chosen = (equals(STATIONS, "family", family), matches(STATIONS, "district", "($district)"))
+    of = equals(STATIONS, "family", family) if family else matches(STATIONS, "family", "($family)")
+    chosen = (of, matches(STATIONS, "district", "($district)"))
     query = select(STATIONS, {"station": f"distinct({label})"}, *chosen)
     return Variable("station", Words("站点", "Station"), query, r"/(?<text>.+) \((?<value>[^)]+)\)$/")
 

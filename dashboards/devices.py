@@ -1,7 +1,7 @@
 """Devices: which stations send, how old what they sent is, what their devices say, how much of each day came."""
 
 from dashboards.asked import Asked, Words
-from dashboards.boards import Board, Variable, district
+from dashboards.boards import Board, Variable, district, station
 from dashboards.colours import ALARM, CLEAR, LOOK, STATES, steps, words
 from dashboards.influxql import IN_RANGE, equals, fresh, matches, select
 from dashboards.panels import Column, Json, Panel, calendar, lines, rows, tile
@@ -32,19 +32,12 @@ def board(asked: Asked) -> Board:
         "States are sampled once a minute; after six minutes without, nothing is known.",
     )
     return Board(
-        "devices", Words("设备", "Devices"), about, bands, [_family(), district(), _station(asked)], since="now-24h"
+        "devices", Words("设备", "Devices"), about, bands, [_family(), district(), station(asked)], since="now-24h"
     )
 
 
 def _family() -> Variable:
     return Variable("family", Words("类别", "Family"), select(STATIONS, {"family": "distinct(family_id)"}))
-
-
-def _station(asked: Asked) -> Variable:
-    label = "label_zh" if asked.language == "zh" else "label_en"
-    where = (matches(STATIONS, "family", "($family)"), matches(STATIONS, "district", "($district)"))
-    query = select(STATIONS, {"station": f"distinct({label})"}, *where)
-    return Variable("station", Words("站点", "Station"), query, r"/(?<text>.+) \((?<value>[^)]+)\)$/")
 
 
 def _ours() -> tuple[str, ...]:

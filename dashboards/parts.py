@@ -4,10 +4,11 @@ from collections.abc import Mapping
 
 from dashboards.asked import Asked, Words
 from dashboards.colours import CLEAR, FINALITIES, GREY, SLATE, STATUSES, steps, words
-from dashboards.influxql import EVER, Query, equals, fresh, matches, select, stale
-from dashboards.panels import Column, Panel, tile
+from dashboards.influxql import EVER, IN_RANGE, Query, equals, fresh, matches, select, stale
+from dashboards.panels import Column, Panel, lines, tile
 from dashboards.units import AGO, RATIO, SECONDS, unit_of
 from processors.plans import Indicator
+from sensors.quantities import Quantity
 from store.measurements import INDICATORS, STATIONS, Measurement
 
 HOURLY_H = 2.0
@@ -86,6 +87,21 @@ def names(asked: Asked, family: str) -> Query:
     columns = {name(asked).name: f"last({label})"}
     where = (equals(STATIONS, "family", family), matches(STATIONS, "district", "($district)"))
     return select(STATIONS, columns, *where, by=("station",))
+
+
+def over_time(
+    asked: Asked, of: Measurement, quantity: Quantity, about: Words, column: Column | None = None, *, width: int = 8,
+    height: int = 8, area: bool = False,
+) -> Panel:  # fmt: skip
+    """A quantity of the chosen stations as it is stored, a line for each; from a line to its device."""
+    query = select(
+        of, {quantity.code: quantity.code}, matches(of, "station", "($station)"), IN_RANGE, by=("station",), table=False,
+        alias="$tag_station",
+    )  # fmt: skip
+    shown = column or Column(quantity.code, unit_of(quantity.unit))
+    link = to(asked, "devices", "var-station=${__field.labels.station}")
+    title = Words(quantity.zh, quantity.en)
+    return lines(title, about, [query], shown, link, width=width, height=height, area=area)
 
 
 def status(asked: Asked) -> Column:

@@ -3,9 +3,9 @@
 from dashboards.asked import Asked, Words
 from dashboards.boards import Board, district, station
 from dashboards.colours import service_steps
-from dashboards.influxql import IN_RANGE, above, differs, equals, fresh, matches, select
-from dashboards.panels import Column, Panel, lines, rows
-from dashboards.parts import HOURLY_H, age, computed, coverage, name, names, scope, this_year, to
+from dashboards.influxql import above, differs, equals, fresh, matches, select
+from dashboards.panels import Column, Panel, rows
+from dashboards.parts import HOURLY_H, age, computed, coverage, name, names, over_time, scope, this_year, to
 from dashboards.units import RATIO, unit_of
 from sensors.quantities import OF_FAMILY
 from store.measurements import INDICATORS, MEASUREMENTS, STATIONS, measurement_of
@@ -77,20 +77,10 @@ def _now(asked: Asked) -> Panel:
 
 def _over_time(asked: Asked, code: str) -> Panel:
     of = OF_FAMILY["traffic-flow"][code]
-    query = select(
-        _FLOW,
-        {code: code},
-        matches(_FLOW, "station", "($station)"),
-        IN_RANGE,
-        by=("station",),
-        table=False,
-        alias="$tag_station",
-    )
     is_ratio = code == "saturation"
-    column = Column(code, RATIO, service_steps()) if is_ratio else Column(code, unit_of(of.unit))
+    column = Column(code, RATIO, service_steps()) if is_ratio else None
     about = Words(f"每小时{of.zh}，各方向。", f"{of.en} by the hour, each direction.")
-    link = to(asked, "devices", "var-station=${__field.labels.station}")
-    return lines(Words(of.zh, of.en), about, [query], column, link, width=12, height=10, area=is_ratio)
+    return over_time(asked, _FLOW, of, about, column, width=12, height=10, area=is_ratio)
 
 
 def _days(asked: Asked) -> Panel:
@@ -122,10 +112,5 @@ def _days(asked: Asked) -> Panel:
 
 def _air(asked: Asked, code: str) -> Panel:
     of = OF_FAMILY["traffic"][code]
-    query = select(
-        _MINUTES, {code: code}, matches(_MINUTES, "station", "($station)"), IN_RANGE, by=("station",), table=False,
-        alias="$tag_station",
-    )  # fmt: skip
     about = Words(f"{of.zh} [{of.unit}]，按上报周期。", f"{of.en} [{of.unit}], as it is sent.")
-    link = to(asked, "devices", "var-station=${__field.labels.station}")
-    return lines(Words(of.zh, of.en), about, [query], Column(code, unit_of(of.unit)), link, width=8)
+    return over_time(asked, _MINUTES, of, about)

@@ -4,7 +4,7 @@ from dashboards.asked import Asked, Words
 from dashboards.boards import Board, district, station
 from dashboards.colours import water_mapping, water_steps
 from dashboards.influxql import IN_RANGE, equals, fresh, matches, select
-from dashboards.panels import Column, Panel, calendar, lines, rows
+from dashboards.panels import Column, Panel, calendar, rows
 from dashboards.parts import (
     CYCLE_H,
     Link,
@@ -15,13 +15,13 @@ from dashboards.parts import (
     finality,
     name,
     names,
+    over_time,
     scope,
     status,
     this_year,
     to,
     wall,
 )
-from dashboards.units import unit_of
 from processors.standards.water import water_standard
 from sensors.quantities import OF_FAMILY
 from store.measurements import INDICATORS, MEASUREMENTS, STATIONS, measurement_of
@@ -130,10 +130,5 @@ def _now(asked: Asked) -> Panel:
 
 def _item(asked: Asked, code: str) -> Panel:
     of = OF_FAMILY["water"][code]
-    query = select(
-        _CYCLES, {code: code}, matches(_CYCLES, "station", "($station)"), IN_RANGE, by=("station",), table=False,
-        alias="$tag_station",
-    )  # fmt: skip
     about = Words(f"{of.zh} [{of.unit}]，自动站各周期。", f"{of.en} [{of.unit}], each cycle of automatic stations.")
-    link = to(asked, "devices", "var-station=${__field.labels.station}")
-    return lines(Words(of.zh, of.en), about, [query], Column(code, unit_of(of.unit)), link, width=8)
+    return over_time(asked, _CYCLES, of, about)
