@@ -24,8 +24,9 @@ from sensors.reading import Period
 from sensors.stations import Registry, Station
 from store.letters import DeadLetter, insert_letters
 from store.parts import parts
-from store.schema import audit, bring_up_to_date, gaps, ledgers, metadata, origins, settled, stations, unknown_stations
+from store.schema import audit, gaps, ledgers, metadata, origins, settled, stations, unknown_stations
 from store.transaction import counter, insert_into, list_unknown, note, notes, raise_counter, require_registry, touch
+from store.upgrade import bring_up_to_date
 
 ALL_HOURS = -1
 """The hour of a mark that stands for every hour the station has readings in (an adopted or changed station)."""

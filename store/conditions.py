@@ -12,9 +12,10 @@ from typing import Final, Literal, NamedTuple, get_args
 
 from sqlalchemy import Connection, delete, exists, func, select
 
+from store.alert_schema import conditions
 from store.books import Books
 from store.hearing import KEPT_MS
-from store.schema import conditions, ledgers, marks
+from store.schema import ledgers, marks
 from store.transaction import insert_into, touch_alerts
 
 OURSELVES: Final = "cityflux"

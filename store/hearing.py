@@ -14,9 +14,10 @@ from typing import NamedTuple
 from sqlalchemy import func, select
 
 from sensors.instants import DAY_MS
+from store.alert_schema import hearing, pauses
 from store.books import Books
 from store.parts import parts
-from store.schema import hearing, pauses, sightings
+from store.schema import sightings
 from store.transaction import insert_into, touch_alerts
 
 KEPT_MS = 90 * DAY_MS

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Table, bindparam, delete, insert, select, update
 
+from store.alert_schema import alert_marks, incident_log, incident_versions, incidents, pending_alerts
 from store.judgements import Superseded
 from store.parts import parts
-from store.schema import alert_marks, incident_log, incident_versions, incidents, pending_alerts
 from store.transaction import insert_into
 
 if TYPE_CHECKING:

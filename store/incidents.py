@@ -15,11 +15,11 @@ from sqlalchemy import ColumnElement, Connection, func, insert, select, update
 
 from sensors.reading import PERIODS
 from store import incident_writes
+from store.alert_schema import alert_marks, incident_log, incident_versions, incidents, pending_alerts
 from store.books import Books
 from store.conditions import OURSELVES
 from store.judgements import Superseded
 from store.parts import parts
-from store.schema import alert_marks, incident_log, incident_versions, incidents, pending_alerts
 from store.transaction import counter, note, raise_counter
 
 Phase = Literal["firing", "recovering", "resolved"]

@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, insert, select, update
 
+from store.alert_schema import incident_log, incidents, notices
 from store.books import Books
 from store.judgements import Superseded
 from store.notices import GIVEN_UP, ITS, Notice, NoticeDraft, new_notice, notice_of, values_of
 from store.parts import parts
-from store.schema import incident_log, incidents, notices
 
 
 class Waiting(NamedTuple):

@@ -13,10 +13,11 @@ from typing import Any, Literal, NamedTuple
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 from sqlalchemy.dialects.sqlite import Insert
 
+from store.alert_schema import incident_log, incidents, ladders, notices, withheld
 from store.books import Books
 from store.judgements import Superseded
 from store.parts import parts
-from store.schema import counters, incident_log, incidents, ladders, notices, withheld
+from store.schema import counters
 from store.transaction import insert_into
 
 State = Literal["waiting", "sent", "in digest", "given up"]

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 
 from sqlalchemy import func, select
 
+from store.alert_schema import hearing
 from store.books import INGEST_SILENT_MS, Books
-from store.schema import hearing, progress, sightings, writers
+from store.schema import progress, sightings, writers
 from store.sightings import Limit, Sighting, add_sightings, no_limit
 from store.transaction import insert_into
 

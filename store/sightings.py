@@ -7,10 +7,11 @@ from typing import NamedTuple
 from sqlalchemy import Connection, bindparam, case, delete, func, select, true
 
 from sensors.instants import HOUR_MS
+from store.alert_schema import hearing, pauses
 from store.books import Books
 from store.hearing import KEPT_MS, NEVER
 from store.parts import parts
-from store.schema import hearing, pauses, sightings
+from store.schema import sightings
 from store.transaction import insert_into, touch_alerts
 
 SILENCE = "silence"

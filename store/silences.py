@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 from sqlalchemy import insert, select, update
 
+from store.alert_schema import shift_notes, silences
 from store.books import Books
 from store.incidents import Incident
-from store.schema import shift_notes, silences
 from store.transaction import note
 
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from sqlalchemy import Connection, func, insert, select
 
 from sensors.instants import DAY_MS, to_millis
+from store.alert_schema import standings
 from store.books import Books
-from store.schema import standings
 from store.transaction import touch_alerts
 
 if TYPE_CHECKING:

@@ -45,6 +45,7 @@ ADAPTERS = {
         "store/influx_http.py",
     },
     "sqlalchemy": {
+        "store/alert_schema.py",
         "store/books.py",
         "store/conditions.py",
         "store/devices.py",
@@ -66,6 +67,7 @@ ADAPTERS = {
         "store/silences.py",
         "store/standings.py",
         "store/transaction.py",
+        "store/upgrade.py",
     },
     "cryptography": {"cityflux/opendata/signing.py"},
     "fastapi": {"wall/app.py"},

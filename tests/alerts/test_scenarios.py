@@ -10,8 +10,8 @@ from processors.alerts.rules import Rule, shipped_rules
 from simulators.alerts import SCENARIOS, Story
 from simulators.alerts.air import HOURS_OF
 from simulators.alerts.stuck import REOPEN_H, STUCK
+from store.alert_schema import incident_log, notices
 from store.notices import NoticeDraft, Outbox, Plan
-from store.schema import incident_log, notices
 from tests.alerts.city import City
 from tests.alerts.judge import Judge
 from tests.alerts.play import altered, play
